@@ -1,0 +1,75 @@
+"""
+Composition root of the workers: the context, every task, and the beat table.
+
+`celery -A celery_app worker` and `celery -A celery_app beat`; `phasegate up` starts both.
+"""
+
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+from celery import Task as CeleryTask
+
+import governance.audit.tasks
+import rollout.oversight.tasks
+import routing.tasks  # noqa: F401 - importing registers the tasks
+from kit import logging as kit_logging
+from kit.context import Context, make_context
+from kit.messages import publisher
+from kit.settings import Settings
+from kit.tasks import REGISTRY, Task
+
+log = structlog.get_logger(__name__)
+
+settings = Settings()
+app = Celery("phasegate", broker=settings.redis_url or "redis://127.0.0.1:6379/0")
+app.conf.update(
+    task_ignore_result=True,
+    task_acks_late=True,  # a killed worker's task comes back; every task may run twice
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"visibility_timeout": 300, "socket_timeout": 5, "socket_connect_timeout": 2},
+    timezone="UTC",
+    beat_schedule={
+        known.name: {
+            "task": known.name,
+            "schedule": known.every * settings.beat_seconds,
+            "options": {"expires": 10 * known.every * settings.beat_seconds},
+        }
+        for known in REGISTRY.values()
+        if known.every is not None
+    },
+)
+
+_held: dict[str, Context] = {}
+
+
+def context() -> Context:
+    """This process's context, made at first use: a forked child must not share its parent's connections."""
+    if "ctx" not in _held:
+        ctx = make_context(settings)
+        ctx.send_task = publisher(settings.redis_url, app.send_task)
+        _held["ctx"] = ctx
+    return _held["ctx"]
+
+
+@signals.worker_process_init.connect
+def _fresh_context(**_: Any) -> None:
+    _held.clear()
+    kit_logging.set_up(settings.log_level)
+
+
+def _bind(known: Task) -> None:
+    @app.task(name=known.name, bind=True, max_retries=0)
+    def run(self: CeleryTask) -> None:  # noqa: ARG001
+        try:
+            known.run(context())
+        except Exception:
+            # A task that fails has rolled back; its sweep tries again. The worker itself must live on.
+            log.exception("task failed; the next sweep repeats it", task=known.name)
+
+
+for _known in list(REGISTRY.values()):
+    _bind(_known)

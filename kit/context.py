@@ -1,0 +1,41 @@
+"""What a process hands to its edges: settings, database, clock, secret, and a way to start tasks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from kit.clock import Clock, clock_for
+from kit.db import Database
+from kit.settings import Settings
+
+
+@dataclass(slots=True)
+class Context:
+    """Made once by a composition root; a test makes its own."""
+
+    settings: Settings
+    db: Database
+    clock: Clock
+    secret: bytes
+    send_task: Callable[[str], None] = field(default=lambda _name: None)
+    listeners: dict[str, list[Callable[[], None]]] = field(default_factory=dict)
+
+    def announce(self, name: str) -> None:
+        """Tell this process's listeners, then the workers. Called after a commit, never inside one."""
+        for listener in self.listeners.get(name, ()):
+            listener()
+        self.send_task(name)
+
+    def listen(self, name: str, listener: Callable[[], None]) -> None:
+        self.listeners.setdefault(name, []).append(listener)
+
+
+def make_context(settings: Settings, *, clock: Clock | None = None) -> Context:
+    """Open the database and hand the pieces together; nothing is created or migrated here."""
+    ctx = Context(
+        settings=settings,
+        db=Database(settings.resolved_database_url, pool_size=settings.pool_size),
+        clock=clock or clock_for(settings.clock_file),
+        secret=settings.resolved_secret(),
+    )
+    ctx.db.listener = ctx.announce
+    return ctx

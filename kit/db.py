@@ -1,0 +1,75 @@
+"""
+The database: one `with ctx.db.begin() as session:` at the edge, and nothing below it commits.
+
+What must happen once a transaction is stored (start a task, refresh a snapshot) is asked for with
+`after_commit` inside it and done after it, or not at all when it is rolled back.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import structlog
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session
+
+from kit import dialects
+
+log = structlog.get_logger(__name__)
+
+_AFTER_COMMIT = "after_commit"
+
+
+class Database:
+    """An engine with two doors: `begin()` for writers, `read()` for those who cannot write."""
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self.engine: Engine = create_engine(
+            _with_driver(url), pool_size=pool_size, max_overflow=20, pool_pre_ping=not url.startswith("sqlite")
+        )
+        dialects.prepare(self.engine)
+        self._reader = self.engine.execution_options(**{dialects.READ_ONLY: True})
+        self.listener: Callable[[str], None] = lambda _name: None
+
+    @property
+    def dialect(self) -> str:
+        return self.engine.dialect.name
+
+    @contextlib.contextmanager
+    def begin(self) -> Iterator[Session]:
+        """A transaction: stored when the block ends, rolled back when it raises."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+            for name in session.info.get(_AFTER_COMMIT, ()):
+                self._announce(name)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Session]:
+        """A consistent view that cannot write; the database itself refuses."""
+        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    def _announce(self, name: str) -> None:
+        # The row is stored. A lost message only makes things late: a sweep finds what it would have started.
+        try:
+            self.listener(name)
+        except Exception:
+            log.warning("message after commit was lost; the sweep will find its work", message=name, exc_info=True)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def send_after_commit(session: Session, name: str) -> None:
+    """Start the task (or in-process listener) `name` when this transaction is stored, and not otherwise."""
+    wanted: list[str] = session.info.setdefault(_AFTER_COMMIT, [])
+    if name not in wanted:
+        wanted.append(name)
+
+
+def _with_driver(url: str) -> str:
+    """Accept the addresses people have: postgres:// and postgresql:// mean the driver we ship."""
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url

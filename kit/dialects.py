@@ -1,0 +1,90 @@
+"""What SQLite and PostgreSQL do differently, all of it, in one small place."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, Engine, TypeDecorator, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql.dml import Insert
+
+READ_ONLY = "phasegate_read_only"
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC datetime in Python; `timestamptz` on PostgreSQL, a naive UTC text on SQLite."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone cannot be stored: {value.isoformat()}")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# JSONB sorts its keys and drops doubles; we refuse doubles at the door, so nothing is lost by it.
+Json = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
+
+def insert_new(connection_dialect: str, table: Any) -> Insert:
+    """`INSERT … ON CONFLICT DO NOTHING`, in the words of the dialect."""
+    builder = postgresql.insert if connection_dialect == "postgresql" else sqlite.insert
+    return builder(table).on_conflict_do_nothing()
+
+
+def insert_or_add(connection_dialect: str, table: Any, keys: list[str], counters: list[str]) -> Insert:
+    """`INSERT … ON CONFLICT (keys) DO UPDATE SET counter = counter + excluded.counter`."""
+    builder = postgresql.insert if connection_dialect == "postgresql" else sqlite.insert
+    statement = builder(table)
+    added = {name: table.c[name] + statement.excluded[name] for name in counters}
+    return statement.on_conflict_do_update(index_elements=keys, set_=added)
+
+
+def prepare(engine: Engine) -> None:
+    """Make transactions mean the same on both: writers are serial on SQLite, readers cannot write."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", _sqlite_begin)
+    else:
+        event.listen(engine, "begin", _postgresql_begin)
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late and is not IMMEDIATE
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout = 30000")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # acknowledged means on the disk, also when power fails
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    if connection.get_execution_options().get(READ_ONLY):
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.exec_driver_sql("PRAGMA query_only = OFF")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _postgresql_begin(connection: Connection) -> None:
+    if connection.get_execution_options().get(READ_ONLY):
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+
+def skip_locked(statement: Any, dialect: str) -> Any:
+    """Take rows that no other worker is holding; on SQLite the writer lock already says so."""
+    return statement.with_for_update(skip_locked=True) if dialect == "postgresql" else statement

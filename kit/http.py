@@ -1,0 +1,228 @@
+"""
+HTTP manners shared by the API and the pages: problems, strict bodies, size limits, cursors, entity tags.
+
+A route never builds an error answer; it raises a `kit.errors` kind and this module gives it its status.
+"""
+
+import base64
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any, cast
+
+import orjson
+import structlog
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm.exc import StaleDataError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kit import errors, json_body
+from kit.context import Context
+from kit.errors import Place, Problem
+
+log = structlog.get_logger(__name__)
+
+STATUS: dict[type[Problem], int] = {
+    errors.TooLarge: 413,
+    errors.Invalid: 422,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Unavailable: 503,
+}
+
+
+class Strict(BaseModel):
+    """Base of every request body: unknown fields are refused, by name."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+
+class Out(BaseModel):
+    """Base of every answer; made from rows or domain values."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+def status_of(problem: Problem) -> int:
+    return next(status for kind, status in STATUS.items() if isinstance(problem, kind))
+
+
+def problem_body(code: str, title: str, status: int, detail: str, places: Sequence[Place] = ()) -> dict[str, Any]:
+    """RFC 9457, with `errors` naming the place of each thing that is wrong and its mend."""
+    body: dict[str, Any] = {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail}
+    if places:
+        body["errors"] = [place.to_dict() for place in places]
+    return body
+
+
+def problem_response(body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        orjson.dumps(body), status_code=body["status"], headers=headers, media_type="application/problem+json"
+    )
+
+
+def answer(problem: Problem) -> Response:
+    """A Problem as problem+json."""
+    status = status_of(problem)
+    headers = {}
+    if isinstance(problem, errors.Unavailable):
+        headers["Retry-After"] = str(problem.retry_after)
+    if isinstance(problem, errors.Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    body = problem_body(problem.code, problem.title, status, problem.detail, problem.places) | problem.extra
+    return problem_response(body, headers)
+
+
+def install(app: FastAPI) -> None:
+    """Give every error of the application its answer."""
+
+    async def on_problem(_request: Request, error: Exception) -> Response:
+        return answer(cast(Problem, error))
+
+    async def on_validation(_request: Request, error: Exception) -> Response:
+        return answer(_from_validation(cast(RequestValidationError, error).errors()))
+
+    async def on_http(_request: Request, error: Exception) -> Response:
+        known = cast(HTTPException, error)
+        title = HTTPStatus(known.status_code).phrase
+        body = problem_body(title.lower().replace(" ", "-"), title, known.status_code, str(known.detail))
+        return problem_response(body, dict(known.headers or {}))
+
+    async def on_stale(_request: Request, _error: Exception) -> Response:
+        return answer(errors.Conflict("somebody else changed it in the same moment; look again and repeat"))
+
+    async def on_database(_request: Request, error: Exception) -> Response:
+        log.error("database did not answer", exc_info=error)
+        return answer(errors.Unavailable("the database did not answer; nothing was changed, try again", retry_after=2))
+
+    async def on_surprise(_request: Request, error: Exception) -> Response:
+        log.error("unexpected error", exc_info=error)
+        return problem_response(problem_body("internal", "Internal error", 500, "this is our mistake; it was logged"))
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(StaleDataError, on_stale)
+    app.add_exception_handler(OperationalError, on_database)
+    app.add_exception_handler(DBAPIError, on_surprise)
+    app.add_exception_handler(Exception, on_surprise)
+
+
+def _from_validation(found: Sequence[Any]) -> errors.Invalid:
+    return invalid_from(found, skip=("body", "query", "path", "header"))
+
+
+def invalid_from(found: Sequence[Any], *, skip: tuple[str, ...] = ()) -> errors.Invalid:
+    """Pydantic's list of errors as one Invalid with places and mends."""
+    places = []
+    for item in found:
+        location = [str(part) for part in item["loc"]]
+        if location and location[0] in skip:
+            location = location[1:] or location
+        mend = "remove it, or look for a spelling mistake" if item["type"] == "extra_forbidden" else ""
+        places.append(Place(".".join(location) or "body", item["msg"][0].lower() + item["msg"][1:], mend))
+    detail = "; ".join(f"{place.place}: {place.problem}" for place in places[:3])
+    return errors.Invalid(detail, places=places)
+
+
+class StrictRequest(Request):
+    """A request whose JSON is read by `kit.json_body` instead of the lenient parser."""
+
+    async def json(self) -> Any:
+        if not hasattr(self, "_strict_json"):
+            self._strict_json = json_body.parse(await self.body())
+        return self._strict_json
+
+
+class StrictRoute(APIRoute):
+    """Routes of the API use this class, so that every JSON body is read strictly."""
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
+        handler = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            return await handler(StrictRequest(request.scope, request.receive))
+
+        return strict
+
+
+class BodyLimit:
+    """Refuses bodies over the limit before they fill the memory, also when no length was announced."""
+
+    def __init__(self, app: ASGIApp, *, limit: int, larger: dict[str, int] | None = None) -> None:
+        self._app = app
+        self._limit = limit
+        self._larger = larger or {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = next((n for part, n in self._larger.items() if part in scope["path"]), self._limit)
+        length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
+        if length.isdigit() and int(length) > limit:
+            await _too_large(limit)(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise errors.TooLarge(f"the body is larger than {limit} bytes")
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def _too_large(limit: int) -> Response:
+    return answer(
+        errors.TooLarge(
+            f"the body is larger than {limit} bytes",
+            places=[Place("body", f"larger than {limit} bytes", "send less at once, or a link to large documents")],
+        )
+    )
+
+
+def get_context(request: Request) -> Context:
+    """The process's context, put there by the composition root."""
+    return cast(Context, request.app.state.ctx)
+
+
+Ctx = Annotated[Context, Depends(get_context)]
+
+
+def entity_tag(value: Any) -> str:
+    """A strong entity tag over the JSON form of a value."""
+    digest = hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
+    return f'"{digest[:20]}"'
+
+
+def check_match(request: Request, current: Any) -> None:
+    """Refuse an edit that was made on an older state; an edit without If-Match is taken as it is."""
+    given = request.headers.get("if-match")
+    if given is not None and given not in {"*", entity_tag(current)}:
+        raise errors.Conflict("it was changed since you read it; read it again and repeat your edit")
+
+
+def encode_cursor(position: str) -> str:
+    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None) -> str | None:
+    """The position inside a cursor; an invented cursor is refused."""
+    if not cursor:
+        return None
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except ValueError:
+        place = Place("cursor", "it is not one of ours", "use next_cursor of an earlier answer")
+        raise errors.Invalid("cursor: it is not one of ours", places=[place]) from None

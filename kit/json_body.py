@@ -1,0 +1,114 @@
+"""
+Reads a JSON body strictly, and says where it is wrong.
+
+Ordinary parsers let through what no two systems read alike: doubled keys, NUL bytes, half surrogates,
+NaN, numbers too large for a float, ten thousand levels of nesting. Each of them would either break one
+of the two databases or change silently on the way. All of them are refused here with their place, but
+for a NaN as confidence, which is an answer of the agent that must be stored (and means a person).
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from kit.errors import Invalid, Place
+
+MAX_DEPTH = 64
+_HUGE_EXPONENT = re.compile(rb"[eE]\+?\d{3}")
+_ANY_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def parse(raw: bytes, *, nan_allowed_at: tuple[str, ...] = ()) -> Any:
+    """The parsed value; raises Invalid with the place of the first thing that is wrong."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _invalid("body", f"byte {error.start} is not UTF-8", "send the body as UTF-8") from None
+    if b"\x00" in raw or b"\\u0000" in raw:
+        raise _invalid("body", "it contains a NUL character", "remove U+0000; databases cannot store it")
+    constants: list[str] = []
+
+    def constant(name: str) -> float:
+        constants.append(name)
+        return float(name)
+
+    try:
+        value = json.loads(text, object_pairs_hook=_no_doubles, parse_constant=constant)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise _invalid(place, error.msg[0].lower() + error.msg[1:], "send valid JSON (RFC 8259)") from None
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        raise _invalid("body", str(error), "send numbers of a sensible length") from None
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+        raise _too_deep()
+    if constants or _HUGE_EXPONENT.search(raw):
+        _refuse_not_finite(value, nan_allowed_at)
+    if _ANY_SURROGATE.search(raw):
+        _refuse_half_surrogates(value)
+    return value
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _invalid(key, "the key stands twice in one object", "send every key once")
+            seen.add(key)
+    return found
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [child for parent in level for child in _children(parent)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def walk(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Every scalar and key of a value with its place, e.g. `output.lines.0.amount`."""
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield f"{place}.{key}" if place else key, key
+            yield from walk(child, f"{place}.{key}" if place else key)
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from walk(child, f"{place}.{index}" if place else str(index))
+    else:
+        yield place, value
+
+
+def _refuse_not_finite(value: Any, allowed: tuple[str, ...]) -> None:
+    for place, scalar in walk(value):
+        if isinstance(scalar, float) and not math.isfinite(scalar) and place not in allowed:
+            raise _invalid(place or "body", "the number is not finite", "send a finite number or null")
+
+
+def _refuse_half_surrogates(value: Any) -> None:
+    for place, scalar in walk(value):
+        if isinstance(scalar, str):
+            try:
+                scalar.encode("utf-8")
+            except UnicodeEncodeError:
+                raise _invalid(place, "it contains half a surrogate pair", "send whole characters") from None
+
+
+def _too_deep() -> Invalid:
+    return _invalid("body", f"it is nested more than {MAX_DEPTH} levels deep", "send a flatter document")
+
+
+def _invalid(place: str, problem: str, mend: str) -> Invalid:
+    return Invalid(f"{place}: {problem}", places=[Place(place, problem, mend)])

@@ -1,0 +1,62 @@
+"""Settings, read once from the environment (`PHASEGATE_…`) by a composition root and handed in."""
+
+import secrets
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting, its unit and its default. Names in the environment carry the prefix PHASEGATE_."""
+
+    model_config = SettingsConfigDict(env_prefix="PHASEGATE_", extra="ignore")
+
+    data_dir: Path = Field(Path("var"), description="Where the embedded database, secret and spool live.")
+    database_url: str | None = Field(None, description="SQLAlchemy URL; empty: SQLite in data_dir.")
+    redis_url: str | None = Field(None, description="Redis or Valkey; empty: an embedded Valkey (phasegate up).")
+    secret: str | None = Field(None, description="Key for audit draws and sessions; empty: a file in data_dir.")
+    clock_file: Path | None = Field(None, description="Shared clock of the demo; empty: the machine's clock.")
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    pool_size: int = Field(5, description="Database connections a process keeps.")
+    max_body_bytes: int = Field(4 * 1024 * 1024, description="Largest request body, bytes.")
+    max_import_bytes: int = Field(256 * 1024 * 1024, description="Largest uploaded suite, bytes.")
+    writer_backlog: int = Field(2000, description="Decisions that may wait to be stored; beyond it: 503.")
+    writer_batch: int = Field(256, description="Decisions stored in one commit at most.")
+    snapshot_seconds: float = Field(0.5, description="How often a process looks for changed policies.")
+    lease_seconds: int = Field(600, description="How long a reviewer holds a case without a sign of life.")
+    beat_seconds: float = Field(2.0, description="How often the sweeps run.")
+    session_hours: int = Field(12, description="How long a sign-in lasts.")
+    secure_cookies: bool = Field(False, description="Set behind HTTPS.")
+    log_level: str = "INFO"
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The URL that is used: the given one, or SQLite in the data directory."""
+        if self.database_url:
+            return self.database_url
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{(self.data_dir / 'phasegate.db').resolve()}"
+
+    def resolved_secret(self) -> bytes:
+        """
+        The key from the settings, or one that is made once and kept in the data directory.
+
+        It is written with the exclusive flag: when two processes start together, the second reads
+        what the first wrote.
+        """
+        if self.secret:
+            return self.secret.encode()
+        path = self.data_dir / "secret"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.touch(mode=0o600, exist_ok=False)
+            path.write_text(secrets.token_hex(32), encoding="ascii")
+        except FileExistsError:
+            pass
+        key = path.read_text(encoding="ascii").strip()
+        if not key:
+            raise RuntimeError(f"the key file {path} is empty; delete it or set PHASEGATE_SECRET")
+        return key.encode()

@@ -1,0 +1,1 @@
+"""Who answers one case, and what came of it."""

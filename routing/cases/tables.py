@@ -1,0 +1,129 @@
+"""Decisions, what people did for the same cases, the comparisons of both, and the verdict labels."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, Index, Integer, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kit.dialects import Json
+from kit.ids import new_id
+from kit.tables import Table
+
+
+class Decision(Table):
+    """
+    The stored answer of the router for one output. What was answered never changes; what came of it
+    (outcome, label) is added.
+
+    `unsettled` is set by whatever may change the label and cleared by the settling task, which compares,
+    labels, and moves this row's contribution in the totals from `counted_as` to what it is now.
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = (
+        Index(None, "agent", "case_id", "version", "attempt", unique=True),
+        Index(None, "agent", "decided_at"),
+        Index(None, "rollout_id", "epoch"),
+        Index(
+            "ix_decisions_unsettled",
+            "id",
+            postgresql_where=text("unsettled"),
+            sqlite_where=text("unsettled"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    agent: Mapped[str] = mapped_column(String(128))
+    case_id: Mapped[str] = mapped_column(String(200))
+    version: Mapped[str] = mapped_column(String(128))
+    attempt: Mapped[int] = mapped_column(Integer, default=1)
+    body_digest: Mapped[str] = mapped_column(String(64))  # of the request, to tell a retry from another case
+
+    input: Mapped[Any] = mapped_column(Json)
+    output: Mapped[Any] = mapped_column(Json)
+    confidence: Mapped[float | None]  # None where it was missing or not a number in 0..1
+    confidence_given: Mapped[str | None] = mapped_column(String(64))  # what came instead of a valid one
+    segment: Mapped[str] = mapped_column(String(128), default="")
+    action: Mapped[str | None] = mapped_column(String(128))
+    amount: Mapped[float | None]
+    risk: Mapped[str | None] = mapped_column(String(32))
+    attributes: Mapped[dict[str, Any] | None]
+    signals: Mapped[dict[str, Any] | None]
+    trace: Mapped[list[Any] | None]
+    usage: Mapped[dict[str, Any] | None]
+    occurred_at: Mapped[datetime | None]
+
+    route: Mapped[str] = mapped_column(String(16))
+    lane: Mapped[str] = mapped_column(String(16))
+    reasons: Mapped[list[Any]]
+    rollout_id: Mapped[UUID | None]  # None for a version nobody registered
+    policy_revision: Mapped[int | None]
+    phase: Mapped[str | None] = mapped_column(String(16))
+    epoch: Mapped[int | None]
+    threshold: Mapped[float | None]
+    ramp_share: Mapped[float | None]
+    audit_probability: Mapped[float | None]
+    output_valid: Mapped[bool | None] = mapped_column(Boolean)  # None: the agent has no output schema
+    decided_at: Mapped[datetime]
+
+    outcome: Mapped[str | None] = mapped_column(String(16))  # approved, edited, … see Outcome; None while open
+    outcome_output: Mapped[Any] = mapped_column(Json)
+    outcome_at: Mapped[datetime | None]
+    superseded_by: Mapped[UUID | None]
+    label: Mapped[str | None] = mapped_column(String(16))  # agree | override | void
+    label_severity: Mapped[str | None] = mapped_column(String(16))
+    label_source: Mapped[str | None] = mapped_column(String(16))  # review | audit | human_output | failure
+    unsettled: Mapped[bool] = mapped_column(Boolean, default=True)
+    counted_as: Mapped[str | None] = mapped_column(String(64))  # its present contribution to the totals
+
+
+class HumanOutput(Table):
+    """What a person did for a case without the agent's help. A correction is a new revision."""
+
+    __tablename__ = "human_outputs"
+    __table_args__ = (Index(None, "agent", "case_id", "revision", unique=True),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    agent: Mapped[str] = mapped_column(String(128))
+    case_id: Mapped[str] = mapped_column(String(200))
+    revision: Mapped[int]
+    output: Mapped[Any] = mapped_column(Json)
+    person: Mapped[str | None] = mapped_column(String(128))
+    occurred_at: Mapped[datetime | None]
+    stored_at: Mapped[datetime]
+    superseded: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class ComparisonRow(Table):
+    """One comparison of a version's output with what a person did; kept also when a correction replaces it."""
+
+    __tablename__ = "comparisons"
+    __table_args__ = (Index(None, "decision_id", "human_output_id", unique=True),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    decision_id: Mapped[UUID]
+    human_output_id: Mapped[UUID]
+    kind: Mapped[str] = mapped_column(String(16))  # equal | different | ignored | invalid_output | error
+    severity: Mapped[str | None] = mapped_column(String(16))
+    score: Mapped[float]
+    differences: Mapped[list[Any]]
+    compared_at: Mapped[datetime]
+
+
+class Label(Table):
+    """A verdict on a decision with its provenance. The newest one counts, all are kept."""
+
+    __tablename__ = "labels"
+    __table_args__ = (Index(None, "decision_id", "at"), Index(None, "source_id", "decision_id", unique=True))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    decision_id: Mapped[UUID]
+    verdict: Mapped[str] = mapped_column(String(16))
+    severity: Mapped[str | None] = mapped_column(String(16))
+    source: Mapped[str] = mapped_column(String(16))
+    source_id: Mapped[UUID]  # the ruling, comparison, failure or superseding decision behind it
+    person: Mapped[str | None] = mapped_column(String(128))
+    note: Mapped[str] = mapped_column(Text, default="")
+    at: Mapped[datetime]
