@@ -1,0 +1,103 @@
+"""
+What was counted: cases and what people said of them, per lane, segment and day of the decision.
+
+Everything a gate or guardrail says is a function of these few numbers, so judging costs the same for ten
+cases as for ten million.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
+from datetime import date
+
+from rollout.domain.phase import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """
+    Cases of one cohort. `severe` is part of `overridden`; a case is at most one of agreed, overridden, void.
+
+    `invalid_output` and `invalid_confidence` are known when the case arrives and need no verdict.
+    """
+
+    cases: int = 0
+    agreed: int = 0
+    overridden: int = 0
+    severe: int = 0
+    void: int = 0
+    invalid_output: int = 0
+    invalid_confidence: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(ours + theirs for ours, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+    @property
+    def pending(self) -> int:
+        """Cases that nobody has ruled on yet."""
+        return self.cases - self.agreed - self.overridden - self.void
+
+    @property
+    def add_up(self) -> bool:
+        """False when these numbers cannot have come from counting; nothing may be concluded from them."""
+        rest = (
+            self.overridden - self.severe,
+            self.cases - self.invalid_output,
+            self.cases - self.invalid_confidence,
+        )
+        return all(count >= 0 for count in (*astuple(self), self.pending, *rest))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cohort:
+    """Where a case is counted. `day` is the UTC day of the decision; an empty segment: none was given."""
+
+    lane: Lane
+    segment: str
+    day: date
+
+
+Totals = Mapping[Cohort, Counts]
+
+
+def counted(totals: Totals, lanes: Iterable[Lane]) -> Totals:
+    """Only the cohorts of these lanes."""
+    wanted = frozenset(lanes)
+    return {cohort: counts for cohort, counts in totals.items() if cohort.lane in wanted}
+
+
+def settled(totals: Totals, before: date) -> Totals:
+    """
+    Only the cohorts decided before this day.
+
+    By day of the decision, never of the verdict: quick agreement must not open a gate before slow overrides.
+    """
+    return {cohort: counts for cohort, counts in totals.items() if cohort.day < before}
+
+
+def total(totals: Totals) -> Counts:
+    return sum(totals.values(), Counts())
+
+
+def by_day(totals: Totals) -> dict[date, Counts]:
+    """Summed per day, oldest first."""
+    days: dict[date, Counts] = {}
+    for cohort, counts in totals.items():
+        days[cohort.day] = days.get(cohort.day, Counts()) + counts
+    return dict(sorted(days.items()))
+
+
+def by_segment(totals: Totals) -> dict[str, Counts]:
+    """Summed per segment, by name."""
+    segments: dict[str, Counts] = {}
+    for cohort, counts in totals.items():
+        segments[cohort.segment] = segments.get(cohort.segment, Counts()) + counts
+    return dict(sorted(segments.items()))
+
+
+def of_segment(totals: Totals, segment: str) -> Totals:
+    return {cohort: counts for cohort, counts in totals.items() if cohort.segment == segment}
+
+
+def newest_day(totals: Totals) -> date | None:
+    """The latest day on which at least one case was decided."""
+    return max((cohort.day for cohort, counts in totals.items() if counts.cases), default=None)
