@@ -14,7 +14,7 @@ _BIG = BigInteger().with_variant(Integer, "sqlite")
 
 
 class AuditEvent(Table):
-    """Something that was done: who, what, to which thing, when, with what. Never changed but for its place."""
+    """Something that was done: who, what, to which thing, when. Never changed but for its place."""
 
     __tablename__ = "audit_events"
     __table_args__ = (
@@ -46,6 +46,8 @@ class AuditCheckpoint(Table):
     __tablename__ = "audit_checkpoints"
 
     size: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=False)
+    # The size it went on from. Unique, so of two sealers that start at the same place one cannot end.
+    start: Mapped[int] = mapped_column(_BIG, unique=True)
     root: Mapped[str] = mapped_column(String(64))
     frontier: Mapped[list[Any]]  # roots of the full subtrees, so that sealing goes on without reading back
     signature: Mapped[str] = mapped_column(String(128))

@@ -1,0 +1,93 @@
+"""
+All keys of the installation in memory, so that a call costs no query to know its caller.
+
+A key that is not found makes the ring look again, at most once a second, so that a new key works at once and
+a flood of wrong ones costs next to nothing. A revoked key is gone with the next `refresh`.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from sqlalchemy.orm import Session
+
+from governance.actors import Actor
+from governance.people import queries, service
+from kit.context import Context
+from kit.errors import Unauthenticated
+
+_LOOK_AGAIN_SECONDS = 1.0
+
+
+class KeyMissing(Unauthenticated):
+    code = "key-missing"
+    title = "A key is needed"
+
+
+class KeyUnknown(Unauthenticated):
+    code = "key-unknown"
+    title = "The key is not known"
+
+
+class KeyRevoked(Unauthenticated):
+    code = "key-revoked"
+    title = "The key was revoked"
+
+
+class Keyring:
+    """Digest of a key to the actor behind it. Replaced whole, so readers need no lock."""
+
+    def __init__(self, ctx: Context, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._ctx = ctx
+        self._monotonic = monotonic  # real seconds, also where the demo's clock runs a thousand times faster
+        self._actors: dict[str, Actor | None] = {}  # None: revoked, or its person is disabled
+        self._looked_at: float | None = None
+        self._looking = threading.Lock()
+        ctx.listen(service.KEYS_CHANGED, self.reload)
+
+    def refresh(self, session: Session) -> None:
+        """Read all keys. The refresher of the routing snapshot calls this, beside the ring itself."""
+        self._actors = {
+            key.digest: service.actor_of_key(key, person) for key, person in queries.keys_with_people(session)
+        }
+
+    def reload(self) -> None:
+        with self._ctx.db.read() as session:
+            self.refresh(session)
+
+    def known(self, authorization: str | None) -> Actor | None:
+        """The actor, from memory alone; None may still mean a key that was made a moment ago."""
+        secret = _bearer(authorization)
+        return self._actors.get(service.digest_of(secret)) if secret is not None else None
+
+    def actor(self, authorization: str | None) -> Actor:
+        """The actor behind an Authorization header; raises Unauthenticated. May read the database."""
+        secret = _bearer(authorization)
+        if secret is None:
+            raise KeyMissing(
+                "send your key in the header: Authorization: Bearer pgk_…; an admin can make one"
+            )
+        digest = service.digest_of(secret)
+        if digest not in self._actors:
+            self._look_again()
+        found = self._actors.get(digest)
+        if found is not None:
+            return found
+        if digest in self._actors:
+            raise KeyRevoked("this key was revoked, or its person is disabled; ask an admin for a new one")
+        raise KeyUnknown(
+            "no key like this was ever made here; look for a missing end, or ask an admin for one"
+        )
+
+    def _look_again(self) -> None:
+        with self._looking:
+            now = self._monotonic()
+            if self._looked_at is None or now - self._looked_at >= _LOOK_AGAIN_SECONDS:
+                self.reload()
+                self._looked_at = now
+
+
+def _bearer(authorization: str | None) -> str | None:
+    scheme, _, secret = (authorization or "").partition(" ")
+    secret = secret.strip()
+    return secret if scheme.lower() == "bearer" and secret else None
