@@ -7,16 +7,15 @@ explained from the revision that its row names.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rollout.domain.phase import Phase, Standing
+from rollout.domain.phase import FreezeMode, Phase, Standing
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
-FreezeMode = Literal["routing", "advancing"]
 
 
 class _Frozen(BaseModel):
@@ -88,7 +87,7 @@ class Policy:
             standing=Standing(body["standing"]),
             phase=Phase(body["phase"]),
             epoch=body["epoch"],
-            frozen=body["frozen"],
+            frozen=FreezeMode(body["frozen"]) if body["frozen"] else None,
             ramp_share=body["ramp_share"],
             rules=Rules.model_validate(body["rules"]),
         )

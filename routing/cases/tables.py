@@ -71,6 +71,7 @@ class Decision(Table):
     outcome: Mapped[str | None] = mapped_column(String(16))  # approved, edited, … see Outcome; None while open
     outcome_output: Mapped[Any] = mapped_column(Json)
     outcome_at: Mapped[datetime | None]
+    outcome_detail: Mapped[dict[str, Any] | None]  # by, reason_code, note of the ruling
     superseded_by: Mapped[UUID | None]
     label: Mapped[str | None] = mapped_column(String(16))  # agree | override | void
     label_severity: Mapped[str | None] = mapped_column(String(16))
@@ -83,7 +84,15 @@ class HumanOutput(Table):
     """What a person did for a case without the agent's help. A correction is a new revision."""
 
     __tablename__ = "human_outputs"
-    __table_args__ = (Index(None, "agent", "case_id", "revision", unique=True),)
+    __table_args__ = (
+        Index(None, "agent", "case_id", "revision", unique=True),
+        Index(
+            "ix_human_outputs_unsettled",
+            "id",
+            postgresql_where=text("unsettled"),
+            sqlite_where=text("unsettled"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     agent: Mapped[str] = mapped_column(String(128))
@@ -94,6 +103,9 @@ class HumanOutput(Table):
     occurred_at: Mapped[datetime | None]
     stored_at: Mapped[datetime]
     superseded: Mapped[bool] = mapped_column(Boolean, default=False)
+    # Cleared by the settling task, in a transaction of its own: whichever of output and human output is
+    # settled later sees the other one stored.
+    unsettled: Mapped[bool] = mapped_column(Boolean, default=True)
 
 
 class ComparisonRow(Table):

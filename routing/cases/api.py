@@ -1,0 +1,102 @@
+"""Human outputs, failures, and what is known of a case."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from governance.people.api import ActorDep
+from kit.errors import NotFound
+from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
+from rollout.agents import service as agents
+from rollout.failures import service as failures
+from rollout.failures.schemas import FailureOut
+from routing.cases import queries, service
+from routing.cases.history import CaseOut, case_out
+from routing.cases.outcomes import outcome_of
+from routing.cases.schemas import (
+    DecisionPage,
+    FailureIn,
+    HumanOutputIn,
+    HumanOutputsIn,
+    HumanOutputsOut,
+    decision_out,
+)
+
+router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["cases"])
+
+
+@router.get("/agents/{agent}/decisions")
+def list_decisions(
+    agent: str,
+    actor: ActorDep,
+    ctx: Ctx,
+    case_id: Annotated[str | None, Query(max_length=200)] = None,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> DecisionPage:
+    """The stored decisions of an agent, newest first."""
+    actor.require("read", agent)
+    position = decode_cursor(cursor)
+    with ctx.db.read() as session:
+        agents.get_agent(session, agent)
+        after = _as_id(position) if position else None
+        rows = queries.decision_page(session, agent, case_id=case_id, after=after, limit=limit)
+        page = rows[:limit]
+        more = encode_cursor(str(page[-1].id)) if len(rows) > limit else None
+        return DecisionPage(items=[decision_out(row, outcome_of(row)) for row in page], next_cursor=more)
+
+
+def _as_id(position: str) -> UUID:
+    try:
+        return UUID(position)
+    except ValueError:
+        raise NotFound("this cursor leads nowhere; use next_cursor of an earlier answer") from None
+
+
+@router.post("/agents/{agent}/human-outputs", status_code=201)
+def add_human_outputs(
+    agent: str, body: HumanOutputIn | HumanOutputsIn, actor: ActorDep, ctx: Ctx
+) -> HumanOutputsOut:
+    """Store what people did for cases, one or up to 1,000, before or after the agent's output."""
+    actor.require("report", agent)
+    items = body.items if isinstance(body, HumanOutputsIn) else [body]
+    with ctx.db.begin() as session:
+        agents.get_agent(session, agent)
+        stored = service.add_human_outputs(session, agent, items, actor=actor, now=ctx.clock.now())
+        return HumanOutputsOut(items=stored)
+
+
+@router.post("/decisions/{decision_id}/failures", status_code=201)
+def report_failure(
+    decision_id: UUID, body: FailureIn, actor: ActorDep, ctx: Ctx, response: Response
+) -> FailureOut:
+    """Report a production error of this decision. A critical one stops advancing at once."""
+    with ctx.db.begin() as session:
+        row = queries.get_decision(session, decision_id, actor.agent)
+        actor.require("report", row.agent)
+        failure = failures.report(
+            session,
+            agent=row.agent,
+            version=row.version,
+            rollout_id=row.rollout_id,
+            decision_id=row.id,
+            case_id=row.case_id,
+            shown_input=row.input,
+            severity=body.severity,
+            description=body.description,
+            correct_output=body.correct_output,
+            actor=actor,
+            now=ctx.clock.now(),
+        )
+        service.label_failed(session, row, failure, now=ctx.clock.now())
+        response.headers["Location"] = f"/v1/failures/{failure.id}"
+        return FailureOut.model_validate(failure)
+
+
+@router.get("/agents/{agent}/cases/{case_id}")
+def show_case(agent: str, case_id: str, actor: ActorDep, ctx: Ctx) -> CaseOut:
+    """Everything known of a case: decisions, human outputs with their history, comparisons, labels."""
+    actor.require("read", agent)
+    with ctx.db.read() as session:
+        return case_out(session, agent, case_id)

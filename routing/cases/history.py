@@ -1,0 +1,72 @@
+"""Everything known of one case, for engineers and auditors."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from kit.errors import NotFound
+from kit.http import Out
+from routing.cases import queries
+from routing.cases.outcomes import outcome_of
+from routing.cases.schemas import DecisionOut, decision_out
+
+
+class HumanOutputOut(Out):
+    id: UUID
+    revision: int
+    output: Any
+    person: str | None
+    occurred_at: datetime | None
+    stored_at: datetime
+    superseded: bool
+
+
+class ComparisonOut(Out):
+    decision_id: UUID
+    human_output_id: UUID
+    kind: str
+    severity: str | None
+    score: float
+    differences: list[Any]
+    compared_at: datetime
+
+
+class LabelOut(Out):
+    decision_id: UUID
+    verdict: str
+    severity: str | None
+    source: str
+    source_id: UUID
+    person: str | None
+    note: str
+    at: datetime
+
+
+class CaseOut(Out):
+    case_id: str
+    agent: str
+    input: Any
+    decisions: list[DecisionOut]
+    human_outputs: list[HumanOutputOut]
+    comparisons: list[ComparisonOut]
+    labels: list[LabelOut]
+
+
+def case_out(session: Session, agent: str, case_id: str) -> CaseOut:
+    """The case with its history; NotFound when neither an agent nor a person touched it."""
+    decisions = queries.decisions_of_case(session, agent, case_id)
+    outputs = queries.human_outputs_of_case(session, agent, case_id)
+    if not decisions and not outputs:
+        raise NotFound(f"agent {agent} has no case “{case_id}”")
+    ids = [row.id for row in decisions]
+    return CaseOut(
+        case_id=case_id,
+        agent=agent,
+        input=next((row.input for row in reversed(decisions) if row.input is not None), None),
+        decisions=[decision_out(row, outcome_of(row)) for row in decisions],
+        human_outputs=[HumanOutputOut.model_validate(row) for row in outputs],
+        comparisons=[ComparisonOut.model_validate(row) for row in queries.comparisons_of(session, ids)],
+        labels=[LabelOut.model_validate(row) for row in queries.labels_of(session, ids)],
+    )

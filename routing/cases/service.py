@@ -1,0 +1,228 @@
+"""
+Stores decisions and human outputs: each exactly once, retries told apart from other cases.
+
+A batch is stored in a few statements. What was stored before is found by its key (agent, case, version,
+attempt): the same body gets the same decision, another body is a conflict that names what differs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from governance.actors import Actor
+from governance.audit import service as audit
+from governance.audit.tables import AuditEvent
+from kit.db import send_after_commit
+from kit.errors import Conflict, Place, Problem
+from kit.ids import new_id
+from rollout.failures.tables import Failure
+from routing.cases import queries
+from routing.cases.prepare import Entry, Key, canonical
+from routing.cases.schemas import HumanOutputIn, HumanOutputStored
+from routing.cases.tables import Decision, HumanOutput, Label
+from routing.reviews.tables import ReviewItem
+
+_COMPARED = ("output", "input", "confidence", "segment", "action", "amount", "risk", "attributes", "signals")
+
+
+class CaseDiffers(Conflict):
+    code = "case-differs"
+    title = "This case was decided with another body"
+
+
+class AttemptOutOfOrder(Conflict):
+    code = "attempt-out-of-order"
+    title = "This is not the next attempt of the case"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The decision as it stands in the database; `new` is False for a retry."""
+
+    decision: Decision
+    new: bool
+
+
+def store(session: Session, entries: Sequence[Entry], actor: str) -> list[Stored | Problem]:
+    """Store a batch; one result for each entry, in order. A conflict harms nobody else."""
+    firsts: dict[Key, Entry] = {}
+    for entry in entries:
+        firsts.setdefault(entry.key, entry)
+    plain = [entry for entry in firsts.values() if entry.row["attempt"] == 1]
+    results: dict[Key, Decision | Problem] = {}
+    inserted = queries.insert_decisions(session, [entry.row for entry in plain]) if plain else set()
+    for entry in plain:
+        if entry.row["id"] in inserted:
+            results[entry.key] = _row(entry)
+    fresh = [entry for entry in plain if entry.row["id"] in inserted]
+    for entry in firsts.values():
+        if entry.row["attempt"] > 1:
+            results[entry.key], stored = _store_attempt(session, entry, actor)
+            fresh += [entry] if stored else []
+    _store_followers(session, fresh, actor)
+    missing = [key for key in firsts if key not in results]
+    for row in queries.decisions_by_key(session, missing):
+        results[row.agent, row.case_id, row.version, row.attempt] = row
+    born = {entry.row["id"] for entry in fresh}
+    return [_result(entry, results[entry.key], born) for entry in entries]
+
+
+def _row(entry: Entry) -> Decision:
+    return Decision(**entry.row)
+
+
+def _result(entry: Entry, found: Decision | Problem, born: set[Any]) -> Stored | Problem:
+    if isinstance(found, Problem):
+        return found
+    if found.id == entry.row["id"]:
+        return Stored(found, new=True)
+    if found.body_digest != entry.row["body_digest"]:
+        return _differs(found, entry.row)
+    return Stored(found, new=False)
+
+
+def _differs(stored: Decision, row: dict[str, Any]) -> CaseDiffers:
+    names = [name for name in _COMPARED if canonical(getattr(stored, name)) != canonical(row[name])]
+    places = [
+        Place(name, "it differs from what was decided", "send the first body again, or say attempt + 1")
+        for name in names or ["confidence"]
+    ]
+    detail = f"case {stored.case_id} was decided with another {', '.join(names) or 'confidence'}"
+    return CaseDiffers(detail, places=places, decision_id=str(stored.id))
+
+
+def _store_attempt(session: Session, entry: Entry, actor: str) -> tuple[Decision | Problem, bool]:
+    """A further attempt: replaces the one before it, voids what hung on that, on record."""
+    agent, case_id, version, attempt = entry.key
+    same = queries.decisions_by_key(session, [entry.key])
+    if same:
+        return same[0], False
+    before = queries.latest_attempt(session, agent, case_id, version)
+    expected = before.attempt + 1 if before is not None else 1
+    if before is None or attempt != expected:
+        place = Place("attempt", f"{attempt} does not follow", f"send attempt {expected}")
+        return AttemptOutOfOrder(f"the next attempt of case {case_id} is {expected}", places=[place]), False
+    if not queries.insert_decisions(session, [entry.row]):
+        return queries.decisions_by_key(session, [entry.key])[0], False
+    _supersede(session, before, entry, actor)
+    return _row(entry), True
+
+
+def _supersede(session: Session, before: Decision, entry: Entry, actor: str) -> None:
+    now = entry.row["decided_at"]
+    before.superseded_by = entry.row["id"]
+    before.outcome = before.outcome or "superseded"
+    before.outcome_at = before.outcome_at or now
+    before.unsettled = True
+    queries.supersede_open_items(session, before.id, now)
+    session.add(
+        Label(
+            decision_id=before.id,
+            verdict="void",
+            severity=None,
+            source="superseded",
+            source_id=entry.row["id"],
+            person=None,
+            note=f"replaced by attempt {entry.row['attempt']}",
+            at=now,
+        )
+    )
+    audit.record(
+        session, actor, "decision.superseded", before.id, now=now, agent=before.agent, by=str(entry.row["id"])
+    )
+
+
+def _store_followers(session: Session, fresh: Sequence[Entry], actor: str) -> None:
+    """With every new decision its audit event, and its review item where a person must look."""
+    if not fresh:
+        return
+    queries.insert_rows(session, ReviewItem, [entry.item for entry in fresh if entry.item is not None])
+    queries.insert_rows(session, AuditEvent, [_event(entry.row, actor) for entry in fresh])
+    send_after_commit(session, "routing.settle")
+    if any(entry.item is not None for entry in fresh):
+        send_after_commit(session, "reviews:changed")
+
+
+def _event(row: dict[str, Any], actor: str) -> dict[str, Any]:
+    return audit.event_row(
+        actor,
+        "decision.stored",
+        row["id"],
+        now=row["decided_at"],
+        agent=row["agent"],
+        case_id=row["case_id"],
+        version=row["version"],
+        route=row["route"],
+        policy_revision=row["policy_revision"],
+        body_digest=row["body_digest"],
+    )
+
+
+def add_human_outputs(
+    session: Session, agent: str, items: Sequence[HumanOutputIn], *, actor: Actor, now: datetime
+) -> list[HumanOutputStored]:
+    """
+    Store what people did. The same output again changes nothing; another one is a correction: a new
+    revision, the earlier ones kept.
+    """
+    current = queries.current_human_outputs(session, agent, {item.case_id for item in items})
+    results = []
+    for item in items:
+        before = current.get(item.case_id)
+        if before is not None and canonical(before.output) == canonical(item.output):
+            results.append(_stored(before, "unchanged"))
+            continue
+        row = HumanOutput(
+            id=new_id(),
+            agent=agent,
+            case_id=item.case_id,
+            revision=before.revision + 1 if before else 1,
+            output=item.output,
+            person=item.person,
+            occurred_at=item.occurred_at,
+            stored_at=now,
+            superseded=False,
+            unsettled=True,
+        )
+        if before is not None:
+            before.superseded = True
+        session.add(row)
+        current[item.case_id] = row
+        results.append(_stored(row, "corrected" if before else "created"))
+        audit.record(
+            session,
+            actor,
+            "human_output.corrected" if before else "human_output.stored",
+            row.id,
+            now=now,
+            agent=agent,
+            case_id=item.case_id,
+            revision=row.revision,
+        )
+    send_after_commit(session, "routing.settle")
+    return results
+
+
+def _stored(row: HumanOutput, status: Any) -> HumanOutputStored:
+    return HumanOutputStored(id=row.id, case_id=row.case_id, revision=row.revision, status=status)
+
+
+def label_failed(session: Session, row: Decision, failure: Failure, *, now: datetime) -> None:
+    """A reported error is a verdict on the decision: the newest, so it counts, with its source on record."""
+    session.add(
+        Label(
+            decision_id=row.id,
+            verdict="override",
+            severity="severe" if failure.severity in {"severe", "critical"} else failure.severity,
+            source="failure",
+            source_id=failure.id,
+            person=failure.reported_by,
+            note=failure.description[:500],
+            at=now,
+        )
+    )
+    row.unsettled = True
+    send_after_commit(session, "routing.settle")

@@ -1,0 +1,163 @@
+"""
+Settling: compare what can be compared, find the label that counts, and move the totals.
+
+Every fact that may change a decision's label marks the decision unsettled in its own transaction. Settling
+takes marked rows, works out what each contributes to the totals now, adds the difference to what it was
+counted as before, and clears the mark, all in one transaction. So a crash loses nothing, a repeat counts
+nothing twice, and no gate ever scans decisions.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy.orm import Session
+
+from evidence.comparing import Comparison, compare
+from kit.ids import new_id
+from rollout.domain.totals import Counts
+from rollout.gates import service as gates
+from routing.cases import queries
+from routing.cases.tables import ComparisonRow, Decision, HumanOutput, Label
+from routing.snapshot import AgentEntry
+
+log = structlog.get_logger(__name__)
+
+_VERDICTS = {"equal": "agree", "different": "override", "ignored": "void", "invalid_output": "void"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What one round did; `more` tells that another round has work."""
+
+    decisions: int
+    compared: int
+    more: bool
+
+
+def settle(session: Session, agents: Mapping[str, AgentEntry], *, now: datetime, limit: int = 500) -> Settled:
+    """Settle up to `limit` decisions. Call again while `more`."""
+    outputs = queries.unsettled_human_outputs(session, limit)
+    if outputs:
+        queries.unsettle_for(session, outputs)
+    rows = queries.unsettled(session, limit)
+    compared = _compare_new(session, rows, agents, now)
+    labels = queries.newest_labels(session, [row.id for row in rows])
+    deltas: dict[gates.TotalKey, Counts] = defaultdict(Counts)
+    updates = []
+    for row in rows:
+        label = labels.get(row.id)
+        counted = _counted_as(row, label)
+        for key, change in _moves(row, counted):
+            deltas[key] = deltas[key] + change
+        updates.append(_update(row, label, counted))
+    queries.update_settled(session, updates)
+    gates.count(session, deltas)
+    return Settled(len(rows), compared, len(rows) == limit or len(outputs) == limit)
+
+
+def _compare_new(
+    session: Session, rows: Sequence[Decision], agents: Mapping[str, AgentEntry], now: datetime
+) -> int:
+    """Compare each decision with the newest human output of its case, unless that was done before."""
+    by_agent: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        by_agent[row.agent].add(row.case_id)
+    people = {agent: queries.current_human_outputs(session, agent, cases) for agent, cases in by_agent.items()}
+    pairs = [(row, people[row.agent].get(row.case_id)) for row in rows if row.superseded_by is None]
+    open_pairs = [(row, output) for row, output in pairs if output is not None]
+    done = queries.compared_pairs(session, [row.id for row, _ in open_pairs])
+    comparisons, labels = [], []
+    for row, output in open_pairs:
+        if (row.id, output.id) in done or row.agent not in agents:
+            continue
+        result = compare(row.output, output.output, agents[row.agent].comparison, schema_valid=row.output_valid)
+        comparison = _comparison_row(row, output, result, now)
+        comparisons.append(comparison)
+        if result.kind in _VERDICTS:
+            labels.append(_label_row(row, output, comparison, result))
+        else:
+            # It stays without a verdict, and a settled case without a verdict counts against the agent.
+            log.warning("comparison failed", decision=str(row.id), differences=result.to_dict()["differences"])
+    queries.insert_rows(session, ComparisonRow, comparisons)
+    queries.insert_rows(session, Label, labels)
+    return len(comparisons)
+
+
+def _comparison_row(row: Decision, output: HumanOutput, result: Comparison, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "decision_id": row.id,
+        "human_output_id": output.id,
+        "kind": result.kind,
+        "severity": result.severity,
+        "score": result.score,
+        "differences": result.to_dict()["differences"],
+        "compared_at": now,
+    }
+
+
+def _label_row(
+    row: Decision, output: HumanOutput, comparison: dict[str, Any], result: Comparison
+) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "decision_id": row.id,
+        "verdict": _VERDICTS[result.kind],
+        "severity": result.severity,
+        "source": "human_output",
+        "source_id": comparison["id"],
+        "person": output.person,
+        "note": "",
+        "at": output.stored_at,
+    }
+
+
+def _counted_as(row: Decision, label: Label | None) -> str:
+    if row.rollout_id is None:
+        return "nothing"
+    if row.superseded_by is not None:
+        return "void"
+    if label is None:
+        return "pending"
+    if label.verdict == "override":
+        return "severe" if label.severity == "severe" else "override"
+    return label.verdict
+
+
+def contribution(row: Decision, counted_as: str) -> Counts:
+    """What a decision adds to its cohort when it is counted as this."""
+    return Counts(
+        cases=1,
+        agreed=int(counted_as == "agree"),
+        overridden=int(counted_as in {"override", "severe"}),
+        severe=int(counted_as == "severe"),
+        void=int(counted_as == "void"),
+        invalid_output=int(row.output_valid is False),
+        invalid_confidence=int(row.confidence_given is not None),
+    )
+
+
+def _moves(row: Decision, counted: str) -> list[tuple[gates.TotalKey, Counts]]:
+    if row.rollout_id is None or row.epoch is None or row.counted_as == counted:
+        return []
+    key = gates.TotalKey(row.rollout_id, row.epoch, row.lane, row.segment, row.decided_at.date())
+    change = contribution(row, counted)
+    if row.counted_as is not None:
+        change = change - contribution(row, row.counted_as)
+    return [(key, change)]
+
+
+def _update(row: Decision, label: Label | None, counted: str) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "label": label.verdict if label else None,
+        "label_severity": label.severity if label else None,
+        "label_source": label.source if label else None,
+        "counted_as": counted,
+        "unsettled": False,
+    }
+

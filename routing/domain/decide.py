@@ -1,0 +1,161 @@
+"""
+The router: a pure function of policy and case. Its reasons to refuse stand in order, strongest first.
+
+Anything that is not clearly allowed means a person: no policy, an unknown version, a number that is none.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from rollout.domain.phase import FreezeMode, Lane, Phase, Route, Standing
+from rollout.domain.policy import Policy
+from routing.domain.sampling import audit_position, ramp_position
+
+ConfidenceState = Literal["valid", "missing", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the router may look at; nothing else of a request decides."""
+
+    case_id: str
+    confidence: float | None  # in [0, 1]; None when missing or invalid
+    confidence_state: ConfidenceState
+    output_valid: bool | None  # against the agent's JSON Schema; None: the agent has none
+    segment: str = ""
+    action: str | None = None
+    amount: float | None = None  # NaN is possible and never inside a limit
+    risk: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A stable code and a sentence."""
+
+    code: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    route: Route
+    lane: Lane
+    reasons: tuple[Reason, ...]
+    threshold: float | None = None  # the one that applied, if one was looked at
+    audit_probability: float | None = None  # of every automated case, drawn or not; the lane says which
+
+
+def decide(policy: Policy | None, case: Case, secret: bytes) -> Answer:
+    """Who answers this case. Same policy, same case, same key: the same answer, for ever."""
+    if policy is None:
+        return _human("unknown_version", "This version is not registered, so there is no policy for it.")
+    for refuse in _REFUSALS:
+        if (answer := refuse(policy, case)) is not None:
+            return answer
+    if policy.phase is Phase.SUPERVISED:
+        return _review("supervised", "In supervised production a person rules on every case in scope.")
+    return _by_confidence(policy, case, secret)
+
+
+def _blocked(policy: Policy, case: Case) -> Answer | None:
+    if case.action is not None and case.action in policy.rules.blocked_actions:
+        return Answer(
+            Route.BLOCK, Lane.BLOCK, (Reason("action_blocked", f"The policy forbids “{case.action}” altogether."),)
+        )
+    return None
+
+
+def _retired(policy: Policy, _case: Case) -> Answer | None:
+    if policy.standing is Standing.RETIRED:
+        return _human("version_retired", "This version is retired; it has no autonomy.")
+    return None
+
+
+def _frozen(policy: Policy, _case: Case) -> Answer | None:
+    if policy.frozen is FreezeMode.ROUTING:
+        return _human("frozen", "Routing of this version is frozen; people do all of its cases.")
+    return None
+
+
+def _evaluation(policy: Policy, _case: Case) -> Answer | None:
+    if policy.phase is Phase.EVALUATION:
+        return _human("evaluation", "This version is in evaluation; it does not touch real work yet.")
+    return None
+
+
+def _shadow(policy: Policy, _case: Case) -> Answer | None:
+    if policy.phase is Phase.SHADOW:
+        reason = Reason("shadow", "This version is in shadow: its output is recorded, people work as before.")
+        return Answer(Route.SHADOW, Lane.SHADOW, (reason,))
+    return None
+
+
+def _output_invalid(_policy: Policy, case: Case) -> Answer | None:
+    if case.output_valid is False:
+        return _human("output_invalid", "The output does not fit the agent's JSON Schema.")
+    return None
+
+
+def _out_of_scope(policy: Policy, case: Case) -> Answer | None:
+    scope = policy.rules.scope
+    if scope.segments is not None and case.segment not in scope.segments:
+        return _human("segment_out_of_scope", f"The segment “{case.segment or 'none'}” is not in scope.")
+    if scope.actions is not None and case.action not in scope.actions:
+        return _human("action_out_of_scope", f"The action “{case.action or 'none'}” is not in scope.")
+    if scope.amount_at_most is not None:
+        if case.amount is None:
+            return _human("amount_missing", "The scope limits the amount and the case has none.")
+        if not abs(case.amount) <= scope.amount_at_most:  # NaN lands here too
+            return _human("amount_out_of_scope", f"The amount is above {scope.amount_at_most:g}.")
+    return None
+
+
+def _confidence_unusable(policy: Policy, case: Case) -> Answer | None:
+    if case.confidence_state == "invalid":
+        return _human("confidence_invalid", "The confidence is not a number from 0 to 1.")
+    if case.confidence_state == "missing" and policy.phase in {Phase.CONFIDENCE, Phase.FULL}:
+        return _human("confidence_missing", "The case came without a confidence.")
+    return None
+
+
+_REFUSALS: tuple[Callable[[Policy, Case], Answer | None], ...] = (
+    _blocked,
+    _retired,
+    _frozen,
+    _evaluation,
+    _shadow,
+    _output_invalid,
+    _out_of_scope,
+    _confidence_unusable,
+)
+
+
+def _by_confidence(policy: Policy, case: Case, secret: bytes) -> Answer:
+    rules = policy.rules
+    threshold = rules.thresholds.get(case.segment, rules.threshold)
+    if case.risk is not None and case.risk in rules.review_risks:
+        return _review("risk_flagged", f"Cases with the risk “{case.risk}” are always reviewed.", threshold)
+    if threshold is None:
+        closed = case.segment in rules.thresholds
+        code = "segment_closed" if closed else "no_threshold"
+        words = f"The segment “{case.segment}” is closed" if closed else "No threshold is set"
+        return _review(code, f"{words}, so a person rules.")
+    if case.confidence is None or not case.confidence >= threshold:
+        return _review("below_threshold", f"The confidence is below the threshold of {threshold:g}.", threshold)
+    if not ramp_position(policy.rollout_id, case.case_id) < policy.ramp_share:
+        share = f"{policy.ramp_share * 100:g} %"
+        return _review("outside_ramp", f"Only {share} of the eligible cases go alone so far.", threshold)
+    reason = Reason("above_threshold", f"The confidence is at or above the threshold of {threshold:g}.")
+    if audit_position(secret, policy.rollout_id, case.case_id) < rules.audit_rate:
+        drawn = Reason("audit_drawn", "It was drawn for an audit: a person checks it afterwards.")
+        return Answer(Route.AUTO, Lane.AUDIT, (reason, drawn), threshold, rules.audit_rate)
+    return Answer(Route.AUTO, Lane.AUTO, (reason,), threshold, rules.audit_rate)
+
+
+def _human(code: str, words: str) -> Answer:
+    return Answer(Route.HUMAN, Lane.HUMAN, (Reason(code, words),))
+
+
+def _review(code: str, words: str, threshold: float | None = None) -> Answer:
+    return Answer(Route.REVIEW, Lane.REVIEW, (Reason(code, words),), threshold)

@@ -1,0 +1,94 @@
+"""
+The route-decision endpoint: validate, decide from memory, hand the row to the writer, wait for the commit.
+
+Nothing here touches the database but the writer. Everything that can be wrong with a request is found
+before anything is stored.
+"""
+
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from governance.actors import Actor
+from governance.people.keyring import Keyring
+from kit import json_body
+from kit.context import Context
+from kit.errors import NotFound
+from kit.http import invalid_from
+from routing.cases.outcomes import outcome_of
+from routing.cases.prepare import prepare
+from routing.cases.schemas import CaseIn, DecisionOut, decision_out
+from routing.cases.service import Stored
+from routing.snapshot import AgentEntry, SnapshotHolder
+from routing.writer import Writer
+
+router = APIRouter(prefix="/v1", tags=["decisions"])
+
+AgentName = Annotated[str, Path(max_length=128)]
+_BODY = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": CaseIn.model_json_schema()}}}
+}
+
+
+class HotPath:
+    """What the endpoint needs, made once per process."""
+
+    def __init__(self, ctx: Context, keyring: Keyring, holder: SnapshotHolder, writer: Writer) -> None:
+        self.ctx = ctx
+        self.keyring = keyring
+        self.holder = holder
+        self.writer = writer
+
+    async def actor(self, request: Request) -> Actor:
+        """Who calls; from memory, with one look at the database for a key not seen before."""
+        header = request.headers.get("authorization")
+        actor = self.keyring.known(header)
+        return actor if actor is not None else await run_in_threadpool(self.keyring.authenticate, header)
+
+    async def agent(self, name: str) -> AgentEntry:
+        """The agent from memory; one that was registered a moment ago is looked for once more."""
+        entry = self.holder.agent(name)
+        if entry is None:
+            await run_in_threadpool(self.holder.refresh)
+            entry = self.holder.agent(name)
+        if entry is None:
+            raise NotFound(f"there is no agent “{name}”")
+        return entry
+
+    async def decide(self, actor: Actor, agent: AgentEntry, case: CaseIn) -> Stored:
+        """Route one case and return once its decision is committed."""
+        now = self.ctx.clock.now()
+        entry = prepare(self.holder.current, agent, case, secret=self.ctx.secret, now=now)
+        return await self.writer.store(entry, actor.name)
+
+
+def read_case(raw: bytes) -> CaseIn:
+    """A body as a case; only the confidence may be NaN, which is stored and means a person."""
+    body = json_body.parse(raw, nan_allowed_at=("confidence", "amount"))
+    try:
+        return CaseIn.model_validate(body)
+    except ValidationError as error:
+        raise invalid_from(cast("list[Any]", error.errors())) from None
+
+
+@router.post(
+    "/agents/{agent}/decisions",
+    openapi_extra=_BODY,
+    status_code=201,
+    responses={
+        201: {"model": DecisionOut, "description": "Decided and stored."},
+        200: {"model": DecisionOut, "description": "It was decided before; the same stored decision."},
+    },
+)
+async def route_decision(request: Request, agent: AgentName) -> Response:
+    """Who answers this case: the agent, a person, or the agent under a person's eyes."""
+    hot = cast(HotPath, request.app.state.hot)
+    actor = await hot.actor(request)
+    actor.require("decide", agent)
+    entry = await hot.agent(agent)
+    stored = await hot.decide(actor, entry, read_case(await request.body()))
+    body = decision_out(stored.decision, outcome_of(stored.decision)).model_dump_json()
+    headers = {"Location": f"/v1/decisions/{stored.decision.id}"}
+    return Response(body, status_code=201 if stored.new else 200, headers=headers, media_type="application/json")

@@ -1,0 +1,61 @@
+"""
+The tasks of routing: settle, deliver, give back expired leases, follow what rollouts did.
+
+Each is started by a message after a commit and found by its sweep in any case.
+"""
+
+from collections.abc import Mapping
+
+import httpx2
+
+from kit.context import Context
+from kit.tasks import task
+from routing import snapshot
+from routing.cases import settling
+from routing.delivery import service as delivery
+from routing.reviews import service as reviews
+from routing.snapshot import AgentEntry
+
+_ROUNDS = 200  # of 500 decisions: what one run settles at most before it lets others work
+_TIMEOUT = 15.0  # seconds a webhook's receiver may take
+
+
+@task("routing.settle", every=1)
+def settle(ctx: Context) -> int:
+    """Compare, label and count what changed."""
+    done = 0
+    agents: Mapping[str, AgentEntry] | None = None
+    for _ in range(_ROUNDS):
+        with ctx.db.begin() as session:
+            agents = agents if agents is not None else snapshot.load(session).agents
+            result = settling.settle(session, agents, now=ctx.clock.now())
+        done += result.decisions
+        if not result.more:
+            break
+    return done
+
+
+@task("routing.deliver", every=1)
+def deliver(ctx: Context) -> int:
+    """Send webhook messages that are due."""
+    with httpx2.Client(timeout=_TIMEOUT) as client, ctx.db.begin() as session:
+        return delivery.deliver_due(session, client, now=ctx.clock.now())
+
+
+@task("routing.release_expired", every=0.5)
+def release_expired(ctx: Context) -> int:
+    """Put cases back in the queue whose reviewer walked away."""
+    with ctx.db.begin() as session:
+        return reviews.release_expired(session, ctx.clock.now())
+
+
+@task("routing.follow_rollouts", every=1)
+def follow_rollouts(ctx: Context) -> int:
+    """After autonomy was taken back: what waited for a ruling goes to people."""
+    cancelled = 0
+    while True:
+        with ctx.db.begin() as session:
+            count = reviews.cancel_what_nobody_may_rule(session, ctx.clock.now())
+        cancelled += count
+        if count == 0:
+            return cancelled
