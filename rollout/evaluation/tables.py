@@ -34,8 +34,8 @@ class SuiteCase(Table):
     suite_id: Mapped[UUID] = mapped_column(ForeignKey("suites.id"), primary_key=True)
     key: Mapped[str] = mapped_column(String(200), primary_key=True)
     position: Mapped[int]
-    input: Mapped[Any] = mapped_column(Json)
-    expected: Mapped[Any] = mapped_column(Json)
+    input: Mapped[Any] = mapped_column(Json, nullable=True)
+    expected: Mapped[Any] = mapped_column(Json, nullable=True)
     tags: Mapped[list[str]]
 
 

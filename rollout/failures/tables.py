@@ -24,8 +24,8 @@ class Failure(Table):
     case_id: Mapped[str | None] = mapped_column(String(200))
     severity: Mapped[str] = mapped_column(String(16))  # minor | major | severe | critical
     description: Mapped[str] = mapped_column(Text)
-    input: Mapped[Any] = mapped_column(Json)
-    correct_output: Mapped[Any] = mapped_column(Json)
+    input: Mapped[Any] = mapped_column(Json, nullable=True)
+    correct_output: Mapped[Any] = mapped_column(Json, nullable=True)
     state: Mapped[str] = mapped_column(String(16))  # open | investigating | closed
     cause: Mapped[str] = mapped_column(Text, default="")
     suite: Mapped[str | None] = mapped_column(String(128))  # where it became an evaluation case

@@ -41,8 +41,8 @@ class Decision(Table):
     attempt: Mapped[int] = mapped_column(Integer, default=1)
     body_digest: Mapped[str] = mapped_column(String(64))  # of the request, to tell a retry from another case
 
-    input: Mapped[Any] = mapped_column(Json)
-    output: Mapped[Any] = mapped_column(Json)
+    input: Mapped[Any] = mapped_column(Json, nullable=True)
+    output: Mapped[Any] = mapped_column(Json, nullable=True)
     confidence: Mapped[float | None]  # None where it was missing or not a number in 0..1
     confidence_given: Mapped[str | None] = mapped_column(String(64))  # what came instead of a valid one
     segment: Mapped[str] = mapped_column(String(128), default="")
@@ -69,7 +69,7 @@ class Decision(Table):
     decided_at: Mapped[datetime]
 
     outcome: Mapped[str | None] = mapped_column(String(16))  # approved, edited, … see Outcome; None while open
-    outcome_output: Mapped[Any] = mapped_column(Json)
+    outcome_output: Mapped[Any] = mapped_column(Json, nullable=True)
     outcome_at: Mapped[datetime | None]
     outcome_detail: Mapped[dict[str, Any] | None]  # by, reason_code, note of the ruling
     superseded_by: Mapped[UUID | None]
@@ -98,7 +98,7 @@ class HumanOutput(Table):
     agent: Mapped[str] = mapped_column(String(128))
     case_id: Mapped[str] = mapped_column(String(200))
     revision: Mapped[int]
-    output: Mapped[Any] = mapped_column(Json)
+    output: Mapped[Any] = mapped_column(Json, nullable=True)
     person: Mapped[str | None] = mapped_column(String(128))
     occurred_at: Mapped[datetime | None]
     stored_at: Mapped[datetime]

@@ -68,7 +68,7 @@ class Ruling(Table):
     decision_id: Mapped[UUID]
     login: Mapped[str] = mapped_column(String(128))
     ruling: Mapped[str] = mapped_column(String(16))  # approve | edit | reject | escalate
-    output: Mapped[Any] = mapped_column(Json)  # the edited output
+    output: Mapped[Any] = mapped_column(Json, nullable=True)  # the edited output
     reason_code: Mapped[str | None] = mapped_column(String(64))
     note: Mapped[str] = mapped_column(Text, default="")
     fingerprint: Mapped[str] = mapped_column(String(64))
