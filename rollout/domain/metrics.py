@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from kit.errors import Invalid
-
 from rollout.domain.phase import Lane, Phase
 from rollout.domain.totals import Counts, Totals, counted
 

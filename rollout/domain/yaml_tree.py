@@ -2,8 +2,8 @@
 Reads a small YAML file into plain data, and remembers on which line everything stands.
 
 Deliberately less than YAML: one document, no anchors, aliases, tags or duplicate keys, limited size and
-depth. What is left cannot surprise its author, or exhaust the reader. Scalars follow YAML 1.2, in which `17:00`
-is text (in 1.1 it is the number 1020) and `no` is not false.
+depth. What is left cannot surprise its author, or exhaust the reader. Scalars follow YAML 1.2, in which
+`17:00` is text (in 1.1 it is the number 1020) and `no` is not false.
 """
 
 import re
