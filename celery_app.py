@@ -10,9 +10,9 @@ import structlog
 from celery import Celery, signals
 from celery import Task as CeleryTask
 
-import governance.audit.tasks
-import rollout.oversight.tasks
-import routing.tasks  # noqa: F401 - importing registers the tasks
+import governance.audit.tasks  # noqa: F401 - importing registers the tasks
+import rollout.gates.tasks  # noqa: F401
+import routing.tasks  # noqa: F401
 from kit import logging as kit_logging
 from kit.context import Context, make_context
 from kit.messages import publisher
@@ -47,7 +47,7 @@ _held: dict[str, Context] = {}
 
 
 def context() -> Context:
-    """This process's context, made at first use: a forked child must not share its parent's connections."""
+    """The context of this process, made at first use: a forked child must not share its parent's connections."""
     if "ctx" not in _held:
         ctx = make_context(settings)
         ctx.send_task = publisher(settings.redis_url, app.send_task)

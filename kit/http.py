@@ -84,13 +84,13 @@ def install(app: FastAPI) -> None:
     """Give every error of the application its answer."""
 
     async def on_problem(_request: Request, error: Exception) -> Response:
-        return answer(cast(Problem, error))
+        return answer(cast("Problem", error))
 
     async def on_validation(_request: Request, error: Exception) -> Response:
-        return answer(_from_validation(cast(RequestValidationError, error).errors()))
+        return answer(_from_validation(cast("RequestValidationError", error).errors()))
 
     async def on_http(_request: Request, error: Exception) -> Response:
-        known = cast(HTTPException, error)
+        known = cast("HTTPException", error)
         title = HTTPStatus(known.status_code).phrase
         body = problem_body(title.lower().replace(" ", "-"), title, known.status_code, str(known.detail))
         return problem_response(body, dict(known.headers or {}))
@@ -195,7 +195,7 @@ def _too_large(limit: int) -> Response:
 
 def get_context(request: Request) -> Context:
     """The process's context, put there by the composition root."""
-    return cast(Context, request.app.state.ctx)
+    return cast("Context", request.app.state.ctx)
 
 
 Ctx = Annotated[Context, Depends(get_context)]

@@ -27,9 +27,7 @@ from routing.writer import Writer
 router = APIRouter(prefix="/v1", tags=["decisions"])
 
 AgentName = Annotated[str, Path(max_length=128)]
-_BODY = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": CaseIn.model_json_schema()}}}
-}
+_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": CaseIn.model_json_schema()}}}}
 
 
 class HotPath:
@@ -84,7 +82,7 @@ def read_case(raw: bytes) -> CaseIn:
 )
 async def route_decision(request: Request, agent: AgentName) -> Response:
     """Who answers this case: the agent, a person, or the agent under a person's eyes."""
-    hot = cast(HotPath, request.app.state.hot)
+    hot = cast("HotPath", request.app.state.hot)
     actor = await hot.actor(request)
     actor.require("decide", agent)
     entry = await hot.agent(agent)

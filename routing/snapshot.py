@@ -12,12 +12,12 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from evidence.comparing import ComparisonConfig, OutputSchema
+from rollout.agents.schemas import AgentSettings
 from sqlalchemy.orm import Session
 
-from evidence.comparing import ComparisonConfig, OutputSchema
 from governance.people.keyring import Keyring
 from kit.context import Context
-from rollout.agents.schemas import AgentSettings
 from rollout.agents.tables import Agent
 from rollout.domain.policy import Policy
 from routing import queries

@@ -38,8 +38,17 @@ def settle(ctx: Context) -> int:
 @task("routing.deliver", every=1)
 def deliver(ctx: Context) -> int:
     """Send webhook messages that are due."""
-    with httpx2.Client(timeout=_TIMEOUT) as client, ctx.db.begin() as session:
-        return delivery.deliver_due(session, client, now=ctx.clock.now())
+    now = ctx.clock.now()
+    with ctx.db.begin() as session:
+        parcels = delivery.take_due(session, now=now)
+    if not parcels:
+        return 0
+    with httpx2.Client(timeout=_TIMEOUT) as client:
+        for parcel in parcels:
+            sent = delivery.send(client, parcel, now=now)
+            with ctx.db.begin() as session:
+                delivery.record_sent(session, sent, now=ctx.clock.now())
+    return len(parcels)
 
 
 @task("routing.release_expired", every=0.5)

@@ -51,15 +51,15 @@ class Waiters:
             return
 
 
-@router.get("/decisions/{decision_id}", response_model=DecisionOut)
+@router.get("/decisions/{decision_id}")
 async def get_decision(
     request: Request,
     decision_id: UUID,
     wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for a ruling.")] = 0.0,
 ) -> DecisionOut:
     """The stored decision; with `wait`, as soon as a person has ruled or the time is over."""
-    hot = cast(HotPath, request.app.state.hot)
-    waiters = cast(Waiters, request.app.state.waiters)
+    hot = cast("HotPath", request.app.state.hot)
+    waiters = cast("Waiters", request.app.state.waiters)
     actor = await hot.actor(request)
     loop = asyncio.get_running_loop()
     until = loop.time() + wait

@@ -88,7 +88,7 @@ class Writer:
         # Broad on purpose: whatever happens here, every caller must get an answer and the thread must live.
         try:
             results = self._commit(batch)
-        except Exception:  # noqa: BLE001
+        except Exception:
             if len(batch) > 1:
                 # One bad row must not take the others with it: each alone, the bad one fails alone.
                 for waiting in batch:

@@ -45,7 +45,7 @@ class Rules(_Frozen):
     def _blocked_is_not_in_scope(self) -> Self:
         both = self.blocked_actions & (self.scope.actions or frozenset())
         if both:
-            raise ValueError(f"{sorted(both)[0]} is both in scope and blocked; remove it from one of them")
+            raise ValueError(f"{min(both)} is both in scope and blocked; remove it from one of them")
         return self
 
 

@@ -4,13 +4,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
+from rollout.failures.schemas import FailureOut
 
 from governance.people.api import ActorDep
 from kit.errors import NotFound
 from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
 from rollout.agents import service as agents
 from rollout.failures import service as failures
-from rollout.failures.schemas import FailureOut
 from routing.cases import queries, service
 from routing.cases.history import CaseOut, case_out
 from routing.cases.outcomes import outcome_of
@@ -55,9 +55,7 @@ def _as_id(position: str) -> UUID:
 
 
 @router.post("/agents/{agent}/human-outputs", status_code=201)
-def add_human_outputs(
-    agent: str, body: HumanOutputIn | HumanOutputsIn, actor: ActorDep, ctx: Ctx
-) -> HumanOutputsOut:
+def add_human_outputs(agent: str, body: HumanOutputIn | HumanOutputsIn, actor: ActorDep, ctx: Ctx) -> HumanOutputsOut:
     """Store what people did for cases, one or up to 1,000, before or after the agent's output."""
     actor.require("report", agent)
     items = body.items if isinstance(body, HumanOutputsIn) else [body]
@@ -68,9 +66,7 @@ def add_human_outputs(
 
 
 @router.post("/decisions/{decision_id}/failures", status_code=201)
-def report_failure(
-    decision_id: UUID, body: FailureIn, actor: ActorDep, ctx: Ctx, response: Response
-) -> FailureOut:
+def report_failure(decision_id: UUID, body: FailureIn, actor: ActorDep, ctx: Ctx, response: Response) -> FailureOut:
     """Report a production error of this decision. A critical one stops advancing at once."""
     with ctx.db.begin() as session:
         row = queries.get_decision(session, decision_id, actor.agent)

@@ -59,9 +59,7 @@ def prepare(snapshot: Snapshot, agent: AgentEntry, case: CaseIn, *, secret: byte
     return Entry(row, _item(row, policy) if looked_at and policy is not None else None)
 
 
-def _row(
-    agent: AgentEntry, case: CaseIn, policy: Policy | None, answer: Answer, now: datetime
-) -> dict[str, Any]:
+def _row(agent: AgentEntry, case: CaseIn, policy: Policy | None, answer: Answer, now: datetime) -> dict[str, Any]:
     by_confidence = policy is not None and policy.phase in {Phase.CONFIDENCE, Phase.FULL}
     finite = case.amount is not None and abs(case.amount) < float("inf")
     return {

@@ -144,9 +144,7 @@ def newest_labels(session: Session, decision_ids: Sequence[UUID]) -> dict[UUID, 
 
 
 def labels_of(session: Session, decision_ids: Sequence[UUID]) -> Sequence[Label]:
-    return session.scalars(
-        select(Label).where(Label.decision_id.in_(decision_ids)).order_by(Label.at, Label.id)
-    ).all()
+    return session.scalars(select(Label).where(Label.decision_id.in_(decision_ids)).order_by(Label.at, Label.id)).all()
 
 
 def comparisons_of(session: Session, decision_ids: Sequence[UUID]) -> Sequence[ComparisonRow]:
@@ -178,4 +176,4 @@ def highest_revisions(session: Session, agent: str, case_ids: Sequence[str]) -> 
         .where(HumanOutput.agent == agent, HumanOutput.case_id.in_(case_ids))
         .group_by(HumanOutput.case_id)
     )
-    return {case_id: revision for case_id, revision in session.execute(statement)}
+    return dict(session.execute(statement))

@@ -66,15 +66,14 @@ def store(session: Session, entries: Sequence[Entry], actor: str) -> list[Stored
     missing = [key for key in firsts if key not in results]
     for row in queries.decisions_by_key(session, missing):
         results[row.agent, row.case_id, row.version, row.attempt] = row
-    born = {entry.row["id"] for entry in fresh}
-    return [_result(entry, results[entry.key], born) for entry in entries]
+    return [_result(entry, results[entry.key]) for entry in entries]
 
 
 def _row(entry: Entry) -> Decision:
     return Decision(**entry.row)
 
 
-def _result(entry: Entry, found: Decision | Problem, born: set[Any]) -> Stored | Problem:
+def _result(entry: Entry, found: Decision | Problem) -> Stored | Problem:
     if isinstance(found, Problem):
         return found
     if found.id == entry.row["id"]:
@@ -130,9 +129,7 @@ def _supersede(session: Session, before: Decision, entry: Entry, actor: str) -> 
             at=now,
         )
     )
-    audit.record(
-        session, actor, "decision.superseded", before.id, now=now, agent=before.agent, by=str(entry.row["id"])
-    )
+    audit.record(session, actor, "decision.superseded", before.id, now=now, agent=before.agent, by=str(entry.row["id"]))
 
 
 def _store_followers(session: Session, fresh: Sequence[Entry], actor: str) -> None:

@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from evidence.comparing import Comparison, compare
 from sqlalchemy.orm import Session
 
-from evidence.comparing import Comparison, compare
 from kit.ids import new_id
 from rollout.domain.totals import Counts
 from rollout.gates import service as gates
@@ -59,9 +59,7 @@ def settle(session: Session, agents: Mapping[str, AgentEntry], *, now: datetime,
     return Settled(len(rows), compared, len(rows) == limit or len(outputs) == limit)
 
 
-def _compare_new(
-    session: Session, rows: Sequence[Decision], agents: Mapping[str, AgentEntry], now: datetime
-) -> int:
+def _compare_new(session: Session, rows: Sequence[Decision], agents: Mapping[str, AgentEntry], now: datetime) -> int:
     """Compare each decision with the newest human output of its case, unless that was done before."""
     by_agent: dict[str, set[str]] = defaultdict(set)
     for row in rows:
@@ -100,9 +98,7 @@ def _comparison_row(row: Decision, output: HumanOutput, result: Comparison, now:
     }
 
 
-def _label_row(
-    row: Decision, output: HumanOutput, comparison: dict[str, Any], result: Comparison
-) -> dict[str, Any]:
+def _label_row(row: Decision, output: HumanOutput, comparison: dict[str, Any], result: Comparison) -> dict[str, Any]:
     return {
         "id": new_id(),
         "decision_id": row.id,
@@ -160,4 +156,3 @@ def _update(row: Decision, label: Label | None, counted: str) -> dict[str, Any]:
         "counted_as": counted,
         "unsettled": False,
     }
-

@@ -5,6 +5,7 @@ The body is fixed when the row is written and the message keeps its id, so a rep
 same to the letter and the receiver can drop it (Standard Webhooks: `webhook-id`).
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -26,6 +27,24 @@ log = structlog.get_logger(__name__)
 # Standard Webhooks 1.0.0 recommends: at once, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
 _WAITS = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400))
 _GONE = 410
+_TAKEN_FOR = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message on its way: all that sending needs, nothing of the database."""
+
+    message_id: UUID
+    url: str
+    secret: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    message_id: UUID
+    status: int | None
+    error: str | None  # None: it was taken
 
 
 def tell(session: Session, decision: Decision, *, kind: str, now: datetime) -> None:
@@ -47,46 +66,55 @@ def tell(session: Session, decision: Decision, *, kind: str, now: datetime) -> N
         send_after_commit(session, "routing.deliver")
 
 
-def deliver_due(session: Session, client: httpx2.Client, *, now: datetime, limit: int = 20) -> int:
-    """Send what is due; each message ends delivered, dead, or with a time to try again."""
-    messages = queries.due_messages(session, now, limit)
-    for message in messages:
+def take_due(session: Session, *, now: datetime, limit: int = 20) -> list[Parcel]:
+    """
+    Take messages whose time has come, for two minutes: if this worker dies on the way, they come up again.
+
+    They are sent outside any transaction, so a slow receiver holds no lock.
+    """
+    parcels = []
+    for message in queries.due_messages(session, now, limit):
         webhook = session.get(Webhook, UUID(message.subject))
         if webhook is None or not webhook.active:
             message.state, message.last_error = "nobody", "the webhook is gone"
             continue
-        _attempt(client, message, webhook, now)
-    return len(messages)
+        message.attempts += 1
+        message.due_at = now + _TAKEN_FOR
+        parcels.append(Parcel(message.id, webhook.url, webhook.secret, orjson.dumps(message.body)))
+    return parcels
 
 
-def _attempt(client: httpx2.Client, message: OutboxMessage, webhook: Webhook, now: datetime) -> None:
-    body = orjson.dumps(message.body)
-    signature = Signer(webhook.secret).sign(str(message.id), now, body.decode())
+def send(client: httpx2.Client, parcel: Parcel, *, now: datetime) -> Sent:
+    """One signed POST. Never raises: what went wrong is part of the answer."""
     headers = {
         "content-type": "application/json",
-        "webhook-id": str(message.id),
+        "webhook-id": str(parcel.message_id),
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": signature,
+        "webhook-signature": Signer(parcel.secret).sign(str(parcel.message_id), now, parcel.body.decode()),
     }
-    message.attempts += 1
     try:
-        answer = client.post(webhook.url, content=body, headers=headers, follow_redirects=False)
+        answer = client.post(parcel.url, content=parcel.body, headers=headers, follow_redirects=False)
     except httpx2.HTTPError as error:
-        _again(message, f"{type(error).__name__}: {error}", now)
+        return Sent(parcel.message_id, None, f"{type(error).__name__}: {error}")
+    words = None if answer.is_success else f"the receiver answered {answer.status_code}"
+    return Sent(parcel.message_id, answer.status_code, words)
+
+
+def record_sent(session: Session, sent: Sent, *, now: datetime) -> None:
+    """Delivered, dead, or a time to try again."""
+    message = session.get(OutboxMessage, sent.message_id)
+    if message is None or message.state != "waiting":
         return
-    if answer.is_success:
-        message.state, message.delivered_at, message.last_error = "delivered", now, None
-    elif answer.status_code == _GONE:
-        webhook.active = False
+    message.last_error = sent.error[:500] if sent.error else None
+    if sent.error is None:
+        message.state, message.delivered_at = "delivered", now
+    elif sent.status == _GONE:
         message.state, message.last_error = "nobody", "the receiver answered 410 and wants no more"
-    else:
-        _again(message, f"the receiver answered {answer.status_code}", now)
-
-
-def _again(message: OutboxMessage, error: str, now: datetime) -> None:
-    message.last_error = error[:500]
-    if message.attempts > len(_WAITS):
+        webhook = session.get(Webhook, UUID(message.subject))
+        if webhook is not None:
+            webhook.active = False
+    elif message.attempts > len(_WAITS):
         message.state = "dead"
-        log.error("a message could not be delivered", message=str(message.id), agent=message.agent, error=error)
-        return
-    message.due_at = now + _WAITS[message.attempts - 1]
+        log.error("a message could not be delivered", message=str(message.id), agent=message.agent, error=sent.error)
+    else:
+        message.due_at = now + _WAITS[message.attempts - 1]

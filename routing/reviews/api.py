@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["reviews"])
 
 def agent_entry(request: Request, name: str) -> AgentEntry:
     """The agent's settings from this process's snapshot."""
-    holder = cast(SnapshotHolder, request.app.state.holder)
+    holder = cast("SnapshotHolder", request.app.state.holder)
     entry = holder.agent(name)
     if entry is None:
         raise NotFound(f"there is no agent “{name}”")
@@ -73,9 +73,7 @@ def claim_next(body: ClaimIn, actor: ActorDep, ctx: Ctx) -> Response | HeldOut:
     """The next case in turn, held for you; the one you hold already, if there is one."""
     actor.require("review")
     with ctx.db.begin() as session:
-        item = service.claim_next(
-            session, actor=actor, now=ctx.clock.now(), lease=lease_of(ctx), agent=body.agent
-        )
+        item = service.claim_next(session, actor=actor, now=ctx.clock.now(), lease=lease_of(ctx), agent=body.agent)
         return held_out(session, item) if item is not None else Response(status_code=204)
 
 

@@ -71,9 +71,7 @@ def try_claim_next(
     )
 
 
-def try_claim(
-    session: Session, item_id: UUID, login: str, *, now: datetime, until: datetime
-) -> ReviewItem | None:
+def try_claim(session: Session, item_id: UUID, login: str, *, now: datetime, until: datetime) -> ReviewItem | None:
     """Claim this item if nobody else holds it; None when somebody does or it has ended."""
     mine = and_(ReviewItem.state == "waiting", ReviewItem.claimed_by == login)
     return session.scalar(
@@ -145,7 +143,7 @@ def waiting_counts(session: Session, levels: Sequence[int]) -> dict[str, int]:
         .where(ReviewItem.state == "waiting", ReviewItem.level.in_(levels))
         .group_by(ReviewItem.agent)
     )
-    return {agent: count for agent, count in session.execute(statement)}
+    return dict(session.execute(statement))
 
 
 def ruled_since(session: Session, login: str, since: datetime) -> dict[str, int]:
@@ -153,7 +151,7 @@ def ruled_since(session: Session, login: str, since: datetime) -> dict[str, int]
     statement = (
         select(Ruling.ruling, func.count()).where(Ruling.login == login, Ruling.at >= since).group_by(Ruling.ruling)
     )
-    return {ruling: count for ruling, count in session.execute(statement)}
+    return dict(session.execute(statement))
 
 
 def items_nobody_may_rule(session: Session, limit: int) -> Sequence[ReviewItem]:

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+from evidence.comparing import compare
 from sqlalchemy.orm import Session
 
-from evidence.comparing import compare
 from governance.actors import Actor
 from governance.audit import service as audit
 from kit.db import send_after_commit
@@ -71,9 +71,7 @@ def claim_next(
     held = queries.held_by(session, actor.name, now, agent=agent)
     if held is not None:
         return queries.try_renew(session, held.id, actor.name, until=now + lease)
-    item = queries.try_claim_next(
-        session, actor.name, agent=agent, levels=levels_of(actor), now=now, until=now + lease
-    )
+    item = queries.try_claim_next(session, actor.name, agent=agent, levels=levels_of(actor), now=now, until=now + lease)
     if item is not None:
         send_after_commit(session, "reviews:changed")
     return item
@@ -105,9 +103,7 @@ def release(session: Session, item_id: UUID, *, actor: Actor) -> None:
     send_after_commit(session, "reviews:changed")
 
 
-def rule(
-    session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, actor: Actor, now: datetime
-) -> Ruling:
+def rule(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, actor: Actor, now: datetime) -> Ruling:
     """Record a ruling and everything that follows from it."""
     item = queries.get_item(session, item_id)
     if said.fingerprint != item.fingerprint:

@@ -1,0 +1,62 @@
+# Everything starts here. `make help` lists the targets; the first call of any of them sets itself up.
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+SOURCES := kit evidence governance rollout routing review_ui cli demo web_app.py celery_app.py
+export PYTHONPATH := clients/python/src
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types floors templates migrations openapi up lock bench bench-replay clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(READY)  ## a real agent through all five phases, then pages to look at (ARGS=--exit ends by itself)
+	@$(RUN) -m demo $(ARGS)
+
+test: $(READY)  ## every test, on SQLite and PostgreSQL, with real processes and a real browser
+	$(RUN) -m tools.run_tests $(ARGS)
+
+check: $(READY) lint types floors templates migrations openapi test  ## what CI runs: all rules, then all tests
+
+lint: $(READY)  ## format, lint, house rules
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m tools.house_rules
+
+types: $(READY)  ## mypy --strict
+	$(RUN) -m mypy
+
+floors: $(READY)  ## the import contracts of the house
+	$(VENV)/bin/lint-imports --no-cache
+
+templates: $(READY)  ## the pages' templates
+	$(RUN) -m djlint --check --quiet templates
+
+migrations: $(READY)  ## the chain runs, and the tables are what it makes
+	$(RUN) -m tools.check_migrations
+
+openapi: $(READY)  ## docs/openapi.json is what the service says
+	$(RUN) -m tools.openapi --check
+
+up: $(READY)  ## the service itself: web, worker, beat and an embedded Valkey
+	$(RUN) -m cli up $(ARGS)
+
+bench-replay: $(READY)  ## 100,000 recorded cases through the router, lines a second
+	$(RUN) -m bench.replay $(ARGS)
+
+lock: $(READY)  ## resolve requirements.lock anew
+	$(RUN) -m tools.lock
+
+clean:  ## remove the environment and everything made
+	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Phasegate needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	@echo "Setting up the environment in $(VENV) (once; a minute or two)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)

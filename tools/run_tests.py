@@ -1,0 +1,29 @@
+"""
+Runs every test: the quick ones in parallel first, then those that start real processes and browsers.
+
+Arguments are handed to pytest, e.g. `make test ARGS="-k claims"`.
+"""
+
+import os
+import subprocess
+import sys
+
+_PARALLEL = ["-n", os.environ.get("PHASEGATE_TEST_PROCESSES", "2"), "--dist", "loadfile"]
+_NO_TESTS = 5  # pytest's status when a selection matches nothing
+
+
+def _run(*arguments: str) -> int:
+    command = [sys.executable, "-m", "pytest", "-q", *arguments, *sys.argv[1:]]
+    status = subprocess.run(command, check=False).returncode
+    return 0 if status == _NO_TESTS and sys.argv[1:] else status
+
+
+def main() -> int:
+    """Both parts always run, so one failure does not hide another."""
+    quick = _run(*_PARALLEL, "-m", "not system and not browser")
+    slow = _run("-m", "system or browser")
+    return quick or slow
+
+
+if __name__ == "__main__":
+    sys.exit(main())

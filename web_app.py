@@ -1,0 +1,143 @@
+"""
+Composition root of the web process: settings, context, writer, snapshot, routers.
+
+`uvicorn web_app:app` serves it; tests call `create_app` with their own context.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import structlog
+from celery import Celery
+from fastapi import FastAPI, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+
+import review_ui
+from governance.people import api as people_api
+from governance.people.keyring import Keyring
+from kit import http
+from kit import logging as kit_logging
+from kit.context import Context, make_context
+from kit.errors import Unavailable
+from kit.http import Ctx
+from kit.messages import Listener, publisher
+from kit.settings import Settings
+from rollout.agents import api as agents_api
+from rollout.evaluation import api as evaluation_api
+from rollout.failures import api as failures_api
+from rollout.gates import api as gates_api
+from rollout.oversight import api as oversight_api
+from rollout.plans import api as plans_api
+from rollout.versions import api as versions_api
+from routing import hot, waiting
+from routing.cases import api as cases_api
+from routing.delivery import api as delivery_api
+from routing.reviews import api as reviews_api
+from routing.snapshot import SnapshotHolder
+from routing.writer import Writer
+
+log = structlog.get_logger(__name__)
+
+_ROUTERS = (
+    hot.router,
+    waiting.router,
+    cases_api.router,
+    reviews_api.router,
+    delivery_api.router,
+    gates_api.router,
+    versions_api.router,
+    plans_api.router,
+    evaluation_api.router,
+    oversight_api.router,
+    failures_api.router,
+    agents_api.router,
+    people_api.router,
+)
+_ABOUT = "Moves an AI agent from pilot to production: phases, gates, a review queue, and a way back."
+
+
+def create_app(ctx: Context) -> FastAPI:
+    """The whole web process around a context; nothing starts before the application does."""
+    app = FastAPI(
+        title="Phasegate",
+        version="1",
+        description=_ABOUT,
+        lifespan=_lifespan,
+        redoc_url=None,
+        responses={"4XX": {"description": "A problem (RFC 9457), with the place and the mend.",
+                           "content": {"application/problem+json": {}}}},
+    )  # fmt: skip
+    app.state.ctx = ctx
+    app.state.keyring = Keyring(ctx)
+    app.state.holder = SnapshotHolder(ctx, app.state.keyring)
+    app.state.writer = Writer(ctx)
+    app.state.waiters = waiting.Waiters()
+    app.state.hot = hot.HotPath(ctx, app.state.keyring, app.state.holder, app.state.writer)
+    http.install(app)
+    app.add_middleware(
+        http.BodyLimit, limit=ctx.settings.max_body_bytes, larger={"/suites/": ctx.settings.max_import_bytes}
+    )
+    for router in _ROUTERS:
+        app.include_router(router)
+    review_ui.install(app)
+    _add_probes(app)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    ctx: Context = app.state.ctx
+    waiters: waiting.Waiters = app.state.waiters
+    waiters.attach()
+    app.state.holder.start()
+    app.state.writer.start()
+    ctx.listen("decisions:ruled", waiters.ring)
+    listener = None
+    if ctx.settings.redis_url:
+        channels = {"policies:changed": app.state.holder.wake, "keys:changed": app.state.holder.wake,
+                    "decisions:ruled": waiters.ring}  # fmt: skip
+        listener = Listener(ctx.settings.redis_url, channels)
+        listener.start()
+    try:
+        yield
+    finally:
+        if listener is not None:
+            listener.stop()
+        app.state.writer.stop()
+        app.state.holder.stop()
+
+
+def _add_probes(app: FastAPI) -> None:
+    @app.get("/livez", tags=["health"], include_in_schema=False)
+    def alive() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/readyz", tags=["health"], include_in_schema=False)
+    def ready(ctx: Ctx) -> dict[str, str]:
+        """Ready when the database answers and the policies are loaded."""
+        with ctx.db.read() as session:
+            session.execute(text("SELECT 1"))
+        if not app.state.holder.current.marks:
+            raise Unavailable("the policies are not loaded yet")
+        return {"status": "ready"}
+
+    @app.get("/metrics", tags=["health"], include_in_schema=False)
+    def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def from_environment() -> FastAPI:
+    """What `uvicorn --factory web_app:from_environment` runs."""
+    settings = Settings()
+    kit_logging.set_up(settings.log_level)
+    ctx = make_context(settings)
+    ctx.send_task = publisher(settings.redis_url, _sender(settings))
+    return create_app(ctx)
+
+
+def _sender(settings: Settings) -> Any:
+    client = Celery("phasegate", broker=settings.redis_url)
+    client.conf.broker_transport_options = {"socket_timeout": 2, "socket_connect_timeout": 1}
+    return client.send_task
