@@ -1,0 +1,102 @@
+"""
+What every test may ask for. `ctx` is the one to know: an empty, migrated house with a clock that stands still,
+once on SQLite and once on PostgreSQL.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from kit.clock import FixedClock
+from kit.context import Context, make_context
+from kit.settings import Settings
+from migrations import chain
+from migrations.tables import metadata
+from tests import servers
+
+START = datetime(2026, 1, 5, 9, tzinfo=UTC)  # a Monday
+SECRET = "a secret for tests that nobody else has"
+
+for _name in [name for name in os.environ if name.startswith("PHASEGATE_") and "_TEST_" not in name]:
+    del os.environ[_name]  # the settings of whoever runs the tests are not the tests' settings
+
+
+@pytest.fixture(scope="session")
+def postgres_url(testrun_uid: str) -> Iterator[str]:
+    """A PostgreSQL server, shared by all workers of the run."""
+    with servers.postgres(testrun_uid[:8]) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    with servers.valkey() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def database_name(worker_id: str, testrun_uid: str) -> str:
+    """Where two workers, or two runs on one server, must not meet."""
+    return f"phasegate_test_{testrun_uid[:8]}_{worker_id}"
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str, database_name: str) -> Iterator[Context]:
+    """One migrated database per worker; `ctx` empties it before each test."""
+    with servers.database(postgres_url, database_name) as url:
+        chain.upgrade(url)
+        ctx = make_context(Settings(database_url=url, secret=SECRET))
+        yield ctx
+        ctx.db.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file that tests copy."""
+    path = tmp_path_factory.mktemp("migrated") / "phasegate.db"
+    chain.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without a single table, for migrations and for processes that migrate themselves."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    name = request.getfixturevalue("database_name")
+    with servers.database(request.getfixturevalue("postgres_url"), f"{name}_empty") as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ctx(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Context]:
+    """A migrated, empty house at nine o'clock on a Monday."""
+    if request.param == "sqlite":
+        path = tmp_path / "phasegate.db"
+        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), path)
+        made = make_context(_settings(tmp_path, f"sqlite:///{path}"), clock=FixedClock(START))
+        yield made
+        made.db.close()
+        return
+    shared = cast("Context", request.getfixturevalue("migrated_postgres"))
+    servers.empty(shared.db.engine, metadata.sorted_tables)
+    settings = _settings(tmp_path, shared.settings.resolved_database_url)
+    made = Context(settings, shared.db, FixedClock(START), SECRET.encode())
+    made.db.listener = made.announce
+    yield made
+
+
+@pytest.fixture
+def clock(ctx: Context) -> FixedClock:
+    """The clock of `ctx`, to be moved."""
+    return cast("FixedClock", ctx.clock)
+
+
+def _settings(folder: Path, url: str) -> Settings:
+    return Settings(data_dir=folder / "var", database_url=url, secret=SECRET)
