@@ -1,5 +1,6 @@
 """The servers tests need, from wheels: they start as any user, in seconds, and end with the tests."""
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -34,6 +35,7 @@ def postgres(run: str) -> Iterator[str]:
     yield url
     with _alone(root):
         server.cleanup()  # the last of the processes stops it
+        atexit.unregister(server._cleanup)  # would make the folders anew
         if not (root / "pg").exists():
             shutil.rmtree(root, ignore_errors=True)
 
