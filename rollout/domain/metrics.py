@@ -99,9 +99,7 @@ _AUTOMATED = frozenset({Phase.CONFIDENCE, Phase.FULL})
 
 
 def _rate(name: str, words: str, lane: Lane, phases: Iterable[Phase], bad: str, about: str) -> Metric:
-    return Metric(
-        name, Kind.RATE, "share", words, about, phases=frozenset(phases), lanes=frozenset({lane}), bad=bad
-    )
+    return Metric(name, Kind.RATE, "share", words, about, phases=frozenset(phases), lanes=frozenset({lane}), bad=bad)
 
 
 _ALL = (
@@ -160,7 +158,7 @@ def closest(name: str) -> str:
 
 def settled_rate(metric: Metric, counts: Counts) -> Rate:
     """For gates: a settled case without a verdict counts as bad, so silence never opens a gate."""
-    bad: int = getattr(counts, metric.bad)
+    bad = _bad(metric, counts)
     if not metric.ruled:
         return Rate(bad, counts.cases)
     return Rate(bad + counts.pending, counts.cases - counts.void, counts.pending)
@@ -168,7 +166,14 @@ def settled_rate(metric: Metric, counts: Counts) -> Rate:
 
 def harm_rate(metric: Metric, counts: Counts) -> Rate:
     """For guardrails: only what was measured as harm is harm; a case without a verdict is not."""
-    return Rate(getattr(counts, metric.bad), counts.cases - counts.void if metric.ruled else counts.cases)
+    return Rate(_bad(metric, counts), counts.cases - counts.void if metric.ruled else counts.cases)
+
+
+def _bad(metric: Metric, counts: Counts) -> int:
+    if not metric.bad:
+        raise ValueError(f"{metric.name} says nothing about how good the work is")
+    bad: int = getattr(counts, metric.bad)
+    return bad
 
 
 def automated(totals: Totals) -> tuple[int, int]:

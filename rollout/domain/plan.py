@@ -73,9 +73,7 @@ class Gate(_Part):
     at_most: Number | None = None
     at_least: Number | None = None
     confidence: Number | None = Field(None, description=f"how sure, for rates; {CONFIDENCE} if left out")
-    minimum_cases: int | None = Field(
-        None, description=f"{MINIMUM_CASES} for rates if left out, 1 for suites"
-    )
+    minimum_cases: int | None = Field(None, description=f"{MINIMUM_CASES} for rates if left out, 1 for suites")
     segments: Literal["each"] | tuple[Segment, ...] | None = Field(
         None, description="judge every segment for itself: each one seen, or those listed; the worst decides"
     )
@@ -192,9 +190,7 @@ class Approvals(_Part):
     """Who signs. The named owner always does, so `owner` may only be true."""
 
     owner: Literal[True] = True
-    second_person_for: tuple[Phase, ...] = Field(
-        (), description="phases whose entry a second person signs too"
-    )
+    second_person_for: tuple[Phase, ...] = Field((), description="phases whose entry a second person signs too")
     ramp_approval: RampApproval = RampApproval.OWNER
 
 

@@ -21,7 +21,7 @@ def diff_plans(old: Plan | None, new: Plan) -> list[Change]:
     """
     All differences, in the order of the new plan; what was removed comes last in its group.
 
-    Gates, guardrails and questions are compared by name, so moving one is no change. `old` is None for a first plan.
+    Gates, guardrails and questions are compared by name, so moving one is no change. Without `old`, all is new.
     """
     before = _named(old.body()) if old else {}
     return list(_differences("", before, _named(new.body())))

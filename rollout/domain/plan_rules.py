@@ -73,9 +73,7 @@ def gate_flaws(phase: Phase, gate: Gate) -> Iterator[Flaw]:
         return
     yield from _misused(metric, Use.GATE, phase)
     yield from _direction(metric, gate)
-    yield from _limit(
-        metric, gate.at_most if metric.better is Direction.AT_MOST else gate.at_least, gate.confidence
-    )
+    yield from _limit(metric, gate.at_most if metric.better is Direction.AT_MOST else gate.at_least, gate.confidence)
     yield from _options(metric, gate)
 
 
@@ -95,17 +93,13 @@ def guardrail_flaws(phase: Phase, guardrail: Guardrail) -> Iterator[Flaw]:
             f"write a number from {SHORTEST_ALARM} to {LONGEST_ALARM}",
         )
     if metric.kind is not Kind.RATE and days is not None:
-        yield Flaw(
-            ("false_alarm_days",), f"{metric.name} is counted, so it has no false alarms", "remove the line"
-        )
+        yield Flaw(("false_alarm_days",), f"{metric.name} is counted, so it has no false alarms", "remove the line")
 
 
 def ramp_flaws(ramp: Sequence[float]) -> Iterator[Flaw]:
     """Shares must grow and end at all cases; anything else is a ramp that ends nowhere."""
     if not ramp:
-        yield Flaw(
-            (), "the ramp has no step, so the phase could never be left", "write ramp: [0.05, 0.25, 0.5, 1]"
-        )
+        yield Flaw((), "the ramp has no step, so the phase could never be left", "write ramp: [0.05, 0.25, 0.5, 1]")
         return
     for index, share in enumerate(ramp):
         if not 0 < share <= 1:
@@ -128,9 +122,7 @@ def ramp_flaws(ramp: Sequence[float]) -> Iterator[Flaw]:
 
 def window_flaws(window: Window) -> Iterator[Flaw]:
     if not window.days:
-        yield Flaw(
-            ("days",), "the window names no day, so nothing could ever advance", "write days: [mon, tue]"
-        )
+        yield Flaw(("days",), "the window names no day, so nothing could ever advance", "write days: [mon, tue]")
     if window.opens >= window.closes:
         yield Flaw(
             ("to",),
@@ -195,9 +187,7 @@ def _direction(metric: Metric, gate: Gate) -> Iterator[Flaw]:
     if gate.at_most is not None and gate.at_least is not None:
         problem = "one gate has one limit, and here are two"
         if gate.at_most < gate.at_least:
-            problem = (
-                f"no value is at most {gate.at_most:g} and at least {gate.at_least:g}; this could never pass"
-            )
+            problem = f"no value is at most {gate.at_most:g} and at least {gate.at_least:g}; this could never pass"
         yield Flaw((wrong,), problem, f"keep {right}")
     elif getattr(gate, right) is None and getattr(gate, wrong) is not None:
         more = "more" if metric.better is Direction.AT_LEAST else "less"
@@ -252,9 +242,7 @@ def _suite_limit(metric: Metric, limit: float) -> Iterator[Flaw]:
         )
     if metric.better is Direction.AT_MOST and not 0 <= limit < 1:
         passes = "every drop passes" if limit >= 1 else "even an equal score fails"
-        yield Flaw(
-            (), f"scores are from 0 to 1: at most {limit:g} below the baseline: {passes}", "write 0.01 or so"
-        )
+        yield Flaw((), f"scores are from 0 to 1: at most {limit:g} below the baseline: {passes}", "write 0.01 or so")
 
 
 def _options(metric: Metric, gate: Gate) -> Iterator[Flaw]:
@@ -276,9 +264,7 @@ def _options(metric: Metric, gate: Gate) -> Iterator[Flaw]:
         problem = f"nobody waits for {gate.minimum_cases:,} cases; this would never pass"
         yield Flaw(("minimum_cases",), problem, f"write at most {MOST_CASES:,}")
     if metric.kind is Kind.SUITE and gate.suite is None:
-        yield Flaw(
-            (), f"{metric.name} without a suite has nothing to score", "add suite: the name of a suite"
-        )
+        yield Flaw((), f"{metric.name} without a suite has nothing to score", "add suite: the name of a suite")
     if metric.kind is not Kind.SUITE and gate.suite is not None:
         yield Flaw(("suite",), f"{metric.name} is not measured on a suite", "remove the line")
 
@@ -294,9 +280,7 @@ def _confidence(gate: Gate) -> Iterator[Flaw]:
             f"write {confidence:g} % as {confidence / 100:g}",
         )
     elif confidence >= 1:
-        yield Flaw(
-            ("confidence",), "nothing is ever that certain; this could never pass", "write 0.95 or 0.99"
-        )
+        yield Flaw(("confidence",), "nothing is ever that certain; this could never pass", "write 0.95 or 0.99")
     else:
         problem = f"a confidence of {confidence:g} is no better than a coin; this could pass without evidence"
         yield Flaw(("confidence",), problem, "write 0.95, or at least more than 0.5")
@@ -306,9 +290,7 @@ def _segments(gate: Gate) -> Iterator[Flaw]:
     if gate.segments is None or gate.segments == "each":
         return
     if not gate.segments:
-        yield Flaw(
-            ("segments",), "no segment is listed, so nothing would be judged", "list some, or write each"
-        )
+        yield Flaw(("segments",), "no segment is listed, so nothing would be judged", "list some, or write each")
     for segment, times in Counter(gate.segments).items():
         if times > 1:
             yield Flaw(("segments",), f'the segment "{segment}" is listed {times} times', "list it once")
@@ -328,11 +310,7 @@ def _contradictions(parts: PhaseParts) -> Iterator[Flaw]:
     """A guardrail stricter than a gate would demote what the gate lets pass."""
     for index, guardrail in parts.guardrails.items():
         for gate in parts.gates.values():
-            if (
-                gate.metric == guardrail.metric
-                and gate.at_most is not None
-                and guardrail.at_most < gate.at_most
-            ):
+            if gate.metric == guardrail.metric and gate.at_most is not None and guardrail.at_most < gate.at_most:
                 yield Flaw(
                     (*parts.path, "guardrails", index, "at_most"),
                     f"at most {guardrail.at_most:g} contradicts the gate {gate.label}, "
@@ -360,9 +338,7 @@ def _missing(parts: PhaseParts) -> Iterator[Flaw]:
             f"add a gate on {' or '.join(wanted)}",
         )
     if parts.phase >= Phase.CONFIDENCE and not parts.guardrails:
-        problem = (
-            f"{parts.phase} has no guardrail, so harm done without a person would not take autonomy away"
-        )
+        problem = f"{parts.phase} has no guardrail, so harm done without a person would not take autonomy away"
         yield Flaw(("guardrails",), problem, "add a guardrail on error_rate")
 
 

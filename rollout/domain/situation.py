@@ -1,4 +1,4 @@
-"""Everything that is known about a rollout when it is judged. Handed in whole, so that a verdict can be repeated."""
+"""Everything known about a rollout when it is judged, handed in whole, so that a verdict can be repeated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -31,6 +31,9 @@ class Counts:
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(ours + theirs for ours, theirs in zip(astuple(self), astuple(other), strict=True)))
 
+    def __sub__(self, other: "Counts") -> "Counts":
+        return Counts(*(ours - theirs for ours, theirs in zip(astuple(self), astuple(other), strict=True)))
+
     @property
     def pending(self) -> int:
         """Cases that nobody has ruled on yet."""

@@ -5,7 +5,7 @@ An upper bound is rounded up and a lower one down, so that what is shown is neve
 """
 
 import math
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 NBSP: Final = "\u00a0"  # between a number and its unit, so that a line never breaks there
@@ -43,8 +43,8 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def day(moment: datetime) -> str:
-    return f"{moment.day} {moment:%b %Y}"
+def day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
 
 
 def moment(at: datetime) -> str:

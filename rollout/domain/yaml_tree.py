@@ -104,9 +104,7 @@ def read_yaml(text: str | bytes) -> Source:
         return _Reader(YAML(typ="safe", pure=True).parse(text)).read()
     except MarkedYAMLError as error:
         raise FileInvalid([_not_yaml(error)]) from None
-    except (
-        YAMLError
-    ) as error:  # pragma: no cover - every other kind of theirs is caught before, by `_decoded`
+    except YAMLError as error:  # pragma: no cover - every other kind of theirs is caught before, by `_decoded`
         raise FileInvalid([Problem(1, 1, "", f"this is not YAML: {error}")]) from None
 
 
@@ -124,9 +122,7 @@ def _decoded(text: str | bytes) -> str:
     text = text.removeprefix("\ufeff")
     if bad := _UNPRINTABLE.search(text):
         mark = Mark(text.count("\n", 0, bad.start()) + 1, bad.start() - text.rfind("\n", 0, bad.start()))
-        raise FileInvalid(
-            [Problem(*mark, "", f"the character U+{ord(bad[0]):04X} is not allowed", "remove it")]
-        )
+        raise FileInvalid([Problem(*mark, "", f"the character U+{ord(bad[0]):04X} is not allowed", "remove it")])
     return text
 
 
@@ -139,9 +135,7 @@ def _not_yaml(error: MarkedYAMLError) -> Problem:
     said = " ".join(str(error.problem or error.context).split())
     if "\\t" in said:
         return Problem(line, column, "", "a tab cannot indent", "use spaces")
-    return Problem(
-        line, column, "", f"this is not YAML: {said}", "look at the indentation, colons and quotes"
-    )
+    return Problem(line, column, "", f"this is not YAML: {said}", "look at the indentation, colons and quotes")
 
 
 class _Reader:
@@ -159,9 +153,7 @@ class _Reader:
             if isinstance(event, DocumentStartEvent):
                 self.documents += 1
                 if self.documents > 1:
-                    raise self._refused(
-                        event, (), "a second document begins here", "keep one document in a file"
-                    )
+                    raise self._refused(event, (), "a second document begins here", "keep one document in a file")
             elif isinstance(event, NodeEvent):
                 self.marks[()] = _mark(event)
                 data = self._value(event, ())
