@@ -31,6 +31,7 @@ from rollout.gates import api as gates_api
 from rollout.oversight import api as oversight_api
 from rollout.plans import api as plans_api
 from rollout.versions import api as versions_api
+from routing import api as routing_api
 from routing import hot, waiting
 from routing.cases import api as cases_api
 from routing.delivery import api as delivery_api
@@ -46,6 +47,7 @@ _ROUTERS = (
     cases_api.router,
     reviews_api.router,
     delivery_api.router,
+    routing_api.router,
     gates_api.router,
     versions_api.router,
     plans_api.router,

@@ -1,12 +1,16 @@
 """What a process reads to route: agents, the newest policy of every version, and marks that tell of changes."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from rollout.agents.tables import Agent
 from rollout.versions.tables import PolicyRevision, Rollout
+from routing.cases.tables import Decision, HumanOutput
+from routing.delivery.tables import OutboxMessage
+from routing.reviews.tables import ReviewItem
 
 
 def marks(session: Session) -> tuple[int, ...]:
@@ -26,3 +30,18 @@ def newest_policies(session: Session) -> Sequence[PolicyRevision]:
     """The revision in force of every version."""
     in_force = (Rollout.id == PolicyRevision.rollout_id) & (Rollout.policy_revision == PolicyRevision.revision)
     return session.scalars(select(PolicyRevision).join(Rollout, in_force)).all()
+
+
+def backlog(session: Session, now: datetime) -> dict[str, int]:
+    """What waits: for the workers, for receivers, for people. Served by partial indexes."""
+    counts = {
+        "unsettled_decisions": select(func.count()).select_from(Decision).where(Decision.unsettled.is_(True)),
+        "unsettled_human_outputs": select(func.count())
+        .select_from(HumanOutput)
+        .where(HumanOutput.unsettled.is_(True)),
+        "messages_due": select(func.count())
+        .select_from(OutboxMessage)
+        .where(OutboxMessage.state == "waiting", OutboxMessage.due_at <= now),
+        "reviews_waiting": select(func.count()).select_from(ReviewItem).where(ReviewItem.state == "waiting"),
+    }
+    return {name: session.scalar(statement) or 0 for name, statement in counts.items()}

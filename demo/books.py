@@ -1,0 +1,50 @@
+"""What happened to every case, kept beside the service, so that its figures can be checked against the truth."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """One case of the stable version, as its agent saw it."""
+
+    number: int
+    phase: str
+    route: str
+    audited: bool
+    wrong: bool  # the reading differs from what the scan shows, slips of people aside
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One move of a rollout, up or down, with the evidence it was made on."""
+
+    version: str
+    left: str
+    entered: str
+    share: float
+    by: str
+    at: datetime
+    gates: list[dict[str, Any]]
+    evidence_id: str | None
+
+
+@dataclass(slots=True)
+class Books:
+    handled: list[Handled] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    uncertain: list[str] = field(default_factory=list)  # answers that the SDK had to make up: must stay empty
+
+    def in_phase(self, phase: str) -> list[Handled]:
+        return [case for case in self.handled if case.phase == phase]
+
+    def routes(self, phase: str) -> Counter[str]:
+        return Counter(case.route for case in self.in_phase(phase))
+
+    def automated(self, phase: str) -> tuple[int, int]:
+        """Cases that went alone in a phase, and how many of them were wrong."""
+        alone = [case for case in self.in_phase(phase) if case.route == "auto"]
+        return len(alone), sum(case.wrong for case in alone)

@@ -1,0 +1,57 @@
+"""The people of the demo: who they are, how they sign in, and how they rule on what the agent proposes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from demo.digits import Scans
+from demo.http import Desk
+
+PASSWORD = "forms-and-digits"  # noqa: S105 - printed on the screen; the demo listens on loopback only
+
+PEOPLE: dict[str, tuple[str, list[str]]] = {
+    "admin": ("Ada Admin", ["admin", "engineer"]),
+    "maria": ("Maria Keller", ["owner"]),
+    "paul": ("Paul Reuter", ["lead", "reviewer"]),
+    "amira": ("Amira Haddad", ["reviewer"]),
+    "jonas": ("Jonas Ortiz", ["reviewer"]),
+}
+
+
+@dataclass(slots=True)
+class Reviewer:
+    """Takes the next case, reads the scan, and rules; types what the set's human label says, slips included."""
+
+    login: str
+    desk: Desk
+    scans: Scans
+    approved: int = 0
+    edited: int = 0
+
+    def work(self, agent: str, most: int | None = None) -> int:
+        """Rule until nothing waits (or `most` cases were ruled); how many."""
+        ruled = 0
+        while most is None or ruled < most:
+            held = self.desk.post("/v1/queue/claim", {"agent": agent})
+            if held is None:
+                break
+            self._rule(held)
+            ruled += 1
+        return ruled
+
+    def _rule(self, held: dict[str, Any]) -> None:
+        typed = int(self.scans.typed[number_of(held["case_id"])])
+        said: dict[str, Any] = {"ruling": "approve", "fingerprint": held["fingerprint"]}
+        if held["output"]["digit"] != typed:
+            said |= {"ruling": "edit", "output": {"digit": typed}}
+            self.edited += 1
+        else:
+            self.approved += 1
+        self.desk.post(f"/v1/reviews/{held['id']}/ruling", said)
+
+
+def case_id(number: int) -> str:
+    return f"form-{number:04d}"
+
+
+def number_of(case: str) -> int:
+    return int(case.removeprefix("form-"))
