@@ -10,10 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from kit.errors import Invalid
 from rollout.domain.judge import Judgement, Step
 from rollout.domain.phase import Phase
 from rollout.domain.plan import Plan
 from rollout.domain.verdict import Conclusion
+
+
+class ReasonMissing(Invalid):
+    code = "reason-missing"
+    title = "A reason is needed"
 
 
 class Capacity(StrEnum):
@@ -99,6 +105,10 @@ class Signature:
     ruling: Ruling
     at: datetime
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.ruling is Ruling.REFUSED and not self.reason.strip():
+            raise ReasonMissing("a refusal needs a reason; it is kept with the evidence")
 
 
 @dataclass(frozen=True, slots=True)

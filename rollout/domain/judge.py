@@ -158,8 +158,8 @@ def _conclude(found: _Found) -> tuple[Conclusion, Step | None, tuple[Reason, ...
         return Conclusion.HOLD, None, (retired,)
     down = situation.phase.previous
     if found.breached and down is not None:
-        target = entry(found.plan, down)
-        return Conclusion.DEMOTE, target, tuple(_breaches(found, f"It goes back to {target.words}."))
+        lower = entry(found.plan, down)
+        return Conclusion.DEMOTE, lower, tuple(_breaches(found, f"It goes back to {lower.words}."))
     holds = (*_breaches(found, "It is in its first phase and cannot go back further."), *_holds(found))
     target = step_up(found.plan, situation)
     if holds or target is None:
