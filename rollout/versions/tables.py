@@ -78,7 +78,8 @@ class PhaseChange(Table):
     rollout_id: Mapped[UUID] = mapped_column(ForeignKey("rollouts.id"))
     agent: Mapped[str] = mapped_column(String(128))
     version: Mapped[str] = mapped_column(String(128))
-    # started | advanced | ramped | demoted | rolled_back | restored | promoted | retired | frozen | unfrozen | refused
+    # started | advanced | ramped | demoted | rolled_back | restored | promoted | retired | stopped | frozen
+    # unfrozen | refused | adopted
     kind: Mapped[str] = mapped_column(String(16))
     left: Mapped[str | None] = mapped_column(String(16))
     entered: Mapped[str | None] = mapped_column(String(16))

@@ -1,0 +1,99 @@
+"""What goes over the wire about agents, and the settings of their work."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+
+from kit.http import Out, Strict
+
+AgentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=128)]
+Login = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+About = Annotated[str, StringConstraints(max_length=4000)]
+Show = Literal["text", "longtext", "image", "json", "table", "link", "number", "date"]
+
+
+class FieldView(Strict):
+    """How one field is shown to a reviewer. `path` is a JSON pointer (`/lines/0/amount`); empty: the whole value."""
+
+    path: Annotated[str, StringConstraints(max_length=200)]
+    label: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    show: Show = "text"
+
+
+class FieldViews(Strict):
+    input: Annotated[tuple[FieldView, ...], Field(max_length=100)] = ()
+    output: Annotated[tuple[FieldView, ...], Field(max_length=100)] = ()
+
+
+class RejectReason(Strict):
+    """Why a reviewer did not approve, with the severity that the override then has."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+    words: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    severity: Literal["minor", "major", "severe"] = "major"
+
+
+DEFAULT_REASONS = (
+    RejectReason(code="wrong", words="The answer is wrong", severity="major"),
+    RejectReason(code="incomplete", words="Something is missing", severity="major"),
+    RejectReason(code="harmful", words="It would have done harm", severity="severe"),
+    RejectReason(code="style", words="Right, but badly put", severity="minor"),
+    RejectReason(code="out_of_scope", words="Not a case for this agent", severity="major"),
+)
+
+
+class AgentSettings(Strict):
+    """
+    How an agent's work is checked, compared and shown.
+
+    `comparison` is a comparator's name or the section that `evidence.comparing` reads; nothing: field by field,
+    exactly. `output_schema` is JSON Schema, without references outside itself.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    output_schema: dict[str, Any] | bool | None = None
+    comparison: dict[str, Any] | str | None = None
+    fields: FieldViews = FieldViews()
+    reasons: Annotated[tuple[RejectReason, ...], Field(min_length=1, max_length=50)] = DEFAULT_REASONS
+    undo_seconds: Annotated[int, Field(ge=0, le=600)] = 10
+
+    @model_validator(mode="after")
+    def _reasons_differ(self) -> "AgentSettings":
+        codes = [reason.code for reason in self.reasons]
+        twice = next((code for code in codes if codes.count(code) > 1), None)
+        if twice is not None:
+            raise ValueError(f'two reasons have the code "{twice}"; give each its own')
+        return self
+
+
+class AgentIn(Strict):
+    """An agent as people edit it. The owner is a person who may sign; the second signs beside the owner."""
+
+    title: Title
+    about: About = ""
+    owner: Login
+    second: Login | None = None
+    settings: AgentSettings = AgentSettings()
+
+
+class NewAgent(AgentIn):
+    name: AgentName
+
+
+class AgentOut(Out):
+    name: str
+    title: str
+    about: str
+    owner: str
+    second: str | None
+    settings: AgentSettings
+    revision: int
+    created_at: datetime
+
+
+class AgentsOut(Out):
+    items: list[AgentOut]
+    next_cursor: str | None
