@@ -6,7 +6,7 @@ cases as for ten million.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import date
 
 from rollout.domain.phase import Lane
@@ -29,10 +29,23 @@ class Counts:
     invalid_confidence: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*(ours + theirs for ours, theirs in zip(astuple(self), astuple(other), strict=True)))
+        return Counts(*(ours + theirs for ours, theirs in zip(self.figures, other.figures, strict=True)))
+
+    @property
+    def figures(self) -> tuple[int, ...]:
+        """All seven, in the order of the fields."""
+        return (
+            self.cases,
+            self.agreed,
+            self.overridden,
+            self.severe,
+            self.void,
+            self.invalid_output,
+            self.invalid_confidence,
+        )
 
     def __sub__(self, other: "Counts") -> "Counts":
-        return Counts(*(ours - theirs for ours, theirs in zip(astuple(self), astuple(other), strict=True)))
+        return Counts(*(ours - theirs for ours, theirs in zip(self.figures, other.figures, strict=True)))
 
     @property
     def pending(self) -> int:
@@ -47,7 +60,7 @@ class Counts:
             self.cases - self.invalid_output,
             self.cases - self.invalid_confidence,
         )
-        return all(count >= 0 for count in (*astuple(self), self.pending, *rest))
+        return all(count >= 0 for count in (*self.figures, self.pending, *rest))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,7 +91,8 @@ def settled(totals: Totals, before: date) -> Totals:
 
 
 def total(totals: Totals) -> Counts:
-    return sum(totals.values(), Counts())
+    columns = zip(*(counts.figures for counts in totals.values()), strict=True)
+    return Counts(*(sum(column) for column in columns))
 
 
 def by_day(totals: Totals) -> dict[date, Counts]:
