@@ -97,7 +97,10 @@ class Weeks:
         self.clock.set(self._at(9))
         if typed:
             self.agent.human_outputs(
-                [{"case_id": case_id(n), "output": {"digit": int(self.scans.typed[n])}, "person": "amira"} for n in typed],
+                [
+                    {"case_id": case_id(n), "output": {"digit": int(self.scans.typed[n])}, "person": "amira"}
+                    for n in typed
+                ],
                 agent=AGENT,
             )
 
