@@ -63,7 +63,7 @@ def expectations(weeks: Weeks) -> list[Expectation]:
         ("the hasty candidate was held in shadow by its gate", lambda: _held_in_shadow(candidate)),
         ("the fault was caught by a guardrail and cost one phase", lambda: [(s.left, s.entered) for s in downs] == [("full", "confidence")]),
         ("the failure is on record", lambda: any(f["severity"] == "severe" for f in failures)),
-        ("the automated lane held its limit of 10 % against the truth", lambda: total > 0 and wrong / total <= 0.10),  # noqa: PLR2004
+        ("the automated lane held its limit of 10 % against the truth", lambda: total > 0 and wrong / total <= 0.10),
         ("no answer had to be made up by the client", lambda: not books.uncertain),
         ("the service counted every case of the stable version", lambda: stable["cases_in_all"] == len(books.handled)),
     ]  # fmt: skip

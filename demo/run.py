@@ -33,7 +33,8 @@ def run(*, port: int, stay: bool) -> int:
     FOLDER.mkdir(parents=True)
     clock = SharedClock(FOLDER / "clock")
     clock.set(START)
-    with _stack(port, console) as stack:
+    stack = _started(port, console)
+    try:
         console.print(f"Phasegate is up at [bold]{stack.url}[/] (web, worker, beat, Valkey; SQLite in {FOLDER})")
         weeks = _prepare(stack, clock, console)
         _live(weeks, console)
@@ -43,11 +44,13 @@ def run(*, port: int, stay: bool) -> int:
         console.print(f"Thirteen weeks in {time.monotonic() - began:.0f} s.")
         if stay:
             _stay(stack, clock, console)
-    clock.close()
+    finally:
+        stack.stop()
+        clock.close()
     return 0 if held else 1
 
 
-def _stack(port: int, console: Console) -> Stack:
+def _started(port: int, console: Console) -> Stack:
     def settings(at: int) -> Settings:
         return Settings(
             data_dir=FOLDER,

@@ -24,12 +24,14 @@ _OUTPUT_SCHEMA = {
 }
 _SETTINGS: dict[str, Any] = {
     "output_schema": _OUTPUT_SCHEMA,
-    "comparison": {"fields": [{"path": "/digit", "compare": "exact", "severity": "major"}]},
-    "input_fields": [
-        {"path": "/image", "label": "Scan", "show": "image"},
-        {"path": "/source", "label": "Office", "show": "text"},
-    ],
-    "output_fields": [{"path": "/digit", "label": "Digit", "show": "number"}],
+    "comparison": {"fields": {"/digit": {"compare": "exact", "severity": "major"}}},
+    "fields": {
+        "input": [
+            {"path": "/image", "label": "Scan", "show": "image"},
+            {"path": "/source", "label": "Office", "show": "text"},
+        ],
+        "output": [{"path": "/digit", "label": "Digit", "show": "number"}],
+    },
     "reasons": [
         {"code": "wrong_digit", "words": "Wrong digit", "severity": "major"},
         {"code": "unreadable", "words": "Scan is unreadable", "severity": "minor"},

@@ -147,7 +147,7 @@ class Weeks:
             reviewer.work(AGENT, most=0 if leave_some else 200)
         self.clock.set(self._at(10))
         self._wait_until_counted()
-        if self.day % 7 == 6:  # noqa: PLR2004 - a week
+        if self.day % 7 == 6:
             self.owner.post(f"/v1/agents/{AGENT}/reviews-held", {"decision": "Keep going", "note": "Figures read."})
         for version in self._versions():
             self._look(version)
