@@ -24,7 +24,11 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
         self.engine: Engine = create_engine(
-            _with_driver(url), pool_size=pool_size, max_overflow=20, pool_pre_ping=not url.startswith("sqlite")
+            _with_driver(url),
+            pool_size=pool_size,
+            max_overflow=20,
+            pool_pre_ping=not url.startswith("sqlite"),
+            json_deserializer=dialects.read_json,
         )
         dialects.prepare(self.engine)
         self._reader = self.engine.execution_options(**{dialects.READ_ONLY: True})

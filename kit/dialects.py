@@ -1,9 +1,11 @@
 """What SQLite and PostgreSQL do differently, all of it, in one small place."""
 
+import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Engine, TypeDecorator, event
+from sqlalchemy import JSON, DateTime, Dialect, Engine, TypeDecorator, event, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.dml import Insert
@@ -36,6 +38,20 @@ class UtcTime(TypeDecorator[datetime]):
 
 # JSONB sorts its keys and drops doubles; we refuse doubles at the door, so nothing is lost by it.
 Json = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
+
+_HUGE = re.compile(r"\d{20}")
+
+
+def read_json(text: str | bytes) -> Any:
+    """JSONB writes 1e300 out with all its zeros; what only a float can hold comes back as the float it was."""
+    text = text if isinstance(text, str) else text.decode()
+    return json.loads(text, parse_int=_integer_or_float if _HUGE.search(text) else None)
+
+
+def _integer_or_float(digits: str) -> int | float:
+    number = int(digits)
+    return number if -(2**63) <= number < 2**64 else float(digits)
 
 
 def insert_new(connection_dialect: str, table: Any) -> Insert:
@@ -82,9 +98,15 @@ def _sqlite_begin(connection: Connection) -> None:
 
 def _postgresql_begin(connection: Connection) -> None:
     if connection.get_execution_options().get(READ_ONLY):
-        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        # One view for the whole block, as on SQLite; a transaction that only reads never has to be repeated.
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
 def skip_locked(statement: Any, dialect: str) -> Any:
     """Take rows that no other worker is holding; on SQLite the writer lock already says so."""
     return statement.with_for_update(skip_locked=True) if dialect == "postgresql" else statement
+
+
+def utc_day(column: Any, dialect: str) -> Any:
+    """The UTC day of a time, inside a statement; SQLite answers with a text."""
+    return func.date(func.timezone("UTC", column)) if dialect == "postgresql" else func.date(column)

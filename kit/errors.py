@@ -30,7 +30,7 @@ class Place:
         return asdict(self)
 
 
-class Problem(Exception):  # noqa: N818 - the kinds read better without "Error"
+class Problem(Exception):
     """Root of everything that we tell a caller went wrong."""
 
     code: ClassVar[str] = "problem"

@@ -91,6 +91,8 @@ def install(app: FastAPI) -> None:
 
     async def on_http(_request: Request, error: Exception) -> Response:
         known = cast("HTTPException", error)
+        if isinstance(known.__cause__, Problem):  # FastAPI wraps what goes wrong while a body is read
+            return answer(known.__cause__)
         title = HTTPStatus(known.status_code).phrase
         body = problem_body(title.lower().replace(" ", "-"), title, known.status_code, str(known.detail))
         return problem_response(body, dict(known.headers or {}))

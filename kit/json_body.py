@@ -16,7 +16,9 @@ from typing import Any
 from kit.errors import Invalid, Place
 
 MAX_DEPTH = 64
-_HUGE_EXPONENT = re.compile(rb"[eE]\+?\d{3}")
+_MAYBE_INFINITE = re.compile(rb"[eE]\+?\d{3}|\d{200}")
+_MAYBE_HUGE = re.compile(rb"\d{19}")
+_INTEGERS = range(-(2**63), 2**64)  # what other systems, and our own answers, can hold
 _ANY_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -43,13 +45,20 @@ def parse(raw: bytes, *, nan_allowed_at: tuple[str, ...] = ()) -> Any:
         raise _too_deep() from None
     except ValueError as error:
         raise _invalid("body", str(error), "send numbers of a sensible length") from None
+    _check(value, raw, odd_constants=bool(constants), nan_allowed_at=nan_allowed_at)
+    return value
+
+
+def _check(value: Any, raw: bytes, *, odd_constants: bool, nan_allowed_at: tuple[str, ...]) -> None:
+    """Refuse what the parser lets through. A glance at the bytes tells whether the long look is needed."""
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
         raise _too_deep()
-    if constants or _HUGE_EXPONENT.search(raw):
+    if odd_constants or _MAYBE_INFINITE.search(raw):
         _refuse_not_finite(value, nan_allowed_at)
+    if _MAYBE_HUGE.search(raw):
+        _refuse_huge_integers(value)
     if _ANY_SURROGATE.search(raw):
         _refuse_half_surrogates(value)
-    return value
 
 
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -97,6 +106,12 @@ def _refuse_not_finite(value: Any, allowed: tuple[str, ...]) -> None:
             raise _invalid(place or "body", "the number is not finite", "send a finite number or null")
 
 
+def _refuse_huge_integers(value: Any) -> None:
+    for place, scalar in walk(value):
+        if isinstance(scalar, int) and scalar not in _INTEGERS:
+            raise _invalid(place or "body", "the integer has more than 64 bits", "send it as a string")
+
+
 def _refuse_half_surrogates(value: Any) -> None:
     for place, scalar in walk(value):
         if isinstance(scalar, str):
@@ -111,4 +126,5 @@ def _too_deep() -> Invalid:
 
 
 def _invalid(place: str, problem: str, mend: str) -> Invalid:
+    place = place.encode(errors="replace").decode()  # a key may itself be what cannot be sent back
     return Invalid(f"{place}: {problem}", places=[Place(place, problem, mend)])

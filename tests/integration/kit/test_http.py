@@ -1,0 +1,197 @@
+from collections.abc import Iterator
+from typing import Annotated
+
+import pytest
+from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi.testclient import TestClient
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm.exc import StaleDataError
+
+from kit import errors, http
+from kit.errors import Place
+
+LIMIT = 1000
+
+router = APIRouter(route_class=http.StrictRoute)
+
+
+class Body(http.Strict):
+    name: str
+    amount: float = 0.0
+
+
+@router.post("/echo")
+def echo(body: Body) -> Body:
+    return body
+
+
+@router.post("/upload")
+def upload(body: Body) -> Body:
+    return body
+
+
+@router.post("/raw")
+async def raw(request: Request) -> int:
+    return len(await request.body())
+
+
+@router.get("/limited")
+def limited(limit: Annotated[int, Query(ge=1)]) -> int:
+    return limit
+
+
+@router.get("/fail/{kind}")
+def fail(kind: str) -> None:
+    raise {
+        "missing": errors.NotFound("there is no case 7"),
+        "busy": errors.Unavailable("too many are waiting", retry_after=3),
+        "unknown": errors.Unauthenticated("nobody we know"),
+        "bad": errors.Invalid("a: wrong", places=[Place("a", "wrong", "mend it")]),
+        "extra": errors.Conflict("differs", current=3),
+        "stale": StaleDataError(),
+        "double": IntegrityError("INSERT", {}, Exception("unique")),
+        "database": OperationalError("SELECT", {}, Exception("gone")),
+        "surprise": RuntimeError("the secret is 1234"),
+    }[kind]
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    app = FastAPI()
+    app.include_router(router)
+    app.add_middleware(http.BodyLimit, limit=LIMIT, larger={"/upload": 10 * LIMIT})
+    http.install(app)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+class TestProblems:
+    @pytest.mark.parametrize(
+        ("kind", "status", "code"),
+        [
+            ("missing", 404, "not-found"),
+            ("busy", 503, "unavailable"),
+            ("unknown", 401, "unauthenticated"),
+            ("bad", 422, "invalid"),
+            ("extra", 409, "conflict"),
+            ("stale", 409, "conflict"),
+            ("double", 409, "conflict"),
+            ("database", 503, "unavailable"),
+            ("surprise", 500, "internal"),
+        ],
+    )
+    def test_every_error_is_a_problem_with_a_stable_type(
+        self, client: TestClient, kind: str, status: int, code: str
+    ) -> None:
+        answer = client.get(f"/fail/{kind}")
+
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+        body = answer.json()
+        assert (body["type"], body["status"]) == (f"/problems/{code}", status)
+        assert body["title"]
+        assert body["detail"]
+
+    def test_a_surprise_tells_nothing_of_the_inside(self, client: TestClient) -> None:
+        assert "1234" not in client.get("/fail/surprise").text
+
+    def test_says_when_to_try_again(self, client: TestClient) -> None:
+        assert client.get("/fail/busy").headers["retry-after"] == "3"
+
+    def test_says_how_to_identify(self, client: TestClient) -> None:
+        assert client.get("/fail/unknown").headers["www-authenticate"] == "Bearer"
+
+    def test_names_the_place_and_the_mend(self, client: TestClient) -> None:
+        assert client.get("/fail/bad").json()["errors"] == [{"place": "a", "problem": "wrong", "mend": "mend it"}]
+
+    def test_carries_what_the_error_adds(self, client: TestClient) -> None:
+        assert client.get("/fail/extra").json()["current"] == 3
+
+    @pytest.mark.parametrize(("path", "status"), [("/nowhere", 404), ("/echo", 405)])
+    def test_what_the_framework_refuses_is_a_problem_too(self, client: TestClient, path: str, status: int) -> None:
+        answer = client.get(path)
+
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+
+    def test_a_wrong_parameter_is_named(self, client: TestClient) -> None:
+        answer = client.get("/limited?limit=0")
+
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["place"] == "limit"
+
+
+class TestStrictBodies:
+    @pytest.mark.parametrize(
+        ("body", "place"),
+        [
+            pytest.param(b'{"name": "a", "nmae": "b"}', "nmae", id="an unknown field"),
+            pytest.param(b'{"name": 3}', "name", id="a wrong type"),
+            pytest.param(b'{"name": "a", "name": "b"}', "name", id="a doubled key"),
+            pytest.param(b'{"name": "a", "amount": NaN}', "amount", id="NaN"),
+            pytest.param(rb'{"name": "\u0000"}', "body", id="a NUL"),
+            pytest.param(b'{"name": "\xff"}', "body", id="not UTF-8"),
+            pytest.param(b'{"name": ', "line 1, column 10", id="half a document"),
+            pytest.param(b"[" * 450 + b"]" * 450, "body", id="450 levels"),
+            pytest.param(rb'{"\ud800": 1}', "?", id="a key that cannot be sent back"),
+        ],
+    )
+    def test_a_bad_body_is_a_422_with_its_place(self, client: TestClient, body: bytes, place: str) -> None:
+        answer = client.post("/echo", content=body, headers={"content-type": "application/json"})
+
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["place"] == place
+
+    def test_a_good_body_goes_through(self, client: TestClient) -> None:
+        assert client.post("/echo", json={"name": "a"}).json() == {"name": "a", "amount": 0.0}
+
+
+class TestBodyLimit:
+    def test_a_body_of_just_the_limit_is_read(self, client: TestClient) -> None:
+        assert client.post("/raw", content=b"x" * LIMIT).json() == LIMIT
+
+    @pytest.mark.parametrize("path", ["/raw", "/echo"])
+    def test_a_larger_one_is_refused_by_its_announced_length(self, client: TestClient, path: str) -> None:
+        answer = client.post(path, content=b"x" * (LIMIT + 1), headers={"content-type": "application/json"})
+
+        assert answer.status_code == 413
+        assert answer.json()["type"] == "/problems/too-large"
+
+    @pytest.mark.parametrize("path", ["/raw", "/echo"])
+    def test_a_larger_one_is_refused_while_it_comes_when_no_length_was_announced(
+        self, client: TestClient, path: str
+    ) -> None:
+        answer = client.post(
+            path, content=(b"x" * 100 for _ in range(11)), headers={"content-type": "application/json"}
+        )
+
+        assert answer.status_code == 413
+        assert answer.json()["type"] == "/problems/too-large"
+
+    def test_an_invented_length_does_not_help(self, client: TestClient) -> None:
+        answer = client.post("/raw", content=(b"x" * 100 for _ in range(11)), headers={"content-length": "many"})
+
+        assert answer.status_code == 413
+
+    def test_some_paths_may_take_more(self, client: TestClient) -> None:
+        answer = client.post("/upload", json={"name": "x" * 5 * LIMIT})
+
+        assert answer.status_code == 200
+
+
+def test_an_edit_of_an_older_state_is_refused() -> None:
+    app = FastAPI()
+    http.install(app)
+
+    @app.put("/thing")
+    def put(request: Request) -> str:
+        http.check_match(request, {"revision": 2})
+        return "done"
+
+    with TestClient(app) as client:
+        old, new = http.entity_tag({"revision": 1}), http.entity_tag({"revision": 2})
+        statuses = [client.put("/thing", headers={"if-match": tag}).status_code for tag in (old, new, "*")]
+        without = client.put("/thing").status_code
+
+    assert statuses == [409, 200, 200]
+    assert without == 200
