@@ -31,6 +31,8 @@ def _differences(place: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> 
     for key in [*new, *(key for key in old if key not in new)]:
         here = f"{place}.{key}" if place else key
         before, after = old.get(key), new.get(key)
+        if isinstance(before, _Parts) or isinstance(after, _Parts):  # one change for every part
+            before, after = before or {}, after or {}
         if isinstance(before, dict) and isinstance(after, dict):
             yield from _differences(here, before, after)
         elif before != after:
@@ -47,12 +49,16 @@ def _words(place: str, before: Any, after: Any) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_shown(inner)}" for key, inner in value.items()) or "nothing"
+        return ", ".join(f"{key} {_shown(inner)}" for key, inner in value.items() if inner is not None)
     if isinstance(value, list):
-        return ", ".join(_shown(inner) for inner in value) or "none"
+        return ", ".join(_shown(inner) for inner in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+class _Parts(dict[str, Any]):
+    """Gates, guardrails, questions or windows, by name."""
 
 
 def _named(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,8 +70,8 @@ def _group(value: Any) -> Any:
     if isinstance(value, dict):
         return _named(value)
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        return {_name_of(item, index): item for index, item in enumerate(value, start=1)}
-    return value or None if isinstance(value, list) else value
+        return _Parts((_name_of(item, index), item) for index, item in enumerate(value, start=1))
+    return None if value == [] else value
 
 
 def _name_of(item: Mapping[str, Any], index: int) -> str:

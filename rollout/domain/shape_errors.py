@@ -86,7 +86,8 @@ def _said(details: ErrorDetails) -> str:
     """The validator's own words for limits are good enough."""
     context = details.get("ctx", {})
     if "expected" in context:
-        return f"it must be {str(context['expected']).replace('True', 'true')}"
+        choices = str(context["expected"]).replace("True", "true")
+        return f"it must be {choices}"
     if "pattern" in context:
         return "that is not how one is written"
     return details["msg"].replace("Input ", "it ").replace("String ", "it ")
