@@ -76,6 +76,11 @@ def change(session: Session, agent: Agent, wanted: AgentIn, *, actor: Actor, now
     return agent
 
 
+def get_agent(session: Session, name: str) -> Agent:
+    """The agent, or NotFound."""
+    return queries.get_agent(session, name)
+
+
 def settings_of(agent: Agent) -> AgentSettings:
     return AgentSettings.model_validate(agent.settings)
 
