@@ -310,12 +310,13 @@ def _contradictions(parts: PhaseParts) -> Iterator[Flaw]:
     """A guardrail stricter than a gate would demote what the gate lets pass."""
     for index, guardrail in parts.guardrails.items():
         for gate in parts.gates.values():
-            if gate.metric == guardrail.metric and gate.at_most is not None and guardrail.at_most < gate.at_most:
+            limit = gate.at_most
+            if gate.metric == guardrail.metric and limit is not None and 0 < guardrail.at_most < limit < 1:
                 yield Flaw(
                     (*parts.path, "guardrails", index, "at_most"),
                     f"at most {guardrail.at_most:g} contradicts the gate {gate.label}, "
-                    f"which passes up to {gate.at_most:g}: what passes there would be demoted here",
-                    f"write {gate.at_most:g} or more",
+                    f"which passes up to {limit:g}: what passes there would be demoted here",
+                    f"write {limit:g} or more",
                 )
 
 

@@ -21,7 +21,7 @@ from tests.unit.rollout.making import TODAY, counts
 def test_an_unknown_metric_is_refused_with_the_names_like_it() -> None:
     with pytest.raises(UnknownMetric, match="did you mean override_rate"):
         get_metric("overide_rate")
-    with pytest.raises(UnknownMetric, match='no metric "zzz"$'):
+    with pytest.raises(UnknownMetric, match=r'no metric "zzz"$'):
         get_metric("zzz")
 
 

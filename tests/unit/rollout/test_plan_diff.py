@@ -35,8 +35,8 @@ def test_what_is_new_and_what_is_gone_is_told_whole() -> None:
             "phases.shadow.gates.severe is new: name severe, metric severe_disagreement_rate, at_most 0.01, "
             "confidence 0.95, minimum_cases 100"
         ),
-        "phases.full.readiness.runbook is new: key runbook, category operations, question Tried?",
         "phases.full.guardrails.open_critical_failures is removed; it was metric open_critical_failures, at_most 0",
+        "phases.full.readiness.runbook is new: key runbook, category operations, question Tried?",
     ]
 
 
