@@ -26,8 +26,6 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_l
 AgentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=128)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Segment = Annotated[str, StringConstraints(max_length=128)]
-# Not strict, as `_fill_in` hands on lists, which a strict tuple would refuse.
-Segments = Annotated[tuple[Segment, ...], Field(strict=False)]
 Text = Annotated[str, StringConstraints(max_length=4000)]
 Time = Annotated[str, StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 MetricName = Annotated[str, Field(json_schema_extra={"enum": [*METRICS]})]
@@ -76,7 +74,7 @@ class Gate(_Part):
     at_least: Number | None = None
     confidence: Number | None = Field(None, description=f"how sure, for rates; {CONFIDENCE} if left out")
     minimum_cases: int | None = Field(None, description=f"{MINIMUM_CASES} for rates if left out, 1 for suites")
-    segments: Literal["each"] | Segments | None = Field(
+    segments: Literal["each"] | tuple[Segment, ...] | None = Field(
         None, description="judge every segment for itself: each one seen, or those listed; the worst decides"
     )
     suite: Slug | None = None
@@ -92,6 +90,8 @@ class Gate(_Part):
             defaults = {"confidence": CONFIDENCE, "minimum_cases": MINIMUM_CASES}
         elif metric.kind is Kind.SUITE:
             defaults = {"minimum_cases": 1}
+        if isinstance(gate.get("segments"), list):  # after this step, a list is no tuple any more to a strict reader
+            gate = {**gate, "segments": tuple(gate["segments"])}
         return {**gate, **{key: value for key, value in defaults.items() if gate.get(key) is None}}
 
     @property
