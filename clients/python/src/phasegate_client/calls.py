@@ -1,0 +1,204 @@
+"""
+What each call does, step by step, without doing any of it: retries, the time budget, and the one law of the SDK,
+that any doubt means a person.
+
+A call is a generator. It yields `Send` and `Pause`, is handed a `Reply` or the error that came instead, and returns
+its answer. The two clients in `client.py` only carry out the steps, one with threads and one with asyncio.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from phasegate_client import answers, requests
+from phasegate_client.answers import Expected, Reply, StoredHumanOutput
+from phasegate_client.decisions import Decision, hand_to_a_person
+from phasegate_client.errors import PhasegateError, Unanswered, Unavailable, Unexpected, Unreachable
+from phasegate_client.requests import HumanOutput, Proposal, Request, Severity
+
+log = logging.getLogger("phasegate_client")
+
+MOST_TRIES = 4
+LONGEST_POLL = 30  # seconds; the server allows 60, proxies often cut at 60 too
+LARGEST_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send it and hand back a `Reply`, or the error; after `seconds` at the latest."""
+
+    request: Request
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    seconds: float
+
+
+_T = TypeVar("_T")
+Step = Send | Pause
+Result = Reply | PhasegateError | None
+Call = Generator[Step, Result, _T]
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """`clock` counts seconds from any start; `jitter` draws from 0 to 1. `budget` is in seconds, retries included."""
+
+    agent: str | None
+    version: str | None
+    budget: float
+    raise_errors: bool
+    clock: Callable[[], float]
+    jitter: Callable[[], float]
+
+    def decide(self, proposal: Proposal) -> Call[Decision]:
+        try:
+            proposal = replace(proposal, agent=proposal.agent or self.agent, version=proposal.version or self.version)
+            reply = yield from self._exchange(requests.decide(proposal), self.budget)
+            expected = Expected(proposal.agent, proposal.case_id, proposal.version, proposal.attempt)
+            return answers.read_decision(reply, expected)
+        except Exception as error:  # noqa: BLE001 - the one law: no defect of ours may stop or free the agent
+            doubt = self._doubt(error)
+        return hand_to_a_person(
+            doubt,
+            agent=proposal.agent,
+            case_id=proposal.case_id,
+            version=proposal.version,
+            attempt=proposal.attempt,
+        )
+
+    def wait(self, decision: Decision | str, timeout: float | None) -> Call[Decision]:
+        """
+        Trouble on the way is waited out: the server may be restarting, and the review is kept there. Only an
+        answer that asking again would not change ends the waiting early.
+        """
+        known = decision if isinstance(decision, Decision) else None
+        if known is not None and not known.is_waiting:
+            return known
+        decision_id = decision.id if isinstance(decision, Decision) else decision
+        try:
+            return (yield from self._poll(decision_id, known, timeout))
+        except Unanswered as error:
+            doubt = self._doubt(error)
+            if known is not None:
+                return replace(known, certain=False, error=doubt)
+        except Exception as error:  # noqa: BLE001 - as in decide
+            doubt = self._doubt(error)
+        if known is not None:
+            return replace(
+                hand_to_a_person(doubt, decision_id=known.id, attempt=known.attempt),
+                agent=known.agent,
+                case_id=known.case_id,
+                version=known.version,
+            )
+        return hand_to_a_person(doubt, decision_id=decision_id)
+
+    def _poll(self, decision_id: str | None, known: Decision | None, timeout: float | None) -> Call[Decision]:
+        expected = _same_as(known) if known else Expected(id=decision_id)
+        until = math.inf if timeout is None else self.clock() + timeout
+        in_vain = 0
+        while True:
+            asked_at = self.clock()
+            seconds = int(max(0.0, min(until - asked_at, LONGEST_POLL)))
+            trouble: Unanswered | None = None
+            try:
+                request = requests.look_at_decision(decision_id, seconds)
+                reply = yield from self._exchange(request, seconds + self.budget)
+                known = answers.read_decision(reply, expected)
+                if not known.is_waiting:
+                    return known
+            except Unanswered as error:
+                trouble = error
+            left = until - self.clock()
+            if left <= 0:
+                if trouble is not None:
+                    raise trouble
+                assert known is not None  # no trouble: it was read
+                return known
+            # Pausing also when a server answers "still waiting" at once keeps this from becoming a busy loop.
+            waited_in_full = trouble is None and self.clock() - asked_at >= seconds > 0
+            in_vain = 0 if waited_in_full else in_vain + 1
+            if in_vain:
+                yield Pause(min(self._backoff(in_vain, most=2.0), left))
+
+    def add_human_outputs(self, items: Sequence[HumanOutput], agent: str | None) -> Call[list[StoredHumanOutput]]:
+        stored: list[StoredHumanOutput] = []
+        for start in range(0, len(items), LARGEST_BATCH):
+            batch = items[start : start + LARGEST_BATCH]
+            request = requests.add_human_outputs(agent or self.agent, batch)
+            reply = yield from self._exchange(request, self.budget)
+            stored += answers.read_human_outputs(reply, [item.case_id for item in batch])
+        return stored
+
+    def report_failure(
+        self, decision: Decision | str, severity: Severity, description: str, correct_output: Any
+    ) -> Call[dict[str, Any]]:
+        decision_id = decision.id if isinstance(decision, Decision) else decision
+        request = requests.report_failure(decision_id, severity, description, correct_output)
+        reply = yield from self._exchange(request, self.budget)
+        return answers.read_object(reply)
+
+    def show_case(self, case_id: str, agent: str | None) -> Call[dict[str, Any]]:
+        reply = yield from self._exchange(requests.show_case(agent or self.agent, case_id), self.budget)
+        return answers.read_object(reply)
+
+    def _exchange(self, request: Request, budget: float) -> Call[Reply]:
+        """Send until answered, as often as it makes sense within the budget; raise what came last otherwise."""
+        deadline = self.clock() + budget
+        tries = 0
+        while True:
+            result = yield Send(request, max(0.0, deadline - self.clock()))
+            trouble = answers.trouble_in(result) if isinstance(result, Reply) else result
+            if trouble is None:
+                assert isinstance(result, Reply)  # a step that is sent is answered or fails
+                return result
+            tries += 1
+            pause = self._pause_before_retry(request, trouble, tries)
+            if pause is None or pause >= deadline - self.clock():
+                raise trouble
+            yield Pause(pause)
+
+    def _pause_before_retry(self, request: Request, trouble: PhasegateError, tries: int) -> float | None:
+        """Seconds, or None when trying again is useless, or could do the same thing twice."""
+        if not isinstance(trouble, Unanswered) or tries >= MOST_TRIES:
+            return None
+        if not request.is_repeatable and not _certainly_not_done(trouble):
+            return None
+        pause = self._backoff(tries, most=0.5)
+        if isinstance(trouble, Unavailable) and trouble.retry_after is not None:
+            # The jitter on top keeps all the agents that were turned away from coming back together.
+            return trouble.retry_after + pause * 0.1
+        return pause
+
+    def _backoff(self, tries: int, *, most: float) -> float:
+        """50 ms, doubled with each try up to `most`, of which at least half is kept and the rest is drawn."""
+        return float(min(most, 0.05 * 2 ** min(tries - 1, 10)) * (0.5 + self.jitter() / 2))
+
+    def _doubt(self, error: Exception) -> PhasegateError:
+        """The error to put in the decision, told to the log; raised when the caller wants errors raised."""
+        if isinstance(error, PhasegateError):
+            log.warning("handing over to a person: %s", error)
+            doubt = error
+        else:
+            log.error("handing over to a person after a defect in the client", exc_info=error)
+            doubt = Unexpected(f"{type(error).__name__}: {error}")
+        if self.raise_errors:
+            raise doubt from (None if doubt is error else error)
+        # Frames kept by a traceback would keep the case's input and output alive as long as the decision.
+        return doubt.with_traceback(None)
+
+
+def _same_as(known: Decision) -> Expected:
+    return Expected(known.agent, known.case_id, known.version, known.attempt, known.id)
+
+
+def _certainly_not_done(trouble: Unanswered) -> bool:
+    if isinstance(trouble, Unreachable):
+        return trouble.never_sent
+    return isinstance(trouble, Unavailable) and trouble.status in {429, 503}

@@ -1,0 +1,169 @@
+"""
+Carries out single requests with httpx2, and turns whatever goes wrong there into one of our errors.
+
+httpx2's time-outs are for each read and write, so a server that sends a byte a second would never run into one, and
+looking up a host name has none at all. Both clients therefore hold the time of an exchange from outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextvars import copy_context
+from queue import Empty, SimpleQueue
+
+import httpx2
+
+from phasegate_client.answers import Reply
+from phasegate_client.calls import Send
+from phasegate_client.errors import MalformedAnswer, PhasegateError, TimedOut, Unexpected, Unreachable
+
+LARGEST_ANSWER = 32 * 1024 * 1024  # bytes; a body without end must not eat the agent's memory
+
+_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+
+
+class Address:
+    """Where the server is and what to say who we are. Checked at once: a typing error belongs to the start-up."""
+
+    def __init__(self, base_url: str, key: str) -> None:
+        url = httpx2.URL(base_url)
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise ValueError(f"base_url is {base_url!r}, expected something like https://phasegate.example.com")
+        if url.userinfo or url.query or url.fragment:
+            raise ValueError("base_url must not hold a password, a query or a fragment")
+        if not key or not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("key is empty or has characters that no key has")
+        self.base_url = str(url).rstrip("/")
+        self._key = key
+
+    def request(self, step: Send) -> httpx2.Request:
+        headers = {
+            "Authorization": f"Bearer {self._key}",
+            "Accept": "application/json, application/problem+json",
+            "User-Agent": "phasegate-client",
+        }
+        if step.request.body is not None:
+            headers["Content-Type"] = "application/json"
+        return httpx2.Request(
+            step.request.method,
+            self.base_url + step.request.path,
+            headers=headers,
+            content=step.request.body,
+            extensions={"timeout": httpx2.Timeout(step.seconds).as_dict()},
+        )
+
+
+class Connection:
+    """
+    Each exchange has a thread of its own, which the caller leaves behind when the time is over. The pool of httpx2
+    limits how many of them can hang at a time: further ones find no free connection and end by themselves.
+    """
+
+    def __init__(self, address: Address, transport: httpx2.BaseTransport | None) -> None:
+        self._address = address
+        self._transport = transport
+        self._process = os.getpid()
+        self._http = httpx2.Client(transport=transport)
+
+    def send(self, step: Send) -> Reply | PhasegateError:
+        results: SimpleQueue[Reply | PhasegateError] = SimpleQueue()
+        if os.getpid() != self._process and self._transport is None:
+            # After a fork, parent and child must not talk over the same sockets.
+            self._process, self._http = os.getpid(), httpx2.Client()
+        context = copy_context()
+        try:
+            threading.Thread(
+                target=lambda: results.put(context.run(self._exchange, step)), name="phasegate-call", daemon=True
+            ).start()
+            return results.get(timeout=step.seconds)
+        except Empty:
+            return _timed_out(step)
+        except RuntimeError as error:  # no further thread to be had, or the interpreter is shutting down
+            return Unreachable(f"the request was not sent: {error}", never_sent=True)
+
+    def _exchange(self, step: Send) -> Reply | PhasegateError:
+        deadline = time.monotonic() + step.seconds
+        try:
+            answer = self._http.send(self._address.request(step), stream=True)
+            try:
+                return _reply(answer, b"".join(_until(deadline, answer)))
+            finally:
+                answer.close()
+        except Exception as error:  # noqa: BLE001 - an error in a thread would be lost; as a value it is dealt with
+            return error_from(error, step)
+
+    def close(self) -> None:
+        self._http.close()
+
+
+class AsyncConnection:
+    """For one event loop, as httpx2's own client is. Cancelling the caller cancels the exchange."""
+
+    def __init__(self, address: Address, transport: httpx2.AsyncBaseTransport | None) -> None:
+        self._address = address
+        self._http = httpx2.AsyncClient(transport=transport)
+
+    async def send(self, step: Send) -> Reply | PhasegateError:
+        try:
+            return await asyncio.wait_for(self._exchange(step), step.seconds)
+        except Exception as error:  # noqa: BLE001 - as above
+            return error_from(error, step)
+
+    async def _exchange(self, step: Send) -> Reply:
+        answer = await self._http.send(self._address.request(step), stream=True)
+        try:
+            return _reply(answer, b"".join([part async for part in _not_endless(answer)]))
+        finally:
+            await answer.aclose()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+def _until(deadline: float, answer: httpx2.Response) -> Iterator[bytes]:
+    """The body, given up at the deadline, so that a thread left behind ends too."""
+    size = 0
+    for part in answer.iter_bytes():
+        if time.monotonic() > deadline:
+            raise httpx2.ReadTimeout("the answer came too slowly")
+        size += len(part)
+        _check_size(size)
+        yield part
+
+
+async def _not_endless(answer: httpx2.Response) -> AsyncIterator[bytes]:
+    size = 0
+    async for part in answer.aiter_bytes():
+        size += len(part)
+        _check_size(size)
+        yield part
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST_ANSWER:
+        raise MalformedAnswer(f"the answer is larger than {LARGEST_ANSWER} bytes")
+
+
+def _reply(answer: httpx2.Response, body: bytes) -> Reply:
+    return Reply(answer.status_code, body, answer.headers.get("Retry-After"))
+
+
+def _timed_out(step: Send) -> TimedOut:
+    return TimedOut(f"no answer within {step.seconds:.3g} s")
+
+
+def error_from(error: Exception, step: Send) -> PhasegateError:
+    if isinstance(error, PhasegateError):
+        return error
+    if isinstance(error, (asyncio.TimeoutError, httpx2.TimeoutException)):
+        return _timed_out(step)
+    if isinstance(error, httpx2.DecodingError):
+        return MalformedAnswer(f"the answer cannot be decompressed: {error}")
+    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, (httpx2.HTTPError, OSError)):
+        return Unreachable(f"the server was not reached: {words}", isinstance(error, _NEVER_SENT))
+    return Unexpected(f"the request failed: {words}")

@@ -1,0 +1,155 @@
+"""
+What is said to the server: one function for each request, no I/O.
+
+A body is encoded once, so that a retry repeats it to the byte and gets the decision already stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from decimal import Decimal
+from typing import Any, Literal
+from urllib.parse import quote
+
+from phasegate_client.errors import Unsendable
+from phasegate_client.json_text import as_json, confidence_as_json, encode
+
+Severity = Literal["minor", "major", "severe", "critical"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`is_repeatable` when sending it twice changes nothing more than sending it once."""
+
+    method: str
+    path: str
+    body: bytes | None = None
+    is_repeatable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a version proposes for a case, as the caller gave it."""
+
+    case_id: str
+    output: Any
+    confidence: Any = None
+    input: Any = None
+    segment: str | None = None
+    action: str | None = None
+    amount: float | Decimal | None = None
+    risk: str | None = None
+    attributes: Mapping[str, Any] | None = None
+    signals: Mapping[str, Any] | None = None
+    trace: Sequence[Any] | None = None
+    usage: Mapping[str, Any] | None = None
+    attempt: int = 1
+    occurred_at: datetime | None = None
+    agent: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HumanOutput:
+    """What a person did for a case without the agent's help. A second one for the case is a correction."""
+
+    case_id: str
+    output: Any
+    person: str | None = None
+    occurred_at: datetime | None = None
+
+
+def decide(proposal: Proposal) -> Request:
+    optional = {
+        "confidence": confidence_as_json(proposal.confidence),
+        "input": as_json(proposal.input, "input"),
+        "segment": proposal.segment,
+        "action": proposal.action,
+        "amount": as_json(_amount(proposal.amount), "amount"),
+        "risk": proposal.risk,
+        "attributes": as_json(proposal.attributes, "attributes"),
+        "signals": as_json(proposal.signals, "signals"),
+        "trace": as_json(proposal.trace, "trace"),
+        "usage": as_json(proposal.usage, "usage"),
+        "occurred_at": _instant(proposal.occurred_at),
+    }
+    body = {
+        "case_id": _named(proposal.case_id, "case_id"),
+        "version": _named(proposal.version, "version"),
+        "output": as_json(proposal.output, "output", words_for_non_finite=False),
+        "attempt": as_json(proposal.attempt, "attempt"),
+    }
+    body |= {name: value for name, value in optional.items() if value is not None}
+    return Request("POST", f"{_agent(proposal.agent)}/decisions", encode(body))
+
+
+def look_at_decision(decision_id: str | None, wait: int) -> Request:
+    """`wait` in whole seconds, 0 for the decision as it stands."""
+    path = f"/v1/decisions/{_segment(_named(decision_id, 'the id of the decision'))}"
+    return Request("GET", f"{path}?wait={wait}" if wait else path)
+
+
+def add_human_outputs(agent: str | None, items: Sequence[HumanOutput]) -> Request:
+    bodies = [_human_output(item, f"items[{index}]") for index, item in enumerate(items)]
+    body = bodies[0] if len(bodies) == 1 else {"items": bodies}
+    return Request("POST", f"{_agent(agent)}/human-outputs", encode(body))
+
+
+def _human_output(item: HumanOutput, place: str) -> dict[str, Any]:
+    body = {
+        "case_id": _named(item.case_id, f"{place}.case_id"),
+        "output": as_json(item.output, f"{place}.output", words_for_non_finite=False),
+    }
+    optional = {"person": item.person, "occurred_at": _instant(item.occurred_at)}
+    return body | {name: value for name, value in optional.items() if value is not None}
+
+
+def report_failure(
+    decision_id: str | None, severity: Severity, description: str, correct_output: Any = None
+) -> Request:
+    body: dict[str, Any] = {"severity": severity, "description": description}
+    if correct_output is not None:
+        body["correct_output"] = as_json(correct_output, "correct_output", words_for_non_finite=False)
+    path = f"/v1/decisions/{_segment(_named(decision_id, 'the id of the decision'))}/failures"
+    # Sent twice it would be two failures.
+    return Request("POST", path, encode(body), is_repeatable=False)
+
+
+def show_case(agent: str | None, case_id: str) -> Request:
+    return Request("GET", f"{_agent(agent)}/cases/{_segment(_named(case_id, 'case_id'))}")
+
+
+def _agent(agent: str | None) -> str:
+    return f"/v1/agents/{_segment(_named(agent, 'agent'))}"
+
+
+def _named(name: str | None, what: str) -> str:
+    if not isinstance(name, str) or not name:
+        raise Unsendable(f"{what} is missing: {name!r} is not a non-empty text")
+    return name
+
+
+def _segment(name: str) -> str:
+    """One segment of a path, whatever is in it; a lone dot would be taken for a step in the path."""
+    if name in {".", ".."}:
+        raise Unsendable(f"{name!r} cannot stand in a URL")
+    try:
+        return quote(name, safe="")
+    except UnicodeEncodeError as error:
+        raise Unsendable(f"{name!r} is not valid Unicode") from error
+
+
+def _amount(amount: float | Decimal | None) -> float | None:
+    """A decimal goes out as a number, which is what the limits of a policy are compared with."""
+    return float(amount) if isinstance(amount, Decimal) else amount
+
+
+def _instant(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC. A time without a zone is refused: it could mean two different hours."""
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:
+        raise Unsendable(f"{moment!r} is not a time with a zone")
+    return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
