@@ -43,7 +43,7 @@ class HotPath:
         """Who calls; from memory, with one look at the database for a key not seen before."""
         header = request.headers.get("authorization")
         actor = self.keyring.known(header)
-        return actor if actor is not None else await run_in_threadpool(self.keyring.authenticate, header)
+        return actor if actor is not None else await run_in_threadpool(self.keyring.actor, header)
 
     async def agent(self, name: str) -> AgentEntry:
         """The agent from memory; one that was registered a moment ago is looked for once more."""

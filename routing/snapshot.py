@@ -12,12 +12,12 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from evidence.comparing import ComparisonConfig, OutputSchema
-from rollout.agents.schemas import AgentSettings
 from sqlalchemy.orm import Session
 
+from evidence.comparing import ComparisonConfig, OutputSchema
 from governance.people.keyring import Keyring
 from kit.context import Context
+from rollout.agents.schemas import AgentSettings
 from rollout.agents.tables import Agent
 from rollout.domain.policy import Policy
 from routing import queries
@@ -35,7 +35,7 @@ class AgentEntry:
     comparison: ComparisonConfig
 
     def output_valid(self, output: Any) -> bool | None:
-        return self.schema.is_valid(output) if self.schema is not None else None
+        return self.schema.fits(output) if self.schema is not None else None
 
 
 @dataclass(frozen=True, slots=True)

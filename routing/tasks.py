@@ -17,6 +17,7 @@ from routing.reviews import service as reviews
 from routing.snapshot import AgentEntry
 
 _ROUNDS = 200  # of 500 decisions: what one run settles at most before it lets others work
+_ROUNDS_OF_PARCELS = 20
 _TIMEOUT = 15.0  # seconds a webhook's receiver may take
 
 
@@ -38,17 +39,20 @@ def settle(ctx: Context) -> int:
 @task("routing.deliver", every=1)
 def deliver(ctx: Context) -> int:
     """Send webhook messages that are due."""
-    now = ctx.clock.now()
-    with ctx.db.begin() as session:
-        parcels = delivery.take_due(session, now=now)
-    if not parcels:
-        return 0
+    sent = 0
     with httpx2.Client(timeout=_TIMEOUT) as client:
-        for parcel in parcels:
-            sent = delivery.send(client, parcel, now=now)
+        for _ in range(_ROUNDS_OF_PARCELS):
+            now = ctx.clock.now()
             with ctx.db.begin() as session:
-                delivery.record_sent(session, sent, now=ctx.clock.now())
-    return len(parcels)
+                parcels = delivery.take_due(session, now=now)
+            for parcel in parcels:
+                answer = delivery.send(client, parcel, now=now)
+                with ctx.db.begin() as session:
+                    delivery.record_sent(session, answer, now=ctx.clock.now())
+            sent += len(parcels)
+            if not parcels:
+                break
+    return sent
 
 
 @task("routing.release_expired", every=0.5)

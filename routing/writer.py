@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError  # noqa: A004 - a pool that is empty
 
 from kit.context import Context
 from kit.errors import Problem, Unavailable
@@ -20,6 +21,8 @@ from routing.cases.prepare import Entry
 from routing.cases.service import Stored
 
 log = structlog.get_logger(__name__)
+
+_IN_EACH_OTHERS_WAY = "40"  # the class of PostgreSQL's errors for deadlocks and the like
 
 Result = Stored | Problem
 
@@ -88,26 +91,34 @@ class Writer:
         # Broad on purpose: whatever happens here, every caller must get an answer and the thread must live.
         try:
             results = self._commit(batch)
-        except Exception:
-            if len(batch) > 1:
+        except Exception as error:
+            if len(batch) > 1 and not _is_away(error):
                 # One bad row must not take the others with it: each alone, the bad one fails alone.
                 for waiting in batch:
                     self._store([waiting])
                 return
-            log.exception("a decision could not be stored", case=batch[0].entry.row["case_id"])
-            results = [Unavailable("the decision could not be stored; nothing was changed, try again")]
+            log.exception("decisions could not be stored", first=batch[0].entry.row["case_id"], count=len(batch))
+            nothing = Unavailable("the decision could not be stored; nothing was changed, try again")
+            results = [nothing] * len(batch)
         for waiting, result in zip(batch, results, strict=True):
             _tell(waiting, result)
 
     def _commit(self, batch: Sequence[_Waiting]) -> list[Result]:
         results: dict[int, Result] = {}
-        actors = dict.fromkeys(waiting.actor for waiting in batch)
+        actors = sorted({waiting.actor for waiting in batch})
         with self._ctx.db.begin() as session:
             for actor in actors:
                 mine = [(n, waiting.entry) for n, waiting in enumerate(batch) if waiting.actor == actor]
                 stored = service.store(session, [entry for _, entry in mine], actor)
                 results |= {n: result for (n, _), result in zip(mine, stored, strict=True)}
         return [results[n] for n in range(len(batch))]
+
+
+def _is_away(error: Exception) -> bool:
+    """The database does not answer or is locked: each row alone would wait just as long, one after the other."""
+    if isinstance(error, OperationalError):
+        return not str(getattr(error.orig, "sqlstate", "") or "").startswith(_IN_EACH_OTHERS_WAY)
+    return isinstance(error, InterfaceError | TimeoutError)
 
 
 def _tell(waiting: _Waiting, result: Result) -> None:

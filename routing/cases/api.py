@@ -4,13 +4,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from rollout.failures.schemas import FailureOut
 
 from governance.people.api import ActorDep
 from kit.errors import NotFound
 from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
 from rollout.agents import service as agents
 from rollout.failures import service as failures
+from rollout.failures.schemas import FailureOut
 from routing.cases import queries, service
 from routing.cases.history import CaseOut, case_out
 from routing.cases.outcomes import outcome_of

@@ -135,7 +135,8 @@ def canonical(value: Any) -> bytes:
 def digest(case: CaseIn) -> str:
     """Tells a retry from another case; trace, usage and the time it happened may differ in a retry."""
     material = {name: getattr(case, name) for name in _MATERIAL}
-    material["confidence"] = repr(case.confidence)
+    for name in ("confidence", "amount"):  # either may be NaN, which JSON would make the same as nothing
+        material[name] = repr(getattr(case, name))
     return hashlib.sha256(canonical(material)).hexdigest()
 
 

@@ -160,7 +160,13 @@ def update_settled(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def supersede_open_items(session: Session, decision_id: UUID, now: datetime) -> None:
-    """End the open review items of a decision that a new attempt replaced."""
+    """
+    End the open review items of a decision that a new attempt replaced.
+
+    They are locked first, in a statement of its own: one that a ruling is just escalating is then seen.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(ReviewItem.id).where(ReviewItem.decision_id == decision_id).with_for_update())
     session.execute(
         update(ReviewItem)
         .where(ReviewItem.decision_id == decision_id, ReviewItem.state == "waiting")

@@ -51,14 +51,15 @@ def store(session: Session, entries: Sequence[Entry], actor: str) -> list[Stored
     firsts: dict[Key, Entry] = {}
     for entry in entries:
         firsts.setdefault(entry.key, entry)
-    plain = [entry for entry in firsts.values() if entry.row["attempt"] == 1]
+    in_order = sorted(firsts.values(), key=lambda entry: entry.key)  # two processes must not wait for each other
+    plain = [entry for entry in in_order if entry.row["attempt"] == 1]
     results: dict[Key, Decision | Problem] = {}
     inserted = queries.insert_decisions(session, [entry.row for entry in plain]) if plain else set()
     for entry in plain:
         if entry.row["id"] in inserted:
             results[entry.key] = _row(entry)
     fresh = [entry for entry in plain if entry.row["id"] in inserted]
-    for entry in firsts.values():
+    for entry in in_order:
         if entry.row["attempt"] > 1:
             results[entry.key], stored = _store_attempt(session, entry, actor)
             fresh += [entry] if stored else []
@@ -85,11 +86,13 @@ def _result(entry: Entry, found: Decision | Problem) -> Stored | Problem:
 
 def _differs(stored: Decision, row: dict[str, Any]) -> CaseDiffers:
     names = [name for name in _COMPARED if canonical(getattr(stored, name)) != canonical(row[name])]
+    # Neither a NaN nor a text given instead of a number stands in its column.
+    names = names or ["confidence" if stored.confidence_given != row["confidence_given"] else "amount"]
     places = [
         Place(name, "it differs from what was decided", "send the first body again, or say attempt + 1")
-        for name in names or ["confidence"]
+        for name in names
     ]
-    detail = f"case {stored.case_id} was decided with another {', '.join(names) or 'confidence'}"
+    detail = f"case {stored.case_id} was decided with another {', '.join(names)}"
     return CaseDiffers(detail, places=places, decision_id=str(stored.id))
 
 
@@ -112,11 +115,12 @@ def _store_attempt(session: Session, entry: Entry, actor: str) -> tuple[Decision
 
 def _supersede(session: Session, before: Decision, entry: Entry, actor: str) -> None:
     now = entry.row["decided_at"]
+    queries.supersede_open_items(session, before.id, now)
+    session.refresh(before)  # a ruling that came first has set the outcome, and it stands
     before.superseded_by = entry.row["id"]
     before.outcome = before.outcome or "superseded"
     before.outcome_at = before.outcome_at or now
-    before.unsettled = True
-    queries.supersede_open_items(session, before.id, now)
+    before.mark_unsettled()
     session.add(
         Label(
             decision_id=before.id,
@@ -221,5 +225,5 @@ def label_failed(session: Session, row: Decision, failure: Failure, *, now: date
             at=now,
         )
     )
-    row.unsettled = True
+    row.mark_unsettled()
     send_after_commit(session, "routing.settle")

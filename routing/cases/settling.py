@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from evidence.comparing import Comparison, compare
 from sqlalchemy.orm import Session
 
+from evidence.comparing import Comparison, compare
 from kit.ids import new_id
 from rollout.domain.totals import Counts
 from rollout.gates import service as gates

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Boolean, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm.attributes import flag_modified
 
 from kit.dialects import Json
 from kit.ids import new_id
@@ -78,6 +79,14 @@ class Decision(Table):
     label_source: Mapped[str | None] = mapped_column(String(16))  # review | audit | human_output | failure
     unsettled: Mapped[bool] = mapped_column(Boolean, default=True)
     counted_as: Mapped[str | None] = mapped_column(String(64))  # its present contribution to the totals
+
+    def mark_unsettled(self) -> None:
+        """
+        Have it settled again. Written also when it was read as unsettled: a settling that ran meanwhile has
+        cleared the mark without having seen what this transaction adds.
+        """
+        self.unsettled = True
+        flag_modified(self, "unsettled")
 
 
 class HumanOutput(Table):

@@ -27,7 +27,8 @@ log = structlog.get_logger(__name__)
 # Standard Webhooks 1.0.0 recommends: at once, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
 _WAITS = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400))
 _GONE = 410
-_TAKEN_FOR = timedelta(minutes=2)
+_TAKEN_FOR = timedelta(minutes=2)  # longer than the parcels of one round may take together
+_ROUND = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def tell(session: Session, decision: Decision, *, kind: str, now: datetime) -> N
         send_after_commit(session, "routing.deliver")
 
 
-def take_due(session: Session, *, now: datetime, limit: int = 20) -> list[Parcel]:
+def take_due(session: Session, *, now: datetime, limit: int = _ROUND) -> list[Parcel]:
     """
     Take messages whose time has come, for two minutes: if this worker dies on the way, they come up again.
 
@@ -94,7 +95,7 @@ def send(client: httpx2.Client, parcel: Parcel, *, now: datetime) -> Sent:
     }
     try:
         answer = client.post(parcel.url, content=parcel.body, headers=headers, follow_redirects=False)
-    except httpx2.HTTPError as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         return Sent(parcel.message_id, None, f"{type(error).__name__}: {error}")
     words = None if answer.is_success else f"the receiver answered {answer.status_code}"
     return Sent(parcel.message_id, answer.status_code, words)
