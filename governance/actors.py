@@ -80,13 +80,10 @@ class Actor:
             )
         if self.kind == "agent":
             raise Forbidden(
-                f"this is the key of agent {self.agent} and may not {verb}; "
-                f"a person with the role {needed} may"
+                f"this is the key of agent {self.agent} and may not {verb}; a person with the role {needed} may"
             )
         held = f"has the role {', '.join(sorted(self.roles))}" if self.roles else "has no role"
-        raise Forbidden(
-            f"{self.name} {held} and may not {verb}; it takes the role {needed}, which an admin can give"
-        )
+        raise Forbidden(f"{self.name} {held} and may not {verb}; it takes the role {needed}, which an admin can give")
 
 
 SYSTEM = Actor("system", "system", frozenset())

@@ -101,9 +101,7 @@ def canonical(event: AuditEvent) -> bytes:
         "subject": event.subject,
         "verb": event.verb,
     }
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(
-        errors="surrogatepass"
-    )
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +185,8 @@ def verify(session: Session, secret: bytes, *, chunk: int = BATCH) -> Verificati
         session.expunge_all()  # a log of millions must not pile up in memory
     if fault is None and places > size:
         extra = queries.sealed(session, size, 1)[0]
-        fault = Fault(
-            "inserted", size, extra.id, f"event {extra.id} has a place that no checkpoint ever gave it"
-        )
+        words = f"event {extra.id} has place {extra.place}, which no checkpoint covers"
+        fault = Fault("inserted", size, extra.id, words)
     return Verification(tree.size, checked, unsealed, fault)
 
 
@@ -204,9 +201,7 @@ def _check_chunk(
             return Fault("missing", place, None, f"the event at place {place} is missing")
         leaf = leaf_hash(canonical(event))
         if leaf.hex() != event.leaf:
-            return Fault(
-                "altered", place, event.id, f"event {event.id} at place {place} is not what was sealed"
-            )
+            return Fault("altered", place, event.id, f"event {event.id} at place {place} is not what was sealed")
         tree.append(leaf)
         if waiting and waiting[0].size == tree.size and (fault := _check_point(tree, waiting.pop(0), secret)):
             return fault
@@ -215,9 +210,7 @@ def _check_chunk(
 
 def _check_point(tree: Frontier, point: AuditCheckpoint, secret: bytes) -> Fault | None:
     if not signing.is_signed(secret, point.size, point.root, point.at, point.signature):
-        return Fault(
-            "checkpoint", point.size, None, f"the checkpoint over {point.size} events is not signed by us"
-        )
+        return Fault("checkpoint", point.size, None, f"the checkpoint over {point.size} events is not signed by us")
     if tree.root().hex() != point.root:
         words = f"an event from place {point.start} to {point.size - 1} was altered, and its hash with it"
         return Fault("altered", point.start, None, words)

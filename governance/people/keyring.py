@@ -64,9 +64,7 @@ class Keyring:
         """The actor behind an Authorization header; raises Unauthenticated. May read the database."""
         secret = _bearer(authorization)
         if secret is None:
-            raise KeyMissing(
-                "send your key in the header: Authorization: Bearer pgk_…; an admin can make one"
-            )
+            raise KeyMissing("send your key in the header: Authorization: Bearer pgk_…; an admin can make one")
         digest = service.digest_of(secret)
         if digest not in self._actors:
             self._look_again()
@@ -75,9 +73,7 @@ class Keyring:
             return found
         if digest in self._actors:
             raise KeyRevoked("this key was revoked, or its person is disabled; ask an admin for a new one")
-        raise KeyUnknown(
-            "no key like this was ever made here; look for a missing end, or ask an admin for one"
-        )
+        raise KeyUnknown("no key like this was ever made here; look for a missing end, or ask an admin for one")
 
     def _look_again(self) -> None:
         with self._looking:

@@ -20,9 +20,7 @@ class MeOut(Out):
 
 
 class NewPerson(Strict):
-    login: Annotated[
-        str, Field(min_length=1, max_length=128, description="Lower case; stands in every record.")
-    ]
+    login: Annotated[str, Field(min_length=1, max_length=128, description="Lower case; stands in every record.")]
     name: Annotated[str, Field(min_length=1, max_length=200)]
     roles: list[Role]
     password: Annotated[str | None, Field(min_length=8, max_length=1024)] = None

@@ -85,13 +85,9 @@ def add_person(
 ) -> Person:
     """Without a password the person can hold keys but not sign in."""
     if not _LOGIN.fullmatch(login) or login in _RESERVED:
-        raise _invalid(
-            "login", "it is not a login", "use a-z, 0-9 and . _ @ + - with a letter or digit first"
-        )
+        raise _invalid("login", "it is not a login", "use a-z, 0-9 and . _ @ + - with a letter or digit first")
     if not 1 <= len(name.strip()) <= 200:  # noqa: PLR2004 - the column's width
-        raise _invalid(
-            "name", "it is empty or longer than 200 characters", "give the name people know them by"
-        )
+        raise _invalid("name", "it is empty or longer than 200 characters", "give the name people know them by")
     if queries.find_person(session, login) is not None:
         raise LoginTaken(f"there is already a person with the login {login}")
     person = Person(
@@ -113,9 +109,7 @@ def set_password(session: Session, login: str, password: str, *, by: Actor | str
     audit.record(session, by, "person.password_set", login, now=now)
 
 
-def set_roles(
-    session: Session, login: str, roles: Iterable[str], *, by: Actor | str, now: datetime
-) -> Person:
+def set_roles(session: Session, login: str, roles: Iterable[str], *, by: Actor | str, now: datetime) -> Person:
     person = queries.get_person(session, login)
     before, person.roles = person.roles, _checked(roles)
     audit.record(session, by, "person.roles_set", login, now=now, before=before, roles=person.roles)
@@ -223,9 +217,7 @@ def revoke_key(session: Session, key_id: UUID, *, by: Actor | str, now: datetime
     key = queries.get_key(session, key_id)
     if key.revoked_at is None:
         key.revoked_at = now
-        audit.record(
-            session, by, "key.revoked", key.id, now=now, agent=key.agent, name=key.name, login=key.login
-        )
+        audit.record(session, by, "key.revoked", key.id, now=now, agent=key.agent, name=key.name, login=key.login)
         send_after_commit(session, KEYS_CHANGED)
     return key
 
