@@ -1,0 +1,35 @@
+"""The pages: one module per screen, on the templates and the stylesheet of the design reference."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from fastapi import FastAPI, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from review_ui import agent, agent_forms, agents, desk, plan, problems, queue, sign_in
+from review_ui.static_files import Static
+
+__all__ = ["install"]
+
+_Handler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+def install(app: FastAPI) -> None:
+    """Add the pages to an application whose errors `kit.http` already answers."""
+    for room in (sign_in, queue, desk, agents, agent, agent_forms, plan):
+        app.include_router(room.router)
+    app.mount("/static", Static(), name="static")
+    for kind, handler in list(app.exception_handlers.items()):
+        app.add_exception_handler(kind, _for_pages(cast(Any, handler)))
+
+
+def _for_pages(answer: _Handler) -> _Handler:
+    """The API's answer to an error, as a page where a person looks at it."""
+
+    async def handler(request: Request, error: Exception) -> Response:
+        response = await answer(request, error)
+        if not problems.is_page(request):
+            return response
+        return await run_in_threadpool(problems.as_page, request, response)
+
+    return handler

@@ -1,0 +1,70 @@
+"""Signing in and out."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from governance.people import service as people
+from kit.context import Context
+from kit.http import Ctx
+from review_ui.pages import COOKIE, AnybodysForm, FormDep, ViewerDep, find_viewer, go, local_path, render
+
+router = APIRouter(include_in_schema=False)
+
+HOME = "/agents"
+Next = Annotated[str, Query(alias="next", max_length=2000)]
+
+
+@router.get("/")
+def home() -> RedirectResponse:
+    return go(HOME)
+
+
+@router.get("/sign-in")
+def show_sign_in(request: Request, ctx: Ctx, wanted: Next = "", ended: bool = False) -> Response:
+    if find_viewer(request, ctx) is not None:
+        return go(local_path(wanted, HOME))
+    return render(request, "sign_in/page.html", wanted=wanted, login="", problem="", ended=ended)
+
+
+@router.post("/sign-in")
+def sign_in(request: Request, ctx: Ctx, form: AnybodysForm) -> Response:
+    """A cookie with a random token, of which only the digest is stored; a refusal is counted on its own."""
+    login, wanted, now = form.text("login").strip(), form.text("next"), ctx.clock.now()
+    try:
+        with ctx.db.begin() as session:
+            token, _ = people.sign_in(
+                session, login, form.text("password"), now=now, hours=ctx.settings.session_hours
+            )
+    except people.SignInRefused as refused:
+        if not isinstance(refused, people.SignInLocked):
+            with ctx.db.begin() as session:
+                people.note_refused_sign_in(session, login, now=now)
+        return render(
+            request, "sign_in/page.html", status=401, wanted=wanted, login=login, problem=refused.detail, ended=False
+        )
+    response = go(local_path(wanted, HOME))
+    _set_cookie(response, ctx, token, max_age=ctx.settings.session_hours * 3600)
+    return response
+
+
+@router.post("/sign-out")
+def sign_out(viewer: ViewerDep, ctx: Ctx, _form: FormDep) -> RedirectResponse:
+    with ctx.db.begin() as session:
+        people.sign_out(session, viewer.token, now=ctx.clock.now())
+    response = go("/sign-in")
+    _set_cookie(response, ctx, "", max_age=0)
+    return response
+
+
+def _set_cookie(response: Response, ctx: Context, token: str, *, max_age: int) -> None:
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=max_age,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=ctx.settings.secure_cookies,
+    )

@@ -1,0 +1,93 @@
+/* What every page adds to the server's HTML: theme, dialogs, tabs, toasts, and times in the reader's zone.
+   Every page works without it, but for the theme switch and the keys. */
+import { handlers, paintKeys } from "./keys.js";
+
+const root = document.documentElement;
+
+/* theme */
+const savedTheme = () => { try { return localStorage.getItem("theme") || "system"; } catch { return root.dataset.theme || "system"; } };
+function setTheme(name) {
+  if (name === "system") delete root.dataset.theme; else root.dataset.theme = name;
+  try { localStorage.setItem("theme", name); } catch { /* private mode: lasts for this page */ }
+  paintTheme(name);
+}
+function paintTheme(name = savedTheme()) {
+  for (const button of document.querySelectorAll("[data-theme-set]")) button.setAttribute("aria-pressed", String(button.dataset.themeSet === name));
+}
+
+/* times: the server writes UTC, the reader sees their own zone */
+const MOMENT = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const MOMENT_OF_A_YEAR = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+const FULL = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
+export function localTimes(part = document) {
+  for (const time of part.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    if (!time.dateTime.includes("T") || Number.isNaN(at.getTime())) continue;
+    time.title = FULL.format(at);
+    const near = Math.abs(Date.now() - at.getTime()) < 300 * 86_400_000;
+    if (time.dataset.when === "moment") time.textContent = (near ? MOMENT : MOMENT_OF_A_YEAR).format(at);
+    if (time.dataset.when === "day") time.textContent = DAY.format(at);
+  }
+}
+
+/* toast: one live region, so a screen reader hears it once */
+let toastTimer;
+export function toast(text, seconds = 8) {
+  const area = document.querySelector(".toasts");
+  if (!area) return;
+  const box = document.createElement("div"), words = document.createElement("span");
+  box.className = "toast";
+  words.textContent = text;
+  box.append(words);
+  area.replaceChildren(box);
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => area.replaceChildren(), seconds * 1000);
+}
+
+/* tabs */
+function choose(tab) {
+  for (const other of tab.parentElement.querySelectorAll("[role=tab]")) {
+    other.setAttribute("aria-selected", String(other === tab));
+    other.tabIndex = other === tab ? 0 : -1;
+    document.getElementById(other.getAttribute("aria-controls"))?.toggleAttribute("data-off", other !== tab);
+  }
+}
+
+const onClick = (selector, act) => document.addEventListener("click", (event) => {
+  const hit = event.target.closest?.(selector);
+  if (hit) act(hit, event);
+});
+onClick("[data-theme-set]", (button) => setTheme(button.dataset.themeSet));
+onClick("[data-open]", (link, event) => {
+  const dialog = document.getElementById(link.dataset.open);
+  if (!dialog?.showModal) return;
+  event.preventDefault();
+  dialog.showModal();
+});
+onClick("[data-close]", (button, event) => { event.preventDefault(); button.closest("dialog").close(); });
+onClick("dialog", (dialog, event) => { if (event.target === dialog) dialog.close(); });
+onClick("[role=tab]", choose);
+document.addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], tab = event.target.closest?.("[role=tab]");
+  if (!step || !tab) return;
+  const all = [...tab.parentElement.querySelectorAll("[role=tab]")], next = all[(all.indexOf(tab) + step + all.length) % all.length];
+  choose(next);
+  next.focus();
+});
+
+/* a form is sent once, however often its button is pressed */
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented || event.target.closest("[data-region]")) return;
+  if (event.target.ariaBusy === "true") { event.preventDefault(); return; }
+  event.target.ariaBusy = "true";
+});
+addEventListener("pageshow", () => { for (const form of document.querySelectorAll("form[aria-busy]")) form.ariaBusy = "false"; });
+addEventListener("beforeprint", () => { for (const part of document.querySelectorAll("details")) part.open = true; });
+
+handlers.keys = document.getElementById("keys") ? () => document.getElementById("keys").showModal() : undefined;
+paintTheme();
+localTimes();
+paintKeys();
+const said = document.querySelector(".toasts .toast");
+if (said) toastTimer = setTimeout(() => said.remove(), 8000);
