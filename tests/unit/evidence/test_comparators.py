@@ -206,6 +206,11 @@ class TestFuzzy:
         assert kind({"compare": "fuzzy", "threshold": 0.75}, "abcd", "abce") is Kind.EQUAL
         assert kind({"compare": "fuzzy", "threshold": 0.7501}, "abcd", "abce") is Kind.DIFFERENT
 
+    def test_compares_forms_before_likeness(self) -> None:
+        assert kind({"compare": "fuzzy", "threshold": 1.0}, "ACME  Ltd", "acme ltd") is Kind.EQUAL
+        assert kind({"compare": "fuzzy", "threshold": 0.0}, "12", 12) is Kind.DIFFERENT
+        assert kind({"compare": "list", "items": {"compare": "fuzzy", "threshold": 1.0}}, ["a"], ["a"]) is Kind.EQUAL
+
     def test_can_pass_over_the_order_of_words(self) -> None:
         one, other = "Nguyen Van A", "A, Nguyen Van"
 

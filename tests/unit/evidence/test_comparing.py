@@ -96,6 +96,12 @@ class TestFields:
 
         assert found(compared(config, {"a": 1, "b": 2}, {"a": 1})) == [("/b", "extra", "major")]
 
+    def test_the_severity_of_leaves_is_theirs_alone(self) -> None:
+        config = {"default": {"compare": "json", "leaves": {"compare": "text", "severity": "minor"}}}
+
+        assert compared(config, {"a": "x"}, {"a": "y"}).severity is Severity.MINOR
+        assert compared(config, {"a": "x"}, {}).severity is Severity.MAJOR
+
     def test_kinds_that_cannot_match_are_a_difference_of_type(self) -> None:
         assert found(compared(None, {"a": [1]}, {"a": {"0": 1}})) == [("/a", "type", "major")]
         assert found(compared({"fields": {"/a": "list"}}, {"a": "x"}, {"a": ["x"]})) == [("/a", "type", "major")]

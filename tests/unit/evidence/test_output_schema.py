@@ -30,6 +30,7 @@ class TestOutput:
         problems = OutputSchema(LABEL).problems({"label": 11, "note": 5})
 
         assert {problem.path for problem in problems} == {"/label", "/note"}
+        assert problems[0].to_dict().keys() == {"path", "words"}
         assert not OutputSchema(LABEL).fits({})
 
     def test_with_many_problems_names_the_first_few(self) -> None:
@@ -70,6 +71,7 @@ class TestSchema:
             ({"$ref": "https://example.com/schema"}, ""),
             (5, ""),
             (None, ""),
+            ({"const": "\ud800"}, ""),
             (nested(5_000), ""),
             ({"not": {"const": nested(5_000)}}, ""),
         ],
