@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select, update
+from sqlalchemy import Select, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from kit.dialects import skip_locked
 from kit.errors import NotFound
 from rollout.versions.tables import Rollout
-from routing.cases.tables import Decision
+from routing.cases.tables import Decision, Label
 from routing.reviews.tables import ReviewItem, Ruling
 
 
@@ -183,3 +183,23 @@ def items_of_decision(session: Session, decision_id: UUID) -> Sequence[ReviewIte
     return session.scalars(
         select(ReviewItem).where(ReviewItem.decision_id == decision_id).order_by(ReviewItem.level)
     ).all()
+
+
+def end_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Bulk update by primary key: items nobody holds, ended with what recorded work says of them."""
+    if rows:
+        session.execute(update(ReviewItem), list(rows))
+
+
+def insert_rulings(
+    session: Session, rulings: Sequence[dict[str, Any]], labels: Sequence[dict[str, Any]]
+) -> None:
+    if rulings:
+        session.execute(insert(Ruling), list(rulings))
+        session.execute(insert(Label), list(labels))
+
+
+def set_outcomes(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Bulk update by primary key of how decisions ended; they go to settling."""
+    if rows:
+        session.execute(update(Decision), [{**row, "unsettled": True} for row in rows])

@@ -15,9 +15,11 @@ from evidence.comparing import compare
 from sqlalchemy.orm import Session
 
 from governance.actors import Actor
+from governance.audit import queries as audit_queries
 from governance.audit import service as audit
 from kit.db import send_after_commit
 from kit.errors import Conflict, Invalid, Place
+from kit.ids import new_id
 from routing.cases.tables import Decision, Label
 from routing.delivery import service as delivery
 from routing.reviews import queries
@@ -25,7 +27,8 @@ from routing.reviews.tables import ReviewItem, Ruling
 from routing.snapshot import AgentEntry
 
 RulingWord = Literal["approve", "edit", "reject", "escalate"]
-_ENDS = {"approve": "approved", "edit": "edited", "reject": "rejected", "escalate": "escalated"}
+_LAST_LEVEL = 2
+ENDS = {"approve": "approved", "edit": "edited", "reject": "rejected", "escalate": "escalated"}
 
 
 class AlreadyHeld(Conflict):
@@ -46,6 +49,11 @@ class ShownOtherwise(Conflict):
 class AlreadyEnded(Conflict):
     code = "already-ended"
     title = "This review has ended"
+
+
+class LastLine(Conflict):
+    code = "last-line"
+    title = "There is nobody to escalate to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +117,10 @@ def rule(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, acto
     if said.fingerprint != item.fingerprint:
         raise ShownOtherwise("the case changed since it was shown to you; look at it again, your draft is kept")
     decision = queries.get_decision(session, item.decision_id)
-    _check(agent, decision, said)
-    ended = queries.try_end(session, item_id, actor.name, state=_ENDS[said.ruling], now=now)
+    check(agent, decision, said)
+    if said.ruling == "escalate" and item.level >= _LAST_LEVEL:
+        raise LastLine("this case was escalated before and there is no third line; approve, edit or reject it")
+    ended = queries.try_end(session, item_id, actor.name, state=ENDS[said.ruling], now=now)
     if ended is None:
         raise _why_not(item)
     ruling = _record(session, ended, said, actor, now)
@@ -118,20 +128,24 @@ def rule(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, acto
         _escalate(session, ended, now)
     else:
         _conclude(session, ended, decision, ruling, agent, now)
-    audit.record(
-        session,
+    audit_queries.add(session, [event_row(ended, ruling, actor)])
+    send_after_commit(session, "reviews:changed")
+    return ruling
+
+
+def event_row(item: ReviewItem, ruling: Ruling, actor: Actor) -> dict[str, Any]:
+    """What the audit log keeps of a ruling."""
+    return audit.event_row(
         actor,
-        f"review.{_ENDS[said.ruling]}",
+        f"review.{ENDS[ruling.ruling]}",
         item.id,
-        now=now,
+        now=ruling.at,
         agent=item.agent,
         case_id=item.case_id,
         decision_id=str(item.decision_id),
-        reason_code=said.reason_code,
-        fingerprint=said.fingerprint,
+        reason_code=ruling.reason_code,
+        fingerprint=ruling.fingerprint,
     )
-    send_after_commit(session, "reviews:changed")
-    return ruling
 
 
 def _why_not(item: ReviewItem) -> Conflict:
@@ -143,7 +157,7 @@ def _why_not(item: ReviewItem) -> Conflict:
     return AlreadyHeld(f"{item.claimed_by} holds case {item.case_id}", held_by=item.claimed_by, held_until=until)
 
 
-def _check(agent: AgentEntry, decision: Decision, said: Said) -> None:
+def check(agent: AgentEntry, decision: Decision, said: Said) -> None:
     """What the page promises the server enforces: reasons, and the schema of an edit."""
     if said.ruling == "reject":
         known = [reason.code for reason in agent.settings.reasons]
@@ -154,8 +168,8 @@ def _check(agent: AgentEntry, decision: Decision, said: Said) -> None:
         if said.output is None or said.output == decision.output:
             place = Place("output", "it does not differ from the agent's", "change it, or approve")
             raise Invalid("an edit needs an output that differs", places=[place])
-        if agent.schema is not None and (errors := agent.schema.errors(said.output)):
-            places = [Place(f"output{found.path}", found.words, "") for found in errors]
+        if agent.schema is not None and (problems := agent.schema.problems(said.output)):
+            places = [Place(f"output{found.path}", found.words, "") for found in problems]
             raise Invalid("the edited output does not fit the agent's schema", places=places)
 
 
@@ -200,32 +214,48 @@ def _escalate(session: Session, item: ReviewItem, now: datetime) -> None:
 def _conclude(
     session: Session, item: ReviewItem, decision: Decision, ruling: Ruling, agent: AgentEntry, now: datetime
 ) -> None:
-    verdict, severity = _verdict(decision, ruling, agent)
-    session.add(
-        Label(
-            decision_id=decision.id,
-            verdict=verdict,
-            severity=severity,
-            source=item.kind,
-            source_id=ruling.id,
-            person=ruling.login,
-            note=ruling.note[:500],
-            at=now,
-        )
-    )
-    decision.unsettled = True
+    session.add(Label(**label_row(item, ruling, verdict(decision, ruling, agent))))
+    decision.mark_unsettled()
     if item.kind == "review":
-        decision.outcome = item.state
-        decision.outcome_at = now
-        decision.outcome_output = {"approve": decision.output, "edit": ruling.output}.get(ruling.ruling)
-        decision.outcome_detail = {"by": ruling.login, "reason_code": ruling.reason_code, "note": ruling.note}
-    delivery.tell(session, decision, kind=f"{'decision' if item.kind == 'review' else 'audit'}.ruled", now=now)
+        for name, value in outcome_row(decision, ruling, item.state).items():
+            setattr(decision, name, value)
+    delivery.tell(session, decision, kind=told_as(item), now=now)
     send_after_commit(session, "routing.settle")
     send_after_commit(session, "decisions:ruled")
 
 
-def _verdict(decision: Decision, ruling: Ruling, agent: AgentEntry) -> tuple[str, str | None]:
-    """An override changed the outcome: a reject, or an edit that the comparison does not call equal."""
+def told_as(item: ReviewItem) -> str:
+    """The kind of the message to the agent."""
+    return f"{'decision' if item.kind == 'review' else 'audit'}.ruled"
+
+
+def label_row(item: ReviewItem, ruling: Ruling, said: tuple[str, str | None]) -> dict[str, Any]:
+    """The label that follows from a ruling; `said` is its verdict and severity."""
+    return {
+        "id": new_id(),
+        "decision_id": item.decision_id,
+        "verdict": said[0],
+        "severity": said[1],
+        "source": item.kind,
+        "source_id": ruling.id,
+        "person": ruling.login,
+        "note": ruling.note[:500],
+        "at": ruling.at,
+    }
+
+
+def outcome_row(decision: Decision, ruling: Ruling, state: str) -> dict[str, Any]:
+    """How a decision ended by a ruling; what may be used downstream is its output, and nothing after a reject."""
+    return {
+        "outcome": state,
+        "outcome_at": ruling.at,
+        "outcome_output": {"approve": decision.output, "edit": ruling.output}.get(ruling.ruling),
+        "outcome_detail": {"by": ruling.login, "reason_code": ruling.reason_code, "note": ruling.note},
+    }
+
+
+def verdict(decision: Decision, ruling: Ruling, agent: AgentEntry) -> tuple[str, str | None]:
+    """Verdict and severity. An override changed the outcome: a reject, or an edit that the comparison does not call equal."""
     if ruling.ruling == "approve":
         return "agree", None
     if ruling.ruling == "edit":
@@ -268,7 +298,7 @@ def cancel_what_nobody_may_rule(session: Session, now: datetime, limit: int = 20
                 at=now,
             )
         )
-        decision.unsettled = True
+        decision.mark_unsettled()
         delivery.tell(session, decision, kind="decision.cancelled", now=now)
         audit.record(session, "system", "review.cancelled", item.id, now=now, agent=item.agent, case_id=item.case_id)
     if items:

@@ -1,0 +1,1 @@
+"""Recorded work through the same router, comparison, labels, gates and advances as live work."""

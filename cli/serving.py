@@ -1,0 +1,99 @@
+"""`phasegate up`: the whole service on this machine, until Ctrl-C. `phasegate demo`: the same with a real agent."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from cli.people import make_password
+
+from cli.output import good, say
+from cli.stack import Stack
+from governance.actors import SYSTEM
+from governance.people import queries as people_queries
+from governance.people import service as people
+from kit.context import make_context
+from kit.settings import Settings
+
+_TEND_EVERY = 0.5  # seconds
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def up(
+    host: Annotated[str | None, typer.Option(help="Where to listen. Else: PHASEGATE_HOST, or 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free one.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Celery processes.")] = 2,
+) -> None:
+    """
+    Start the service: web process, worker and beat; migrates the database first.
+
+    Without PHASEGATE_DATABASE_URL it uses an SQLite file in PHASEGATE_DATA_DIR (./var), without
+    PHASEGATE_REDIS_URL it brings its own Valkey. What dies is started again. Ctrl-C stops all of it.
+    """
+    changed = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
+    settings = Settings().model_copy(update=changed)
+    began = time.monotonic()
+    with _stop_signals() as stopped, Stack(settings, workers=workers, say=say) as stack:
+        _greet(stack, time.monotonic() - began)
+        while not stopped:
+            stack.tend()
+            time.sleep(_TEND_EVERY)
+        say("Stopping…")
+    say("Stopped.")
+
+
+def demo(context: typer.Context) -> None:
+    """A real agent on real data through all five phases, in minutes. [bold]--exit[/bold] ends by itself."""
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "demo", *context.args], cwd=_ROOT))  # noqa: S603
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """A list that is no longer empty once we were asked to stop; asking twice must not leave half of it running."""
+    asked: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _greet(stack: Stack, seconds: float) -> None:
+    good(f"Phasegate is up after {seconds:.1f} s.")
+    good(f"  Pages     {stack.url}")
+    good(f"  API       {stack.url}/docs")
+    good(f"  Data      {stack.folder}")
+    good(f"  Logs      {stack.logs}")
+    _first_admin(stack.settings)
+    good("  Ctrl-C stops it.")
+
+
+def _first_admin(settings: Settings) -> None:
+    """Somebody has to be able to sign in. A password is printed on a terminal only, never into a log."""
+    ctx = make_context(settings)
+    try:
+        with ctx.db.read() as session:
+            if people_queries.people(session, limit=1):
+                return
+        if not sys.stdout.isatty():
+            good("  Nobody can sign in yet. Make the first admin: phasegate users add LOGIN --admin")
+            return
+        password = make_password()
+        with ctx.db.begin() as session:
+            people.add_person(
+                session, "admin", "Administrator", roles=["admin"], password=password, by=SYSTEM, now=ctx.clock.now()
+            )
+    finally:
+        ctx.db.close()
+    good(f"  Sign in   admin, password {password} (shown this once; phasegate users password admin sets another)")

