@@ -43,8 +43,14 @@ Json = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True),
 _HUGE = re.compile(r"\d{20}")
 
 
-def read_json(text: str | bytes) -> Any:
-    """JSONB writes 1e300 out with all its zeros; what only a float can hold comes back as the float it was."""
+def read_json(text: str | bytes | float) -> Any:
+    """
+    JSONB writes 1e300 out with all its zeros; what only a float can hold comes back as the float it was.
+
+    SQLite keeps a document that is nothing but a number as a number.
+    """
+    if isinstance(text, int | float):
+        return text
     text = text if isinstance(text, str) else text.decode()
     return json.loads(text, parse_int=_integer_or_float if _HUGE.search(text) else None)
 

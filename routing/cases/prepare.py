@@ -132,6 +132,12 @@ def canonical(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are the same; SQLite gives back a lone 12.0 as 12."""
+    numbers = type(one) in {int, float} and type(other) in {int, float}
+    return bool(one == other) if numbers else canonical(one) == canonical(other)
+
+
 def digest(case: CaseIn) -> str:
     """Tells a retry from another case; trace, usage and the time it happened may differ in a retry."""
     material = {name: getattr(case, name) for name in _MATERIAL}

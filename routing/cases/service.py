@@ -20,7 +20,7 @@ from kit.errors import Conflict, Place, Problem
 from kit.ids import new_id
 from rollout.failures.tables import Failure
 from routing.cases import queries
-from routing.cases.prepare import Entry, Key, canonical
+from routing.cases.prepare import Entry, Key, same
 from routing.cases.schemas import HumanOutputIn, HumanOutputStored
 from routing.cases.tables import Decision, HumanOutput, Label
 from routing.reviews.tables import ReviewItem
@@ -85,7 +85,7 @@ def _result(entry: Entry, found: Decision | Problem) -> Stored | Problem:
 
 
 def _differs(stored: Decision, row: dict[str, Any]) -> CaseDiffers:
-    names = [name for name in _COMPARED if canonical(getattr(stored, name)) != canonical(row[name])]
+    names = [name for name in _COMPARED if not same(getattr(stored, name), row[name])]
     # Neither a NaN nor a text given instead of a number stands in its column.
     names = names or ["confidence" if stored.confidence_given != row["confidence_given"] else "amount"]
     places = [
@@ -173,7 +173,7 @@ def add_human_outputs(
     results = []
     for item in items:
         before = current.get(item.case_id)
-        if before is not None and canonical(before.output) == canonical(item.output):
+        if before is not None and same(before.output, item.output):
             results.append(_stored(before, "unchanged"))
             continue
         row = HumanOutput(
