@@ -69,7 +69,7 @@ class Asking:
 
     def __call__(self, call: str, *args: Any, base_url: str = "http://phasegate.test", **kwargs: Any) -> Any:
         handler: Handler | None = kwargs.pop("handler", None)
-        options = {"agent": "reader", "version": "v1", "timeout": 2.0} | kwargs.pop("options", {})
+        options = {"agent": "reader", "version": "v1", "timeout": 5.0} | kwargs.pop("options", {})
         transport = httpx2.MockTransport(handler) if handler else None
         if self.kind == "sync":
             with Phasegate(base_url, "secret", transport=transport, **options) as client:
@@ -113,8 +113,8 @@ class Exchange(BaseHTTPRequestHandler):
         self.server.seen.append(body)
         self.server.behave(self)
 
-    do_GET = _serve
-    do_POST = _serve
+    do_GET = _serve  # noqa: N815 - the names http.server looks for
+    do_POST = _serve  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

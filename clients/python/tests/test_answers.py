@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from phasegate_client import answers, errors
 from phasegate_client.answers import Expected, Reply
 from phasegate_client.decisions import Decision, Outcome, Reason, Route, State
@@ -67,7 +68,7 @@ def test_a_decision_in_another_shape_is_malformed(stored: Stored, changes: dict[
         read(stored(**changes))
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)))
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
 def test_no_other_json_is_taken_for_a_decision(body: Any) -> None:
     with pytest.raises(errors.MalformedAnswer):
         read(body)

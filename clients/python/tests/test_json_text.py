@@ -9,10 +9,13 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from phasegate_client.errors import MalformedAnswer, Unsendable
 from phasegate_client.json_text import as_json, confidence_as_json, decode, encode
 
-_SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | st.text(st.characters(codec="utf-8"))
+_SCALARS = (
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | st.text(st.characters(codec="utf-8"))
+)
 _ANYTHING = st.recursive(
     _SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner)
 )

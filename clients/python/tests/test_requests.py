@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from phasegate_client import requests
 from phasegate_client.errors import Unsendable
 from phasegate_client.requests import HumanOutput, Proposal

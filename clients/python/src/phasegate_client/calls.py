@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from phasegate_client import answers, requests
 from phasegate_client.answers import Expected, Reply, StoredHumanOutput
 from phasegate_client.decisions import Decision, hand_to_a_person
-from phasegate_client.errors import PhasegateError, Unanswered, Unavailable, Unexpected, Unreachable
+from phasegate_client.errors import PhasegateError, TimedOut, Unanswered, Unavailable, Unexpected, Unreachable
 from phasegate_client.requests import HumanOutput, Proposal, Request, Severity
 
 log = logging.getLogger("phasegate_client")
@@ -152,12 +152,15 @@ class Calls:
         """Send until answered, as often as it makes sense within the budget; raise what came last otherwise."""
         deadline = self.clock() + budget
         tries = 0
+        trouble: PhasegateError | None = None
         while True:
             result = yield Send(request, max(0.0, deadline - self.clock()))
-            trouble = answers.trouble_in(result) if isinstance(result, Reply) else result
+            before, trouble = trouble, answers.trouble_in(result) if isinstance(result, Reply) else result
             if trouble is None:
                 assert isinstance(result, Reply)  # a step that is sent is answered or fails
                 return result
+            if before is not None and isinstance(trouble, TimedOut) and request.is_repeatable:
+                trouble = before  # what went wrong says more than that the rest of the time was short
             tries += 1
             pause = self._pause_before_retry(request, trouble, tries)
             if pause is None or pause >= deadline - self.clock():
