@@ -66,19 +66,26 @@ def differences(url: str) -> list[Any]:
 
 
 @contextmanager
-def _migrating(url: str) -> Iterator[Config]:
+def opened(url: str) -> Iterator[Connection]:
+    """A connection fit to change the schema: alone, in one transaction, and undone if rows lost their parents."""
     db = Database(url)
     if db.dialect == "sqlite":
         event.listen(db.engine, "connect", _without_foreign_keys)
-    config = _config()
     try:
         with db.engine.begin() as connection:
             _take_turns(connection)
-            config.attributes["connection"] = connection
-            yield config
+            yield connection
             _check_foreign_keys(connection)
     finally:
         db.close()
+
+
+@contextmanager
+def _migrating(url: str) -> Iterator[Config]:
+    config = _config()
+    with opened(url) as connection:
+        config.attributes["connection"] = connection
+        yield config
 
 
 def _config() -> Config:

@@ -142,3 +142,20 @@ def _indexes(url: str) -> dict[str, str]:
         return {name: sql for name, sql in found if name != "alembic_version_pkc"}
     finally:
         db.close()
+
+
+def test_the_alembic_command_finds_no_difference(empty_url: str) -> None:
+    chain.upgrade(empty_url)
+    root = Path(chain.__file__).parents[1]
+
+    checked = subprocess.run(
+        [sys.executable, "-m", "alembic", "check"],
+        cwd=root,
+        env={**os.environ, "PHASEGATE_DATABASE_URL": empty_url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert "No new upgrade operations detected" in checked.stdout, checked.stderr
