@@ -1,0 +1,169 @@
+"""Routes about where a version stands: status, evidence, and every step up, down and aside."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from governance.people.api import ActorDep
+from kit.http import Ctx, StrictRoute
+from rollout.agents.queries import get_agent
+from rollout.gates import queries, service, status
+from rollout.gates.schemas import (
+    AdvanceIn,
+    AnsweredOut,
+    DemoteIn,
+    EvidenceOut,
+    EvidencePage,
+    FreezeIn,
+    ReasonIn,
+    RefuseIn,
+    RolloutStatus,
+)
+from rollout.paging import Cursor, Limit, after_id, cut
+from rollout.versions import queries as version_queries
+from rollout.versions import service as versions
+from rollout.versions.queries import get_rollout
+from rollout.versions.schemas import ChangeOut, HistoryOut
+from rollout.versions.tables import PhaseChange
+
+router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["rollout"])
+
+_ROLLOUT = "/agents/{agent}/versions/{version}/rollout"
+
+
+@router.get(_ROLLOUT)
+def show_status(agent: str, version: str, actor: ActorDep, ctx: Ctx) -> RolloutStatus:
+    """Where a version stands: every gate's evidence as of the last look, and who is waited for."""
+    actor.require("read", agent)
+    with ctx.db.read() as session:
+        return service.status(session, get_rollout(session, agent, version), now=ctx.clock.now())
+
+
+@router.post(f"{_ROLLOUT}/look")
+def look(agent: str, version: str, actor: ActorDep, ctx: Ctx) -> EvidenceOut:
+    """Judge the version now. What follows without people (a demotion on measured harm) follows at once."""
+    actor.require("configure" if actor.allows("configure") else "advance", agent)
+    with ctx.db.begin() as session:
+        rollout = get_rollout(session, agent, version)
+        return status.evidence_out(service.look(session, rollout, now=ctx.clock.now()))
+
+
+@router.post(f"{_ROLLOUT}/advance")
+def advance(agent: str, version: str, body: AdvanceIn, actor: ActorDep, ctx: Ctx) -> AnsweredOut:
+    """Sign for the step on this evidence (or ask for it, where the caller may only ask). The last signature takes it."""
+    with ctx.db.begin() as session:
+        rollout = get_rollout(session, agent, version)
+        answered = service.advance(
+            session, rollout, body.evidence_id, actor=actor, now=ctx.clock.now(), reason=body.reason
+        )
+        return _answered(answered)
+
+
+@router.post(f"{_ROLLOUT}/ask")
+def ask(agent: str, version: str, body: AdvanceIn, actor: ActorDep, ctx: Ctx) -> AnsweredOut:
+    """Ask the owner for the step on this evidence. Whoever asks is not the second person."""
+    with ctx.db.begin() as session:
+        rollout = get_rollout(session, agent, version)
+        answered = service.ask(session, rollout, body.evidence_id, actor=actor, now=ctx.clock.now(), reason=body.reason)
+        return _answered(answered)
+
+
+@router.post(f"{_ROLLOUT}/refuse")
+def refuse(agent: str, version: str, body: RefuseIn, actor: ActorDep, ctx: Ctx) -> AnsweredOut:
+    """Say no to the step on this evidence. It takes new evidence to ask again."""
+    with ctx.db.begin() as session:
+        rollout = get_rollout(session, agent, version)
+        answered = service.refuse(
+            session, rollout, body.evidence_id, actor=actor, now=ctx.clock.now(), reason=body.reason
+        )
+        return _answered(answered)
+
+
+@router.post(f"{_ROLLOUT}/demote")
+def demote(agent: str, version: str, body: DemoteIn, actor: ActorDep, ctx: Ctx) -> ChangeOut:
+    """One phase back, or to the lower phase that is named, at once."""
+    with ctx.db.begin() as session:
+        rollout = get_rollout(session, agent, version)
+        return _change(
+            versions.demote(session, rollout, actor=actor, now=ctx.clock.now(), reason=body.reason, to=body.to)
+        )
+
+
+@router.post(f"{_ROLLOUT}/freeze")
+def freeze(agent: str, version: str, body: FreezeIn, actor: ActorDep, ctx: Ctx) -> ChangeOut:
+    """`routing`: every case goes to a person, and nothing advances. `advancing`: only advancing stops."""
+    with ctx.db.begin() as session:
+        rollout = get_rollout(session, agent, version)
+        return _change(
+            versions.freeze(session, rollout, body.mode, actor=actor, now=ctx.clock.now(), reason=body.reason)
+        )
+
+
+@router.post(f"{_ROLLOUT}/unfreeze")
+def unfreeze(agent: str, version: str, body: ReasonIn, actor: ActorDep, ctx: Ctx) -> ChangeOut:
+    with ctx.db.begin() as session:
+        rollout = get_rollout(session, agent, version)
+        return _change(versions.unfreeze(session, rollout, actor=actor, now=ctx.clock.now(), reason=body.reason))
+
+
+@router.post(f"{_ROLLOUT}/stop")
+def stop(agent: str, version: str, body: ReasonIn, actor: ActorDep, ctx: Ctx) -> RolloutStatus:
+    """A candidate goes no further, which makes room for another."""
+    with ctx.db.begin() as session:
+        rollout = get_rollout(session, agent, version)
+        versions.stop_candidate(session, rollout, actor=actor, now=ctx.clock.now(), reason=body.reason)
+        return service.status(session, rollout, now=ctx.clock.now())
+
+
+@router.post("/agents/{agent}/rollback")
+def rollback(agent: str, body: ReasonIn, actor: ActorDep, ctx: Ctx) -> RolloutStatus:
+    """The stable version goes, the one before comes back with the phase it had. The answer is where that one stands."""
+    with ctx.db.begin() as session:
+        found = get_agent(session, agent)
+        restored = versions.rollback(session, found, actor=actor, now=ctx.clock.now(), reason=body.reason)
+        return service.status(session, restored, now=ctx.clock.now())
+
+
+@router.get(f"{_ROLLOUT}/evidence")
+def list_evidence(
+    agent: str, version: str, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 20
+) -> EvidencePage:
+    """The stored evidence of a version, the newest first."""
+    actor.require("read", agent)
+    with ctx.db.read() as session:
+        rollout = get_rollout(session, agent, version)
+        rows = queries.evidence(session, rollout.id, before=after_id(cursor), limit=limit + 1)
+        page, more = cut(rows, limit, lambda row: row.id)
+        return EvidencePage(items=[status.evidence_out(row) for row in page], next_cursor=more)
+
+
+@router.get(f"{_ROLLOUT}/evidence/{{evidence_id}}")
+def show_evidence(agent: str, version: str, evidence_id: UUID, actor: ActorDep, ctx: Ctx) -> EvidenceOut:
+    actor.require("read", agent)
+    with ctx.db.read() as session:
+        rollout = get_rollout(session, agent, version)
+        return status.evidence_out(queries.get_evidence(session, rollout.id, evidence_id))
+
+
+@router.get(f"{_ROLLOUT}/history")
+def show_history(
+    agent: str, version: str, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50
+) -> HistoryOut:
+    """Everything that happened to a version, the newest first."""
+    actor.require("read", agent)
+    with ctx.db.read() as session:
+        rollout = get_rollout(session, agent, version)
+        rows = version_queries.history(session, rollout.id, before=after_id(cursor), limit=limit + 1)
+        page, more = cut(rows, limit, lambda row: row.id)
+        return HistoryOut(items=[_change(row) for row in page], next_cursor=more)
+
+
+def _change(change: PhaseChange) -> ChangeOut:
+    return ChangeOut.model_validate(change)
+
+
+def _answered(answered: service.Answered) -> AnsweredOut:
+    return AnsweredOut(
+        approval=status.approval_out(answered.asked, answered.approval),
+        step=_change(answered.change) if answered.change is not None else None,
+    )

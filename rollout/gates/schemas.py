@@ -1,0 +1,226 @@
+"""What goes over the wire about where a version stands, on what evidence, and what is asked of whom."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import StringConstraints
+
+from kit.http import Out, Strict
+from rollout.domain.phase import FreezeMode, Phase
+from rollout.versions.schemas import ChangeOut
+
+ReasonText = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+OptionalReason = Annotated[str, StringConstraints(max_length=2000)]
+
+
+class AdvanceIn(Strict):
+    """The evidence that was read; a signature is for this snapshot and no other."""
+
+    evidence_id: UUID
+    reason: OptionalReason = ""
+
+
+class RefuseIn(Strict):
+    evidence_id: UUID
+    reason: ReasonText
+
+
+class DemoteIn(Strict):
+    """`to` names a lower phase; without it, one phase back."""
+
+    reason: ReasonText
+    to: Phase | None = None
+
+
+class FreezeIn(Strict):
+    reason: ReasonText
+    mode: FreezeMode = FreezeMode.ROUTING
+
+
+class ReasonIn(Strict):
+    reason: ReasonText
+
+
+class StepOut(Out):
+    phase: str
+    ramp_step: int
+    share: float
+
+
+class ReasonOut(Out):
+    code: str
+    words: str
+    what_would_change: str
+    about: str | None
+
+
+class GateOut(Out):
+    """One gate with all it was judged on; see the guide on gates for each number."""
+
+    name: str
+    metric: str
+    verdict: str
+    words: str
+    what_would_change: str
+    kind: str | None
+    direction: str | None
+    limit: float | None
+    confidence: float | None
+    minimum_cases: int | None
+    bad: int
+    cases: int
+    pending: int
+    unsettled: int
+    seen: float | None
+    bound: float | None
+    other_bound: float | None
+    log_e: float | None
+    log_e_against: float | None
+    cases_needed: int | None
+    value: float | None
+    suite: str | None
+    segment: str | None
+    segments: list["GateOut"]
+
+
+class GuardrailOut(Out):
+    name: str
+    metric: str
+    verdict: str
+    words: str
+    limit: float
+    breached: bool
+    what_would_change: str
+    kind: str | None
+    bad: int
+    cases: int
+    pending: int
+    seen: float | None
+    bound: float | None
+    log_harm: float | None
+    alarm_at: float | None
+    false_alarm_days: float | None
+    nearness: float
+    since: date | None
+    value: float | None
+    days: list[tuple[date, int, int]]
+
+
+class ReadinessOut(Out):
+    key: str
+    category: str
+    question: str
+    answer: str
+    done: bool
+    words: str
+    link: str
+    owner: str
+    due: date | None
+
+
+class EvidenceOut(Out):
+    """The numbers a version was judged on, with the verdict, as they are kept for ever."""
+
+    id: UUID
+    version: str
+    epoch: int
+    phase: str
+    ramp_step: int
+    share: float
+    verdict: Literal["advance", "hold", "demote"]
+    reasons: list[ReasonOut]
+    gates: list[GateOut]
+    guardrails: list[GuardrailOut]
+    readiness: list[ReadinessOut]
+    target: StepOut | None
+    without_signature: bool
+    days_in_phase: int
+    settle_days: int
+    plan_id: UUID | None
+    plan_digest: str
+    rules_digest: str
+    digest: str
+    at: datetime
+    seen_again_at: datetime
+
+
+class EvidencePage(Out):
+    items: list[EvidenceOut]
+    next_cursor: str | None
+
+
+class SignatureOut(Out):
+    login: str
+    capacity: str
+    answer: str
+    reason: str
+    at: datetime
+
+
+class ApprovalOut(Out):
+    """
+    Whose signatures a step wants and has.
+
+    `state`: not_asked, waiting, approved, refused, aged, changed or used.
+    """
+
+    evidence_id: UUID
+    state: str
+    words: str
+    target: StepOut
+    needs: list[str]
+    missing: list[str]
+    asked_by: str | None
+    owner: str
+    second: str | None
+    valid_until: datetime
+    signatures: list[SignatureOut]
+
+
+class AnsweredOut(Out):
+    """What came of pressing the button: where the request stands, and the step if it was taken thereby."""
+
+    approval: ApprovalOut
+    step: ChangeOut | None
+
+
+class RolloutStatus(Out):
+    """Where a version stands, why it is not further, and who is waited for."""
+
+    agent: str
+    version: str
+    standing: str
+    phase: str
+    phase_since: datetime
+    days_in_phase: int
+    epoch: int
+    ramp_step: int
+    ramp_steps: list[float]
+    ramp_share: float
+    ramp_since: datetime
+    frozen: str | None
+    plan_revision: int | None
+    newest_plan_revision: int | None
+    policy_revision: int
+    verdict: str | None
+    reasons: list[ReasonOut]
+    gates: list[GateOut]
+    guardrails: list[GuardrailOut]
+    readiness: list[ReadinessOut]
+    target: StepOut | None
+    evidence_id: UUID | None
+    evidence_at: datetime | None
+    looked_at: datetime | None
+    next_look_at: datetime | None
+    approval: ApprovalOut | None
+    next_review_due: date | None
+    open_failures: dict[str, int]
+    cases_in_all: int
+    history: list[ChangeOut]
+
+
+def evidence_fields(body: dict[str, Any]) -> dict[str, Any]:
+    """The judged parts of a stored snapshot."""
+    names = ("reasons", "gates", "guardrails", "readiness", "target")
+    return {name: body[name] for name in names}
