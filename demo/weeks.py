@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from phasegate_client import Phasegate
+from phasegate_client import HumanOutput, Phasegate
 
 from demo.books import Books, Handled, Step
 from demo.digits import Reader, Scans
@@ -96,13 +96,10 @@ class Weeks:
                 typed.append(number)
         self.clock.set(self._at(9))
         if typed:
-            self.agent.human_outputs(
-                [
-                    {"case_id": case_id(n), "output": {"digit": int(self.scans.typed[n])}, "person": "amira"}
-                    for n in typed
-                ],
-                agent=AGENT,
-            )
+            typed_by_people = [
+                HumanOutput(case_id(n), {"digit": int(self.scans.typed[n])}, person="amira") for n in typed
+            ]
+            self.agent.human_outputs(typed_by_people, agent=AGENT)
 
     def _handle(self, number: int) -> str:
         source = self.scans.source(number)
