@@ -6,7 +6,7 @@ import typer
 from sqlalchemy.exc import OperationalError
 from typer.core import TyperGroup
 
-from cli import people, serving
+from cli import doctor, files, people, replaying, serving
 from cli.output import Exit, complain, exit_code
 from kit.errors import Problem, Unavailable
 
@@ -47,6 +47,9 @@ app = typer.Typer(
 )
 app.command("up")(serving.up)
 app.command("demo", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(serving.demo)
+app.command("validate")(files.validate)
+app.command("replay")(replaying.replay)
+app.command("doctor")(doctor.doctor)
 app.add_typer(people.users, name="users")
 app.add_typer(people.keys, name="keys")
 

@@ -44,6 +44,11 @@ def plan_from_data(data: Any) -> Plan:
 
 def dump_plan(plan: Plan) -> str:
     """The whole plan as YAML, with every default written out; reads back as an equal plan."""
+    return dump_yaml(plan.body())
+
+
+def dump_yaml(data: Any) -> str:
+    """Plain data as YAML that our reader reads back as it was."""
     stream = StringIO()
     writer = YAML(typ="safe", pure=True)
     writer.Representer = _Representer
@@ -51,7 +56,7 @@ def dump_plan(plan: Plan) -> str:
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     writer.width = 100
     writer.allow_unicode = True
-    writer.dump(plan.body(), stream)
+    writer.dump(data, stream)
     return stream.getvalue()
 
 
