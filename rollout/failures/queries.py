@@ -39,7 +39,7 @@ def open_by_severity(session: Session, rollout_id: UUID) -> dict[str, int]:
         .where(Failure.rollout_id == rollout_id, Failure.state != _CLOSED)
         .group_by(Failure.severity)
     )
-    return dict(session.execute(counted).tuples())
+    return dict(session.execute(counted).tuples().all())
 
 
 def newest_open_report(session: Session, rollout_id: UUID, severity: str) -> datetime | None:
