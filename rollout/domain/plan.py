@@ -65,6 +65,12 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
 
 
+_GATE_DEFAULTS: dict[Kind, dict[str, float]] = {
+    Kind.RATE: {"confidence": CONFIDENCE, "minimum_cases": MINIMUM_CASES},
+    Kind.SUITE: {"minimum_cases": 1},
+}
+
+
 class Gate(_Part):
     """A condition to leave a phase upwards, or to take the next ramp step."""
 
@@ -82,16 +88,12 @@ class Gate(_Part):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, gate: Any) -> Any:
-        metric = METRICS.get(str(gate.get("metric"))) if isinstance(gate, dict) else None
-        if metric is None:
+        if not isinstance(gate, dict):
             return gate
-        defaults: dict[str, float] = {}
-        if metric.kind is Kind.RATE:
-            defaults = {"confidence": CONFIDENCE, "minimum_cases": MINIMUM_CASES}
-        elif metric.kind is Kind.SUITE:
-            defaults = {"minimum_cases": 1}
         if isinstance(gate.get("segments"), list):  # after this step, a list is no tuple any more to a strict reader
             gate = {**gate, "segments": tuple(gate["segments"])}
+        metric = METRICS.get(str(gate.get("metric")))
+        defaults = _GATE_DEFAULTS.get(metric.kind, {}) if metric else {}
         return {**gate, **{key: value for key, value in defaults.items() if gate.get(key) is None}}
 
     @property

@@ -307,10 +307,10 @@ def _same_names(parts: PhaseParts) -> Iterator[Flaw]:
 
 
 def _contradictions(parts: PhaseParts) -> Iterator[Flaw]:
-    """A guardrail stricter than a gate would demote what the gate lets pass."""
+    """A guardrail stricter than a gate would demote what the gate lets pass. Both are over all segments here."""
+    limits = [(gate, gate.at_most) for gate in parts.gates.values() if gate.segments is None]
     for index, guardrail in parts.guardrails.items():
-        for gate in parts.gates.values():
-            limit = gate.at_most
+        for gate, limit in limits:
             if gate.metric == guardrail.metric and limit is not None and 0 < guardrail.at_most < limit < 1:
                 yield Flaw(
                     (*parts.path, "guardrails", index, "at_most"),
