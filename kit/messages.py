@@ -11,6 +11,7 @@ from typing import Any
 
 import redis
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 log = structlog.get_logger(__name__)
 
@@ -62,4 +63,11 @@ class Listener:
             while not self._stop.is_set():
                 message = heard.get_message(ignore_subscribe_messages=True, timeout=0.5)
                 if message is not None and (call := self._channels.get(message["channel"])):
-                    call()
+                    self._follow(call)
+
+    @staticmethod
+    def _follow(call: Callable[[], None]) -> None:
+        try:
+            call()
+        except SQLAlchemyError:
+            log.warning("could not read what a message told of; the next version check does", exc_info=True)

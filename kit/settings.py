@@ -1,6 +1,9 @@
 """Settings, read once from the environment (`PHASEGATE_…`) by a composition root and handed in."""
 
+import contextlib
+import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from pydantic import Field
@@ -44,19 +47,25 @@ class Settings(BaseSettings):
         """
         The key from the settings, or one that is made once and kept in the data directory.
 
-        It is written with the exclusive flag: when two processes start together, the second reads
-        what the first wrote.
+        It appears whole or not at all: when processes start together, one makes it and the others read it.
         """
         if self.secret:
             return self.secret.encode()
         path = self.data_dir / "secret"
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            path.touch(mode=0o600, exist_ok=False)
-            path.write_text(secrets.token_hex(32), encoding="ascii")
-        except FileExistsError:
-            pass
+        if not path.exists():
+            _write_once(path, secrets.token_hex(32))
         key = path.read_text(encoding="ascii").strip()
         if not key:
             raise RuntimeError(f"the key file {path} is empty; delete it or set PHASEGATE_SECRET")
         return key.encode()
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Linking a finished file is exclusive and atomic; the second one's is thrown away."""
+    with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=path.parent, prefix="secret-") as draft:
+        draft.write(text)
+        draft.flush()
+        os.fsync(draft.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft.name, path)
