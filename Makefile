@@ -28,6 +28,7 @@ lint: $(READY)  ## format, lint, house rules
 
 types: $(READY)  ## mypy --strict
 	$(RUN) -m mypy
+	cd clients/python && ../../$(RUN) -m mypy --config-file pyproject.toml
 
 floors: $(READY)  ## the import contracts of the house
 	$(VENV)/bin/lint-imports --no-cache
@@ -58,5 +59,6 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Setting up the environment in $(VENV) (once; a minute or two)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--editable . --editable clients/python
 	@touch $(READY)

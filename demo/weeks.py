@@ -111,7 +111,7 @@ class Weeks:
                 number=number,
                 phase=decision.phase or "",
                 route=decision.route.value,
-                audited=decision.audit is not None,
+                audited=decision.audit_probability is not None,
                 wrong=reading.digit != int(self.scans.digits[number]),
                 at=self.clock.now(),
             )

@@ -13,9 +13,10 @@ from rollout.failures.tables import Failure
 _CLOSED = "closed"
 
 
-def get_failure(session: Session, failure_id: UUID) -> Failure:
+def get_failure(session: Session, failure_id: UUID, *, of: str | None = None) -> Failure:
+    """The failure; `of` an agent, where the caller may only see that one's."""
     failure = session.get(Failure, failure_id)
-    if failure is None:
+    if failure is None or of not in {None, failure.agent}:
         raise NotFound(f"there is no failure {failure_id}")
     return failure
 

@@ -39,13 +39,14 @@ def report(
     case_id: str | None = None,
     shown_input: Any = None,
     correct_output: Any = None,
+    failure_id: UUID | None = None,
     actor: Actor,
     now: datetime,
 ) -> Failure:
     """Write down that something went wrong in production. Nothing is asked of whoever reports it but a description."""
     actor.require("report", agent)
     failure = Failure(
-        id=new_id(),
+        id=failure_id or new_id(),
         agent=agent,
         version=version,
         rollout_id=rollout_id,

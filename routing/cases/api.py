@@ -3,13 +3,12 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 
 from governance.people.api import ActorDep
 from kit.errors import NotFound
 from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
 from rollout.agents import service as agents
-from rollout.failures import service as failures
 from rollout.failures.schemas import FailureOut
 from routing.cases import queries, service
 from routing.cases.history import CaseOut, case_out
@@ -66,31 +65,28 @@ def add_human_outputs(agent: str, body: HumanOutputIn | HumanOutputsIn, actor: A
 
 
 @router.post("/decisions/{decision_id}/failures", status_code=201)
-def report_failure(decision_id: UUID, body: FailureIn, actor: ActorDep, ctx: Ctx, response: Response) -> FailureOut:
-    """Report a production error of this decision. A critical one stops advancing at once."""
+def report_failure(
+    decision_id: UUID,
+    body: FailureIn,
+    actor: ActorDep,
+    ctx: Ctx,
+    response: Response,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> FailureOut:
+    """
+    Report a production error of this decision. A critical one stops advancing at once. With an
+    `Idempotency-Key`, the same report sent twice is one.
+    """
     with ctx.db.begin() as session:
         row = queries.get_decision(session, decision_id, actor.agent)
         actor.require("report", row.agent)
-        failure = failures.report(
-            session,
-            agent=row.agent,
-            version=row.version,
-            rollout_id=row.rollout_id,
-            decision_id=row.id,
-            case_id=row.case_id,
-            shown_input=row.input,
-            severity=body.severity,
-            description=body.description,
-            correct_output=body.correct_output,
-            actor=actor,
-            now=ctx.clock.now(),
-        )
-        service.label_failed(session, row, failure, now=ctx.clock.now())
+        failure, new = service.report_failure(session, row, body, key=idempotency_key, actor=actor, now=ctx.clock.now())
+        response.status_code = 201 if new else 200
         response.headers["Location"] = f"/v1/failures/{failure.id}"
         return FailureOut.model_validate(failure)
 
 
-@router.get("/agents/{agent}/cases/{case_id}")
+@router.get("/agents/{agent}/cases/{case_id:path}")
 def show_case(agent: str, case_id: str, actor: ActorDep, ctx: Ctx) -> CaseOut:
     """Everything known of a case: decisions, human outputs with their history, comparisons, labels."""
     actor.require("read", agent)

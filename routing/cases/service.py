@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import uuid5
 
 from sqlalchemy.orm import Session
 
@@ -18,10 +19,11 @@ from governance.audit.tables import AuditEvent
 from kit.db import send_after_commit
 from kit.errors import Conflict, Place, Problem
 from kit.ids import new_id
+from rollout.failures import service as failures
 from rollout.failures.tables import Failure
 from routing.cases import queries
 from routing.cases.prepare import Entry, Key, same
-from routing.cases.schemas import HumanOutputIn, HumanOutputStored
+from routing.cases.schemas import FailureIn, HumanOutputIn, HumanOutputStored
 from routing.cases.tables import Decision, HumanOutput, Label
 from routing.reviews.tables import ReviewItem
 
@@ -211,7 +213,44 @@ def _stored(row: HumanOutput, status: Any) -> HumanOutputStored:
     return HumanOutputStored(id=row.id, case_id=row.case_id, revision=row.revision, status=status)
 
 
-def label_failed(session: Session, row: Decision, failure: Failure, *, now: datetime) -> None:
+class ReportDiffers(Conflict):
+    code = "report-differs"
+    title = "This Idempotency-Key was used for another report"
+
+
+def report_failure(
+    session: Session, row: Decision, body: FailureIn, *, key: str | None, actor: Actor, now: datetime
+) -> tuple[Failure, bool]:
+    """
+    A reported error becomes a failure and a verdict on the decision. The id follows from decision and key,
+    so a repeat finds the first report; True when it is new.
+    """
+    failure_id = uuid5(row.id, key) if key is not None else new_id()
+    before = session.get(Failure, failure_id)
+    if before is not None:
+        if (before.severity, before.description) != (body.severity, body.description):
+            raise ReportDiffers(f"this key reported “{before.description[:80]}” before; use a new key")
+        return before, False
+    failure = failures.report(
+        session,
+        failure_id=failure_id,
+        agent=row.agent,
+        version=row.version,
+        rollout_id=row.rollout_id,
+        decision_id=row.id,
+        case_id=row.case_id,
+        shown_input=row.input,
+        severity=body.severity,
+        description=body.description,
+        correct_output=body.correct_output,
+        actor=actor,
+        now=now,
+    )
+    _label_failed(session, row, failure, now)
+    return failure, True
+
+
+def _label_failed(session: Session, row: Decision, failure: Failure, now: datetime) -> None:
     """A reported error is a verdict on the decision: the newest, so it counts, with its source on record."""
     session.add(
         Label(
