@@ -1,4 +1,4 @@
-"""Lists over the wire: a limit, a cursor that is opaque to callers, and one row more than asked to know if more follow."""
+"""Lists over the wire: a limit, an opaque cursor, and one row more than asked for to know whether more follow."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar

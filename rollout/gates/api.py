@@ -50,7 +50,7 @@ def look(agent: str, version: str, actor: ActorDep, ctx: Ctx) -> EvidenceOut:
 
 @router.post(f"{_ROLLOUT}/advance")
 def advance(agent: str, version: str, body: AdvanceIn, actor: ActorDep, ctx: Ctx) -> AnsweredOut:
-    """Sign for the step on this evidence (or ask for it, where the caller may only ask). The last signature takes it."""
+    """Sign for the step on this evidence, or ask for it where the caller may only ask. The last signature takes it."""
     with ctx.db.begin() as session:
         rollout = get_rollout(session, agent, version)
         answered = service.advance(

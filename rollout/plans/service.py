@@ -104,13 +104,21 @@ def adopt(session: Session, rollout: Rollout, *, actor: Actor, now: datetime, re
     actor.require("configure", rollout.agent)
     lock_agent(session, rollout.agent)
     steps.refuse_retired(rollout)
-    row = queries.newest(session, rollout.agent)
-    if row is None:
-        raise NotFound(f"agent {rollout.agent} has no plan yet")
+    row = get_plan(session, rollout.agent)
     if row.id == rollout.plan_id:
         return row
     reason = steps.wanted_reason(reason)
     _take_over(session, rollout, row, Plan.from_body(row.body), actor=actor, now=now, reason=reason)
+    return row
+
+
+def get_plan(session: Session, agent: str, revision: int | None = None) -> PlanRevision:
+    """The plan in force, or an earlier revision; NotFound where there is none."""
+    if revision is not None:
+        return queries.get_revision(session, agent, revision)
+    row = queries.newest(session, agent)
+    if row is None:
+        raise NotFound(f"agent {agent} has no plan yet")
     return row
 
 
