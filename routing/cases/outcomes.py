@@ -10,7 +10,7 @@ def outcome_of(row: Decision) -> OutcomeOut | None:
         return None
     detail = row.outcome_detail or {}
     return OutcomeOut(
-        state=row.outcome,  # type: ignore[arg-type]
+        state=row.outcome,
         output=row.outcome_output,
         edited=row.outcome == "edited",
         reason_code=detail.get("reason_code"),

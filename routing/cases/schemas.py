@@ -138,7 +138,7 @@ def decision_out(row: Decision, outcome: OutcomeOut | None) -> DecisionOut:
         case_id=row.case_id,
         version=row.version,
         attempt=row.attempt,
-        route=row.route,  # type: ignore[arg-type]
+        route=row.route,
         reasons=[ReasonOut(**reason) for reason in row.reasons],
         policy_revision=row.policy_revision,
         phase=row.phase,

@@ -53,7 +53,8 @@ def held_by(session: Session, login: str, now: datetime, *, agent: str | None = 
     )
     if agent is not None:
         statement = statement.where(ReviewItem.agent == agent)
-    return session.scalar(_in_turn(statement).limit(1))
+    held: ReviewItem | None = session.scalar(_in_turn(statement).limit(1))
+    return held
 
 
 def try_claim_next(

@@ -20,6 +20,7 @@ from governance.audit import service as audit
 from kit.db import send_after_commit
 from kit.errors import Conflict, Invalid, Place
 from kit.ids import new_id
+from routing.cases.prepare import same
 from routing.cases.tables import Decision, Label
 from routing.delivery import service as delivery
 from routing.reviews import queries
@@ -122,7 +123,7 @@ def rule(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, acto
         raise LastLine("this case was escalated before and there is no third line; approve, edit or reject it")
     ended = queries.try_end(session, item_id, actor.name, state=ENDS[said.ruling], now=now)
     if ended is None:
-        raise _why_not(item)
+        raise _why_not(queries.get_item(session, item_id))
     ruling = _record(session, ended, said, actor, now)
     if said.ruling == "escalate":
         _escalate(session, ended, now)
@@ -165,7 +166,7 @@ def check(agent: AgentEntry, decision: Decision, said: Said) -> None:
             mend = f"send one of {', '.join(known)}"
             raise Invalid("a reject needs a reason", places=[Place("reason_code", "it is not a known reason", mend)])
     if said.ruling == "edit":
-        if said.output is None or said.output == decision.output:
+        if said.output is None or same(said.output, decision.output):
             place = Place("output", "it does not differ from the agent's", "change it, or approve")
             raise Invalid("an edit needs an output that differs", places=[place])
         if agent.schema is not None and (problems := agent.schema.problems(said.output)):
