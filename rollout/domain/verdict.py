@@ -1,7 +1,6 @@
 """The words that judging ends in, and the records that carry them with every number they rest on."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from enum import Enum, StrEnum
@@ -120,8 +119,6 @@ def as_json(value: Any) -> Any:
     """Plain JSON of a record: enums by value, times in ISO form, what is not a finite number as null."""
     if is_dataclass(value) and not isinstance(value, type):
         return record(value)
-    if isinstance(value, Mapping):
-        return {str(as_json(key)): as_json(inner) for key, inner in value.items()}
     if isinstance(value, tuple | list):
         return [as_json(inner) for inner in value]
     if isinstance(value, date):  # and datetime, which is one

@@ -39,8 +39,8 @@ def number(count: float) -> str:
     return f"{count:,.0f}"
 
 
-def plural(count: int, one: str, many: str = "") -> str:
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+def plural(count: int, one: str) -> str:
+    return f"{count:,} {one if count == 1 else one + 's'}"
 
 
 def day(day: date) -> str:
