@@ -127,7 +127,7 @@ def _write_policy(session: Session, row: Rollout, rules: Rules, ramp_share: floa
             cause="a test",
             created_at=now,
             created_by="system",
-        )  # fmt: skip
+        )
     )
 
 

@@ -101,11 +101,11 @@ def _differs(stored: Decision, row: dict[str, Any]) -> CaseDiffers:
 def _store_attempt(session: Session, entry: Entry, actor: str) -> tuple[Decision | Problem, bool]:
     """A further attempt: replaces the one before it, voids what hung on that, on record."""
     agent, case_id, version, attempt = entry.key
-    same = queries.decisions_by_key(session, [entry.key])
-    if same:
-        return same[0], False
     before = queries.latest_attempt(session, agent, case_id, version)
     expected = before.attempt + 1 if before is not None else 1
+    # Asked for after the latest one: in the other order a twin of this call could be stored in between.
+    if attempt < expected and (there := queries.decisions_by_key(session, [entry.key])):
+        return there[0], False
     if before is None or attempt != expected:
         place = Place("attempt", f"{attempt} does not follow", f"send attempt {expected}")
         return AttemptOutOfOrder(f"the next attempt of case {case_id} is {expected}", places=[place]), False

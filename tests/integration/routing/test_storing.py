@@ -1,5 +1,3 @@
-import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +11,7 @@ from routing.cases.service import AttemptOutOfOrder, CaseDiffers, Stored
 from routing.cases.tables import Decision, Label
 from routing.reviews.tables import ReviewItem
 from tests import factories
+from tests.integration.routing.racing import together
 
 
 @pytest.fixture(autouse=True)
@@ -29,25 +28,6 @@ def count(ctx: Context, table: Any, *where: Any) -> int:
 def stored(found: Stored | Problem) -> Stored:
     assert isinstance(found, Stored), found
     return found
-
-
-def together(*calls: Callable[[], Any]) -> list[Any]:
-    """Run these in threads of their own, started at once; what each gave, or raised."""
-    barrier, results = threading.Barrier(len(calls)), [None] * len(calls)
-
-    def run(place: int, call: Callable[[], Any]) -> None:
-        barrier.wait()
-        try:
-            results[place] = call()
-        except Exception as error:  # noqa: BLE001 - the test looks at it
-            results[place] = error
-
-    threads = [threading.Thread(target=run, args=(n, call)) for n, call in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 class TestOneCase:
