@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from governance.actors import Actor
 from governance.audit import queries as audit_queries
-from governance.audit import service as audit
 from kit.db import send_after_commit
 from kit.errors import Invalid
 from kit.ids import new_id

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from evidence.comparing import compare
 from sqlalchemy.orm import Session
 
+from evidence.comparing import compare
 from governance.actors import Actor
 from governance.audit import queries as audit_queries
 from governance.audit import service as audit
