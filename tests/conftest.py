@@ -10,8 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
+from governance.people import service as people
 from kit.clock import FixedClock
 from kit.context import Context, make_context
 from kit.settings import Settings
@@ -22,8 +27,21 @@ from tests import servers
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)  # a Monday
 SECRET = "a secret for tests that nobody else has"
 
+# A busy machine must not fail a property; how fast things are is measured in bench/.
+hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.settings.load_profile("tests")
+
 for _name in [name for name in os.environ if name.startswith("PHASEGATE_") and "_TEST_" not in name]:
     del os.environ[_name]  # the settings of whoever runs the tests are not the tests' settings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """The same hash with the least work; at full strength the tests would mostly hash passwords."""
+    quick = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(people, "_passwords", lambda: quick)
+        yield
 
 
 @pytest.fixture(scope="session")
