@@ -122,14 +122,14 @@ def human_outputs_of_case(session: Session, agent: str, case_id: str) -> Sequenc
     ).all()
 
 
-def compared_pairs(session: Session, decision_ids: Sequence[UUID]) -> set[tuple[UUID, UUID]]:
-    """(decision, human output) pairs that were compared already."""
-    found: set[tuple[UUID, UUID]] = set()
+def compared_pairs(session: Session, decision_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID], str]:
+    """(decision, human output) pairs that were compared already, with the kind of what was found."""
+    found: dict[tuple[UUID, UUID], str] = {}
     for start in range(0, len(decision_ids), CHUNK):
-        statement = select(ComparisonRow.decision_id, ComparisonRow.human_output_id).where(
+        statement = select(ComparisonRow.decision_id, ComparisonRow.human_output_id, ComparisonRow.kind).where(
             ComparisonRow.decision_id.in_(decision_ids[start : start + CHUNK])
         )
-        found |= {(decision, output) for decision, output in session.execute(statement)}
+        found |= {(decision, output): kind for decision, output, kind in session.execute(statement)}
     return found
 
 

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
 from sqlalchemy.orm import Session
 
-from evidence.comparing import Comparison, compare
+from evidence.comparing import Comparison, Kind, compare
 from kit.ids import new_id
 from rollout.domain.totals import Counts
 from rollout.gates import service as gates
@@ -44,8 +45,10 @@ def settle(session: Session, agents: Mapping[str, AgentEntry], *, now: datetime,
     if outputs:
         queries.unsettle_for(session, outputs)
     rows = queries.unsettled(session, limit)
-    compared = _compare_new(session, rows, agents, now)
+    compared, failed = _compare_new(session, rows, agents, now)
     labels = queries.newest_labels(session, [row.id for row in rows])
+    # What was said of an earlier human output does not stand in for one that could not be compared.
+    labels = {key: label for key, label in labels.items() if key not in failed or label.source != "human_output"}
     deltas: dict[gates.TotalKey, Counts] = defaultdict(Counts)
     updates = []
     for row in rows:
@@ -59,8 +62,14 @@ def settle(session: Session, agents: Mapping[str, AgentEntry], *, now: datetime,
     return Settled(len(rows), compared, len(rows) == limit or len(outputs) == limit)
 
 
-def _compare_new(session: Session, rows: Sequence[Decision], agents: Mapping[str, AgentEntry], now: datetime) -> int:
-    """Compare each decision with the newest human output of its case, unless that was done before."""
+def _compare_new(
+    session: Session, rows: Sequence[Decision], agents: Mapping[str, AgentEntry], now: datetime
+) -> tuple[int, set[UUID]]:
+    """
+    Compare each decision with the newest human output of its case, unless that was done before.
+
+    How many were compared, and the decisions whose comparison failed, now or then.
+    """
     by_agent: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         by_agent[row.agent].add(row.case_id)
@@ -68,6 +77,7 @@ def _compare_new(session: Session, rows: Sequence[Decision], agents: Mapping[str
     pairs = [(row, people[row.agent].get(row.case_id)) for row in rows if row.superseded_by is None]
     open_pairs = [(row, output) for row, output in pairs if output is not None]
     done = queries.compared_pairs(session, [row.id for row, _ in open_pairs])
+    failed = {row.id for row, output in open_pairs if done.get((row.id, output.id)) == Kind.ERROR}
     comparisons, labels = [], []
     for row, output in open_pairs:
         if (row.id, output.id) in done or row.agent not in agents:
@@ -79,10 +89,11 @@ def _compare_new(session: Session, rows: Sequence[Decision], agents: Mapping[str
             labels.append(_label_row(row, output, comparison, result))
         else:
             # It stays without a verdict, and a settled case without a verdict counts against the agent.
+            failed.add(row.id)
             log.warning("comparison failed", decision=str(row.id), differences=result.to_dict()["differences"])
     queries.insert_rows(session, ComparisonRow, comparisons)
     queries.insert_rows(session, Label, labels)
-    return len(comparisons)
+    return len(comparisons), failed
 
 
 def _comparison_row(row: Decision, output: HumanOutput, result: Comparison, now: datetime) -> dict[str, Any]:
