@@ -5,6 +5,7 @@ from typing import Annotated
 
 import redis
 import typer
+from rich.markup import escape
 
 from cli.house import opened
 from cli.output import AsJson, Exit, err, good, out, print_json
@@ -12,7 +13,6 @@ from governance.audit import service as audit
 from governance.audit.tasks import seal
 from kit.context import Context
 from migrations import chain
-from rich.markup import escape
 from routing import tasks
 from routing.doctor import service
 from routing.doctor.service import Finding

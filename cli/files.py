@@ -15,21 +15,19 @@ import typer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cli.door import As, Door, Key, Url, through
-from cli.output import AsJson, Exit, err, good, in_words, print_json, say
-from kit.errors import Conflict, Invalid, NotFound
-from rich.markup import escape
+from cli.output import AsJson, Exit, good, print_json
+from kit.errors import Invalid, NotFound
 from rollout.agents.schemas import NewAgent
 from rollout.agents.service import check_settings
 from rollout.domain.plan import Plan
+from rollout.domain.plan_diff import Change, diff_data
 from rollout.domain.plan_yaml import dump_yaml, load_plan
 from rollout.domain.policy import Rules
 from rollout.domain.yaml_tree import FileInvalid, Problem, read_yaml, words_of
 
 Model = TypeVar("Model", bound=BaseModel)
 FilePath = Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON.", exists=True, dir_okay=False)]
-Files = Annotated[
-    list[Path], typer.Option("--file", "-f", help="Repeat for several.", exists=True, dir_okay=False)
-]
+Files = Annotated[list[Path], typer.Option("--file", "-f", help="Repeat for several.", exists=True, dir_okay=False)]
 
 
 class Kind(StrEnum):
@@ -122,8 +120,9 @@ def _kind(path: Path, data: Any) -> Kind:
     raise Invalid(f"{path}: it is no plan (phases:), no policy (rules:) and no agent (owner:)")
 
 
-def validate(paths: Annotated[list[Path], typer.Argument(metavar="FILE…", exists=True, dir_okay=False)],
-             as_json: AsJson = False) -> None:
+def validate(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE…", exists=True, dir_okay=False)], as_json: AsJson = False
+) -> None:
     """
     Find every mistake, each with its line. Exit status 1 when there is one.
 
@@ -131,10 +130,12 @@ def validate(paths: Annotated[list[Path], typer.Argument(metavar="FILE…", exis
     """
     results = [(path, list(_mistakes(path))) for path in paths]
     if as_json:
-        print_json([
-            {"file": str(path), "valid": not found, "errors": [_told(problem) for problem in found]}
-            for path, found in results
-        ])
+        print_json(
+            [
+                {"file": str(path), "valid": not found, "errors": [_told(problem) for problem in found]}
+                for path, found in results
+            ]
+        )
     for path, found in () if as_json else results:
         for problem in found:
             out_line(path, problem)
@@ -173,9 +174,7 @@ def out_line(path: Path, problem: Problem) -> None:
     typer.echo(f"{path}{at}: {said}" + (f" ({problem.mend})" if problem.mend else ""))
 
 
-def diff(
-    files: Files, url: Url = None, key: Key = None, login: As = None, as_json: AsJson = False
-) -> None:
+def diff(files: Files, url: Url = None, key: Key = None, login: As = None, as_json: AsJson = False) -> None:
     """
     Show what `apply` would change. Exit status 1 when it would change something.
 
@@ -238,7 +237,108 @@ def export(
         typer.echo(dump_yaml(data), nl=False)
 
 
-def _changes(door: Door, document: Document) -> list[dict[str, Any]]: return []
-def _show_changes(changes: Any, *, as_json: bool, done: bool = False) -> None: ...
-def _put(door: Door, document: Document) -> None: ...
-def _present(door: Door, kind: Kind, agent: str, version: str | None) -> Any: ...
+def _changes(door: Door, document: Document) -> list[Change]:
+    """What applying would change, in words. An agent that is not there yet is new as a whole."""
+    try:
+        present = _present(door, document.kind, document.agent, document.version)
+    except NotFound:
+        if document.kind is Kind.POLICY:
+            raise
+        present = None
+    return diff_data(_comparable(document.kind, present or {}), _comparable(document.kind, _wire(document)))
+
+
+def _wire(document: Document) -> dict[str, Any]:
+    """A document in the form in which `_present` gives the present one."""
+    if document.kind is Kind.AGENT:
+        return {"name": document.agent, **document.body}
+    if document.kind is Kind.POLICY:
+        return {"agent": document.agent, "version": document.version, "rules": document.body}
+    return dict(document.body)
+
+
+def _comparable(kind: Kind, data: dict[str, Any]) -> dict[str, Any]:
+    """Rules hold sets, whose order says nothing."""
+    return _sorted(data) if kind is Kind.POLICY else data
+
+
+def _sorted(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _sorted(value) if isinstance(value, dict) else sorted(value) if isinstance(value, list) else value
+        for key, value in data.items()
+    }
+
+
+def _put(door: Door, document: Document) -> None:
+    agent = document.agent
+    if document.kind is Kind.PLAN:
+        headers = {"Content-Type": "application/yaml"}
+        door.call("PUT", "agents", agent, "plan", content=document.source.encode(), headers=headers)
+    elif document.kind is Kind.POLICY:
+        door.call("PUT", "agents", agent, "versions", document.version or "", "policy", json=document.body)
+    else:
+        try:
+            door.call("PUT", "agents", agent, json=document.body)
+        except NotFound:
+            door.post("agents", body={"name": agent, **document.body})
+
+
+def _present(door: Door, kind: Kind, agent: str, version: str | None) -> dict[str, Any] | None:
+    """What is in force now, in the form of a file."""
+    if kind is Kind.PLAN:
+        return dict(door.get("agents", agent, "plan")["plan"])
+    if kind is Kind.AGENT:
+        found = door.get("agents", agent)
+        return {name: found[name] for name in ("name", "title", "about", "owner", "second", "settings")}
+    version = version or in_charge(door, agent)
+    return {
+        "agent": agent,
+        "version": version,
+        "rules": door.get("agents", agent, "versions", version, "policy")["rules"],
+    }
+
+
+def in_charge(door: Door, agent: str) -> str:
+    """The stable version."""
+    for version in versions(door, agent):
+        if version["standing"] == "stable":
+            return str(version["label"])
+    raise NotFound(f"agent {agent} has no version yet")
+
+
+def versions(door: Door, agent: str) -> list[dict[str, Any]]:
+    """All of them, the newest first."""
+    found: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        page = door.get("agents", agent, "versions", cursor=cursor)
+        found += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return found
+
+
+def _show_changes(changes: list[tuple[Document, list[Change]]], *, as_json: bool, done: bool = False) -> None:
+    if as_json:
+        print_json(
+            [
+                {
+                    "file": str(document.path),
+                    "kind": document.kind,
+                    "agent": document.agent,
+                    "applied": done and bool(found),
+                    "changes": [
+                        {"place": c.place, "before": c.before, "after": c.after, "words": c.words} for c in found
+                    ],
+                }
+                for document, found in changes
+            ]
+        )
+        return
+    for document, found in changes:
+        if not found:
+            good(f"{document.path}: nothing changes.")
+            continue
+        good(f"{document.path}: {'changed' if done else 'would change'} the {document.kind} of {document.agent}")
+        for change in found:
+            good(f"  {change.words}")

@@ -1,6 +1,4 @@
-"""
-Reads files of one JSON object a line, strictly: a line is understood as a whole, or told by its number and kept aside.
-"""
+"""Reads files of one JSON object a line: a line is understood as a whole, or told by number and kept aside."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

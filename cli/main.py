@@ -1,12 +1,12 @@
 """`phasegate`: all commands, and the one place where a refusal becomes words and an exit status."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from sqlalchemy.exc import OperationalError
 from typer.core import TyperGroup
 
-from cli import doctor, files, people, replaying, serving
+from cli import doctor, files, importing, people, replaying, rollouts, serving
 from cli.output import Exit, complain, exit_code
 from kit.errors import Problem, Unavailable
 
@@ -47,12 +47,26 @@ app = typer.Typer(
 )
 app.command("up")(serving.up)
 app.command("demo", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(serving.demo)
-app.command("validate")(files.validate)
-app.command("replay")(replaying.replay)
-app.command("doctor")(doctor.doctor)
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "status": rollouts.status,
+    "advance": rollouts.advance,
+    "demote": rollouts.demote,
+    "freeze": rollouts.freeze,
+    "unfreeze": rollouts.unfreeze,
+    "rollback": rollouts.rollback,
+    "validate": files.validate,
+    "diff": files.diff,
+    "apply": files.apply,
+    "export": files.export,
+    "import": importing.import_files,
+    "replay": replaying.replay,
+    "doctor": doctor.doctor,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name)(_command)
 app.add_typer(people.users, name="users")
 app.add_typer(people.keys, name="keys")
 
 
 def run() -> None:
-    app()
+    app(prog_name="phasegate")

@@ -5,6 +5,7 @@ Each child leads a process group of its own: Ctrl-C in a terminal reaches the pa
 starts is stopped with it. On Linux the kernel ends a child when its parent is killed outright.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -83,10 +84,8 @@ class Child:
         """Wait for it until the deadline (monotonic seconds), then end it and all it started."""
         if self.process is None:
             return
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=max(deadline - time.monotonic(), 0.01))
-        except subprocess.TimeoutExpired:
-            pass
         self._end_group(signal.SIGKILL)
         self.process.wait()
 

@@ -38,12 +38,15 @@ def replay(
     threshold: Annotated[float | None, typer.Option(help="Confidence from which a case goes alone.")] = None,
     audit_rate: Annotated[float | None, typer.Option(help="Share of those that is checked afterwards.")] = None,
     evaluate_on: Annotated[
-        int | None, typer.Option(min=1, help="First cases of a version that make its suite. Else 200, or what gates ask.")
+        int | None,
+        typer.Option(min=1, help="First cases of a version that make its suite. Else 200, or what gates ask."),
     ] = None,
     hold: Annotated[Phase | None, typer.Option(help="Sign nothing that leads out of this phase.")] = None,
     version: Annotated[str, typer.Option(help="The version of lines that name none.")] = "recorded",
     report: Annotated[Path | None, typer.Option(help="Write the whole report here, as JSON.")] = None,
-    rejected: Annotated[Path | None, typer.Option(help="Where broken lines are kept. Else: CASES.rejected.jsonl")] = None,
+    rejected: Annotated[
+        Path | None, typer.Option(help="Where broken lines are kept. Else: CASES.rejected.jsonl")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """

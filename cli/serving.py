@@ -11,9 +11,9 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from cli.people import make_password
 
 from cli.output import good, say
+from cli.people import make_password
 from cli.stack import Stack
 from governance.actors import SYSTEM
 from governance.people import queries as people_queries

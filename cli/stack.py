@@ -191,7 +191,9 @@ def _check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise Unavailable(f"port {port} on {host} cannot be used ({error.strerror}); choose another: --port") from None
+            raise Unavailable(
+                f"port {port} on {host} cannot be used ({error.strerror}); choose another: --port"
+            ) from None
 
 
 def _as_environment(settings: Settings) -> dict[str, str]:

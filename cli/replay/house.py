@@ -89,9 +89,7 @@ def built(plan_text: str, plan: Plan, agent: NewAgent, rules: Rules, at: datetim
             ctx.db.close()
 
 
-def _furnished(
-    ctx: Context, clock: FixedClock, plan_text: str, plan: Plan, agent: NewAgent, rules: Rules
-) -> House:
+def _furnished(ctx: Context, clock: FixedClock, plan_text: str, plan: Plan, agent: NewAgent, rules: Rules) -> House:
     now = clock.now()
     with ctx.db.begin() as session:
         roles = {agent.owner: "owner", agent.second or SECOND: "lead", PEOPLE: "reviewer", ENGINEER: "engineer"}

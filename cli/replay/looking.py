@@ -106,9 +106,14 @@ def _summary(body: Mapping[str, Any]) -> dict[str, Any]:
         "share": body["share"],
         "verdict": body["verdict"],
         "reasons": body["reasons"],
-        "gates": [{"gate": gate["name"], "verdict": gate["verdict"], **{k: gate[k] for k in _TOLD}} for gate in body["gates"]],
+        "gates": [
+            {"gate": gate["name"], "verdict": gate["verdict"], **{k: gate[k] for k in _TOLD}} for gate in body["gates"]
+        ],
         "guardrails": [
-            {key: rail[key] for key in ("name", "metric", "verdict", "limit", "bad", "cases", "seen", "nearness", "words")}
+            {
+                key: rail[key]
+                for key in ("name", "metric", "verdict", "limit", "bad", "cases", "seen", "nearness", "words")
+            }
             for rail in body["guardrails"]
         ],
     }

@@ -33,7 +33,10 @@ def act(session: Session, house: House, agent: AgentEntry, decided: Sequence[Dec
     rulings = []
     for one in decided:
         compared = compare(
-            one.decision.output, one.recorded.case.human_output, agent.comparison, schema_valid=one.decision.output_valid
+            one.decision.output,
+            one.recorded.case.human_output,
+            agent.comparison,
+            schema_valid=one.decision.output_valid,
         )
         tally.count(one.entry.row, compared)
         if one.entry.item is not None:

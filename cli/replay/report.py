@@ -53,7 +53,9 @@ def build(session: Session, run: Run, seconds: float) -> dict[str, Any]:
         "audits_needed": sum(stay.lanes["audit"] for stay in stays),
         "automation_rate": run.tally.automated.cases / cases if cases else None,
         "automated": run.tally.automated.to_dict(),
-        "now": [_standing(rollout, run) for _, rollout in version_queries.versions(session, house.agent, limit=ALL)][::-1],
+        "now": [_standing(rollout, run) for _, rollout in version_queries.versions(session, house.agent, limit=ALL)][
+            ::-1
+        ],
         "not_registered": run.not_registered,
         "looks": run.looks.count,
         "assumed": list(ASSUMED),
@@ -96,7 +98,19 @@ def show(report: dict[str, Any], stays: list[Stay]) -> None:
         f"{report['looks']:,} looks, in {report['seconds']:.1f} s."
     )
     good("")
-    columns = ("version", "phase", "from", "cases", "shadow", "review", "alone", "human", "audits", "automated", "error alone")
+    columns = (
+        "version",
+        "phase",
+        "from",
+        "cases",
+        "shadow",
+        "review",
+        "alone",
+        "human",
+        "audits",
+        "automated",
+        "error alone",
+    )
     print_table("Where the cases went", columns, [_stay_row(stay) for stay in stays], right=range(3, 11))
     good("")
     print_table("Steps", ("when", "version", "what", "why"), [_step_row(change) for change in report["changes"]])
@@ -112,7 +126,9 @@ def _stay_row(stay: Stay) -> tuple[Any, ...]:
     routes, alone = stay.routes, stay.automated
     counts = [routes.get(name, 0) or "" for name in ("shadow", "review", "auto", "human")]
     rate = words.seen(stay.automation_rate) if alone.cases and stay.automation_rate is not None else ""
-    error = f"{alone.wrong:,} of {alone.compared:,}: {words.seen(alone.error_rate)}" if alone.error_rate is not None else ""
+    error = (
+        f"{alone.wrong:,} of {alone.compared:,}: {words.seen(alone.error_rate)}" if alone.error_rate is not None else ""
+    )
     return (stay.version, stay.phase, _day(stay.first_at), stay.cases, *counts, stay.lanes["audit"] or "", rate, error)
 
 
@@ -135,7 +151,11 @@ def _show_alone(report: dict[str, Any]) -> None:
     good("")
     good(f"People were needed for {report['reviews_needed']:,} reviews and {report['audits_needed']:,} audits.")
     if alone["error_rate"] is None:
-        why = "" if report["rules"]["threshold"] is not None else "; no threshold was given (--threshold, or rules in a file)"
+        why = (
+            ""
+            if report["rules"]["threshold"] is not None
+            else "; no threshold was given (--threshold, or rules in a file)"
+        )
         good(f"No case went alone{why}.")
         return
     good(
@@ -164,7 +184,10 @@ def _show_broken(report: dict[str, Any]) -> None:
         say(f"{lines['out_of_order']:,} lines were out of order; the cases were taken in the order of their times.")
     if not broken:
         return
-    say(f"{len(broken):,} of {lines['total']:,} lines are broken and were not counted; they are in {report['broken_kept_in']}.")
+    say(
+        f"{len(broken):,} of {lines['total']:,} lines are broken and were not counted; "
+        f"they are in {report['broken_kept_in']}."
+    )
     for one in broken[:_TOLD]:
         found = one["errors"][0]
         say(f"  line {one['line']}: {found['place']}: {found['problem']}")

@@ -23,8 +23,12 @@ def diff_plans(old: Plan | None, new: Plan) -> list[Change]:
 
     Gates, guardrails and questions are compared by name, so moving one is no change. Without `old`, all is new.
     """
-    before = _named(old.body()) if old else {}
-    return list(_differences("", before, _named(new.body())))
+    return diff_data(old.body() if old else {}, new.body())
+
+
+def diff_data(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """The same for any two documents."""
+    return list(_differences("", _named(old), _named(new)))
 
 
 def _differences(place: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:

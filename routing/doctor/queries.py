@@ -1,13 +1,25 @@
-"""
-Statements that look for what cannot be true. Each check is one statement, so it sees one moment of a database at work.
-"""
+"""Statements that look for what cannot be true. Each check is one, so it sees one moment of a database at work."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, literal, or_, select, text, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
 from kit.dialects import utc_day
@@ -183,9 +195,7 @@ def labels_without_decision(session: Session) -> tuple[int, Sequence[UUID]]:
 
 def backlog(session: Session) -> tuple[int, datetime | None]:
     """How many decisions wait to be settled, and since when the oldest does."""
-    row = session.execute(
-        select(func.count(), func.min(Decision.decided_at)).where(Decision.unsettled.is_(True))
-    ).one()
+    row = session.execute(select(func.count(), func.min(Decision.decided_at)).where(Decision.unsettled.is_(True))).one()
     return row[0], row[1]
 
 

@@ -140,8 +140,10 @@ def _evidence(session: Session) -> Finding:
         wrong += [row.id for row in rows if gates.digest_of(row.body) != row.digest]
         after = rows[-1].id
         session.expunge_all()
-    words = f"{count:,} evidence snapshots are as they were stored" if not wrong else (
-        f"{len(wrong):,} evidence snapshots are not what was stored"
+    words = (
+        f"{count:,} evidence snapshots are as they were stored"
+        if not wrong
+        else (f"{len(wrong):,} evidence snapshots are not what was stored")
     )
     return Finding("evidence", not wrong, words, len(wrong), _few(wrong))
 

@@ -256,7 +256,10 @@ def outcome_row(decision: Decision, ruling: Ruling, state: str) -> dict[str, Any
 
 
 def verdict(decision: Decision, ruling: Ruling, agent: AgentEntry) -> tuple[str, str | None]:
-    """Verdict and severity. An override changed the outcome: a reject, or an edit that the comparison does not call equal."""
+    """
+    Verdict and severity. An override changed the outcome: a reject, or an edit that the comparison does not
+    call equal.
+    """
     if ruling.ruling == "approve":
         return "agree", None
     if ruling.ruling == "edit":

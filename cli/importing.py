@@ -1,0 +1,121 @@
+"""`phasegate import`: what people did, or recorded cases, from files into the running installation, in batches."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+
+from cli import jsonl
+from cli.door import As, Door, Key, Url, through
+from cli.jsonl import Broken, Line, Rejects
+from cli.output import AsJson, Exit, good, print_json, say
+from kit.errors import Conflict, Invalid, Place
+from routing.cases.schemas import CaseIn, HumanOutputIn
+
+_BATCH = 1000  # as many as the API takes at once
+_TOLD = 20
+
+
+class What(StrEnum):
+    HUMAN_OUTPUTS = "human-outputs"
+    CASES = "cases"
+
+
+def import_files(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JSON lines.", exists=True, dir_okay=False)],
+    agent: Annotated[str, typer.Option(help="Whose cases they are.")],
+    what: Annotated[What, typer.Option(help="What the lines are.")] = What.HUMAN_OUTPUTS,
+    url: Url = None,
+    key: Key = None,
+    login: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Import human outputs (case_id, output, and if known person, occurred_at), or cases to be routed now.
+
+    A broken line is told by its number and kept in FILE.rejected.jsonl; all others are stored. Importing a file
+    twice changes nothing. Exit status 1 when a line was broken.
+
+    [bold]phasegate import answers.jsonl --agent claims[/bold]
+    [bold]phasegate import outputs.jsonl --agent claims --what cases[/bold] (needs --url and the agent's key)
+    """
+    if what is What.CASES and not url:
+        place = Place("--url", "cases are routed by a running service", "start one with phasegate up, then say --url")
+        raise Invalid("cases need a running service", places=[place])
+    results = []
+    with through(url, key, login) as door:
+        for path in files:
+            with Rejects(path) as rejects:
+                counts = _import(door, agent, what, path, rejects)
+            results.append({"file": str(path), **counts, "broken": [broken.to_dict() for broken in rejects.found],
+                            "broken_kept_in": str(rejects.path) if rejects.found else None})  # fmt: skip
+            if not as_json:
+                _show(path, counts, rejects)
+    if as_json:
+        print_json(results)
+    if any(result["broken"] for result in results):
+        raise typer.Exit(Exit.REFUSED)
+
+
+def _import(door: Door, agent: str, what: What, path: Path, rejects: Rejects) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    model: type[BaseModel] = CaseIn if what is What.CASES else HumanOutputIn
+    send = _send_cases if what is What.CASES else _send_outputs
+    with jsonl.opened(path) as file:
+        for batch in _batches(_good(jsonl.lines(file), model, rejects)):
+            for status in send(door, agent, batch, rejects):
+                counts[status] = counts.get(status, 0) + 1
+    return counts
+
+
+def _good(lines: Iterator[Line], model: type[BaseModel], rejects: Rejects) -> Iterator[tuple[Line, dict[str, Any]]]:
+    """The lines that are understood, as what goes over the wire."""
+    for line in lines:
+        try:
+            body = jsonl.parse(line.raw, model).model_dump(mode="json", exclude_unset=True)
+        except Invalid as refused:
+            rejects.add(line.raw, jsonl.broken(line.number, refused))
+            continue
+        yield line, body
+
+
+def _batches(found: Iterator[tuple[Line, dict[str, Any]]]) -> Iterator[list[tuple[Line, dict[str, Any]]]]:
+    """Up to a thousand lines, and not more bytes than a body may have."""
+    batch: list[tuple[Line, dict[str, Any]]] = []
+    size = 0
+    for line, body in found:
+        if batch and (len(batch) == _BATCH or size + len(line.raw) > jsonl.LONGEST // 2):
+            yield batch
+            batch, size = [], 0
+        batch.append((line, body))
+        size += len(line.raw)
+    if batch:
+        yield batch
+
+
+def _send_outputs(door: Door, agent: str, batch: list[tuple[Line, dict[str, Any]]], _rejects: Rejects) -> Iterator[str]:
+    """One transaction for the batch: all of it is stored, or the command ends and says so."""
+    answer = door.post("agents", agent, "human-outputs", body={"items": [body for _, body in batch]})
+    for item in answer["items"]:
+        yield str(item["status"])
+
+
+def _send_cases(door: Door, agent: str, batch: list[tuple[Line, dict[str, Any]]], rejects: Rejects) -> Iterator[str]:
+    for line, body in batch:
+        try:
+            yield str(door.post("agents", agent, "decisions", body=body)["route"])
+        except (Conflict, Invalid) as refused:
+            places = refused.places or (Place("line", refused.detail),)
+            rejects.add(line.raw, Broken(line.number, tuple(places)))
+
+
+def _show(path: Path, counts: dict[str, int], rejects: Rejects) -> None:
+    said = ", ".join(f"{count:,} {status}" for status, count in counts.items()) or "nothing"
+    good(f"{path}: {said}.")
+    if rejects.found:
+        say(f"{len(rejects.found):,} lines are broken and were not stored; they are in {rejects.path}.")
+        for broken in rejects.found[:_TOLD]:
+            say(f"  line {broken.number}: {broken.words}")
