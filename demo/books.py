@@ -29,7 +29,13 @@ class Step:
     by: str
     at: datetime
     gates: list[dict[str, Any]]
+    fired: list[dict[str, Any]]  # guardrails that were breached
     evidence_id: str | None
+
+    @property
+    def shown(self) -> list[dict[str, Any]]:
+        """What the step stands on: the gates of a step up, the guardrails of a step down."""
+        return self.fired or self.gates
 
 
 @dataclass(slots=True)

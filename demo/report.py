@@ -19,13 +19,13 @@ class Expectation:
     held: bool
 
 
-def phase_table(weeks: Weeks) -> Table:
-    """Phase by phase: cases, what people did, the evidence of the advance, automation, error of the automated lane."""
-    table = Table(title=f"Digit reader {STABLE}: thirteen weeks", show_lines=True)
-    for heading in ("Phase", "Cases", "Who answered", "Gates at the advance", "Left it", "Alone", "Wrong when alone"):
+def phase_table(books: Books) -> Table:
+    """Phase by phase: cases, who answered them, how much went alone, and how often that was wrong."""
+    table = Table(title=f"Digit reader {STABLE}: thirteen weeks")
+    for heading in ("Phase", "Cases", "Who answered", "Alone", "Wrong when alone", "Left"):
         table.add_column(heading)
     for phase in PHASES:
-        table.add_row(*_phase_row(weeks.books, phase))
+        table.add_row(*_phase_row(books, phase))
     return table
 
 
@@ -36,15 +36,19 @@ def _phase_row(books: Books, phase: str) -> tuple[str, ...]:
     alone, wrong = books.automated(phase)
     share = f"{100 * alone / len(cases):.0f} %" if cases and alone else "–"
     error = f"{wrong} of {alone} ({100 * wrong / alone:.1f} %)" if alone else "–"
-    return (
-        phase,
-        str(len(cases)) if cases else "150 known",
-        routes or "nobody yet",
-        "\n".join(f"{gate['name']}: {gate['words']}" for gate in left.gates) if left else "–",
-        f"{left.at:%d %b} to {left.entered},\nby {left.by}" if left else "still in it",
-        share,
-        error,
-    )
+    return phase, str(len(cases) or "–"), routes or "nobody yet", share, error, f"{left.at:%d %b}" if left else "–"
+
+
+def step_table(books: Books) -> Table:
+    """Every step, up or down, with the evidence it stands on."""
+    table = Table(title="Steps and their evidence")
+    for heading in ("Day", "Version", "Step", "By", "Evidence"):
+        table.add_column(heading)
+    for step in books.steps:
+        to = step.entered if step.left != step.entered else f"{step.share:.0%} of the eligible cases"
+        words = "\n".join(f"{found['name']}: {found['words']}" for found in step.shown)
+        table.add_row(f"{step.at:%d %b}", step.version, f"{step.left} → {to}", step.by, words)
+    return table
 
 
 def expectations(weeks: Weeks) -> list[Expectation]:
@@ -57,11 +61,11 @@ def expectations(weeks: Weeks) -> list[Expectation]:
     alone = [books.automated(phase) for phase in PHASES]
     wrong, total = sum(w for _, w in alone), sum(n for n, _ in alone)
     checks: list[tuple[str, Callable[[], bool]]] = [
-        ("the stable version went through all five phases, one by one", lambda: [s.entered for s in ups[:4]] == [*PHASES[1:]]),
+        ("the stable version went through all five phases, one by one", lambda: _entered(ups)[:4] == [*PHASES[1:]]),
         ("every advance stands on gates that pass and on a signature", lambda: all(_well_founded(s) for s in ups)),
         ("two people signed for full production", lambda: any(s.entered == "full" and "paul" in s.by for s in ups)),
-        ("the hasty candidate was held in shadow by its gate", lambda: _held_in_shadow(candidate)),
-        ("the fault was caught by a guardrail and cost one phase", lambda: [(s.left, s.entered) for s in downs] == [("full", "confidence")]),
+        ("the hasty candidate was held in shadow by its gate", lambda: _held(candidate, weeks.candidate_gates)),
+        ("the fault was caught by a guardrail and cost one phase", lambda: _entered(downs) == ["confidence"]),
         ("the failure is on record", lambda: any(f["severity"] == "severe" for f in failures)),
         ("the automated lane held its limit of 10 % against the truth", lambda: total > 0 and wrong / total <= 0.10),
         ("no answer had to be made up by the client", lambda: not books.uncertain),
@@ -70,24 +74,28 @@ def expectations(weeks: Weeks) -> list[Expectation]:
     return [Expectation(words, check()) for words, check in checks]
 
 
+def _entered(steps: list[Step]) -> list[str]:
+    return [step.entered for step in steps]
+
+
 def _well_founded(step: Step) -> bool:
     passed = bool(step.gates) and all(gate["verdict"] == "pass" for gate in step.gates)
     return passed and step.evidence_id is not None and "maria" in step.by
 
 
-def _held_in_shadow(status: dict[str, Any]) -> bool:
-    gates = status["gates"]
-    return status["phase"] == "shadow" and status["verdict"] == "hold" and any(g["verdict"] != "pass" for g in gates)
+def _held(status: dict[str, Any], gates: list[dict[str, Any]]) -> bool:
+    """On evidence: its gate saw enough settled cases and still did not pass."""
+    differs = next(gate for gate in gates if gate["metric"] == "disagreement_rate")
+    judged = differs["cases"] >= 100 and differs["verdict"] in {"fail", "inconclusive"}
+    return judged and status["phase"] == "shadow"
 
 
 def show(console: Console, weeks: Weeks, found: list[Expectation]) -> None:
-    console.print(phase_table(weeks))
-    for step in weeks.books.steps:
-        arrow = f"{step.left} → {step.entered}" if step.left != step.entered else f"{step.left} at {step.share:.0%}"
-        console.print(f"  {step.at:%d %b}  {step.version}  {arrow}  by {step.by}")
-    candidate = weeks.status(CANDIDATE)
-    for gate in candidate["gates"]:
-        console.print(f"  Candidate {CANDIDATE} in {candidate['phase']}: {gate['name']}: {gate['words']}")
+    """The tables, the candidate's evidence, and what was expected."""
+    console.print(phase_table(weeks.books))
+    console.print(step_table(weeks.books))
+    for gate in weeks.candidate_gates:
+        console.print(f"Candidate {CANDIDATE} stayed in shadow: {gate['name']}: {gate['words']}")
     for expectation in found:
-        mark = "[green]held[/]" if expectation.held else "[bold red]NOT HELD[/]"
-        console.print(f"  {mark}  {expectation.words}")
+        mark = "[green]held    [/]" if expectation.held else "[bold red]NOT HELD[/]"
+        console.print(f"{mark}  {expectation.words}")

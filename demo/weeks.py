@@ -49,6 +49,7 @@ class Weeks:
     next_case: int = FIRST_CASE
     fault: bool = False
     demoted_on: int | None = None
+    candidate_gates: list[dict[str, Any]] = field(default_factory=list)  # when its weeks of double keying are over
 
     def live(self, on_day: Callable[[int, str], None]) -> None:
         """All ninety-one days; `on_day(day, phase)` after each."""
@@ -165,11 +166,21 @@ class Weeks:
         before = self.status(version)
         evidence = self.owner.post(f"/v1/agents/{AGENT}/versions/{version}/rollout/look")
         after = self.status(version)
+        if version == CANDIDATE and self.day == CANDIDATE_UNTIL + 2:  # settled: see settle_days in the plan
+            self.candidate_gates = evidence["gates"]
         if after["phase"] != before["phase"]:  # a guardrail took autonomy away
-            self._note(version, before, after, "guardrail", evidence)
+            self._note(version, before, after, "guardrail", self._evidence_of_the_fall(version))
             self.demoted_on = self.demoted_on or self.day
         elif evidence["verdict"] == "advance":
             self._sign(version, before, evidence)
+
+    def _evidence_of_the_fall(self, version: str) -> dict[str, Any]:
+        """What the guardrail fired on; the newest evidence is already about the phase below."""
+        path = f"/v1/agents/{AGENT}/versions/{version}/rollout"
+        history = self.owner.get(f"{path}/history")["items"]
+        fall = next(change for change in history if change["kind"] == "demoted")
+        found: dict[str, Any] = self.owner.get(f"{path}/evidence/{fall['evidence_id']}")
+        return found
 
     def _sign(self, version: str, before: dict[str, Any], evidence: dict[str, Any]) -> None:
         path = f"/v1/agents/{AGENT}/versions/{version}/rollout/advance"
@@ -195,6 +206,7 @@ class Weeks:
                 by=by,
                 at=self.clock.now(),
                 gates=evidence["gates"],
+                fired=[guardrail for guardrail in evidence["guardrails"] if guardrail["breached"]],
                 evidence_id=evidence["id"],
             )
         )
