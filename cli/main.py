@@ -1,5 +1,6 @@
 """`phasegate`: all commands, and the one place where a refusal becomes words and an exit status."""
 
+from collections.abc import Callable
 from typing import Any
 
 import typer
