@@ -31,39 +31,47 @@ class Asked:
         """The limit of what may go wrong; rounded, as 1 - 0.9 is a little less than 0.1."""
         return self.limit if self.direction is Direction.AT_MOST else round(1 - self.limit, 12)
 
+    def shown(self, bad_share: float) -> float:
+        """A share of what went wrong, in the metric's own direction."""
+        return bad_share if self.direction is Direction.AT_MOST else 1 - bad_share
+
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """What the counts of a rate say about a limit; see `GateResult` for the figures."""
 
     verdict: Verdict
-    seen: float
+    seen: float | None
     bound: float
     other_bound: float
     log_e: float
     log_e_against: float
 
 
-def weigh(bad: int, cases: int, asked: Asked) -> Weighed:
+def weigh(rate: Rate, asked: Asked) -> Weighed:
     """
     The comparator of all rates. More is better (`at_least`) is judged as its mirror: of what went wrong, at most.
 
-    A pass needs the minimum of cases, a fail does not: harm may be concluded early, success may not.
+    A pass needs the minimum of cases, a fail does not: harm may be concluded early, success may not. What nobody
+    has ruled on speaks against a pass, and not for a fail: it is not known to be good, and not measured as bad.
     """
+    bad, cases, measured = rate.bad, rate.cases, rate.bad - rate.pending
     log_e = sequences.log_e_below(bad, cases, asked.bad_limit)
-    against = sequences.log_e_above(bad, cases, asked.bad_limit)
+    against = sequences.log_e_above(measured, cases, asked.bad_limit)
     verdict = Verdict.INCONCLUSIVE
     if sequences.crossed(log_e, asked.confidence) and cases >= asked.minimum_cases:
         verdict = Verdict.PASS
     elif sequences.crossed(against, asked.confidence):
         verdict = Verdict.FAIL
-    shares = (
-        bad / cases,
-        sequences.upper_bound(bad, cases, asked.confidence),
-        sequences.lower_bound(bad, cases, asked.confidence),
+    ruled = cases - rate.pending
+    return Weighed(
+        verdict=verdict,
+        seen=asked.shown(measured / ruled) if ruled else None,
+        bound=asked.shown(sequences.upper_bound(bad, cases, asked.confidence)),
+        other_bound=asked.shown(sequences.lower_bound(measured, cases, asked.confidence)),
+        log_e=log_e,
+        log_e_against=against,
     )
-    seen, bound, other = shares if asked.direction is Direction.AT_MOST else (1 - share for share in shares)
-    return Weighed(verdict, seen, bound, other, log_e, against)
 
 
 def worst(results: tuple[GateResult, ...]) -> GateResult:
@@ -152,7 +160,7 @@ def _nothing_settled(metric: Metric, plan: Plan, totals: Totals, young: int) -> 
 
 
 def _weighed(metric: Metric, asked: Asked, rate: Rate, found: GateResult) -> GateResult:
-    weighed = weigh(rate.bad, rate.cases, asked)
+    weighed = weigh(rate, asked)
     needed = _cases_needed(asked, rate, weighed.verdict)
     return replace(
         found,
@@ -201,8 +209,11 @@ def _said(metric: Metric, asked: Asked, rate: Rate, weighed: Weighed) -> str:
 def _change(metric: Metric, asked: Asked, rate: Rate, weighed: Weighed, needed: int | None) -> str:
     if weighed.verdict is Verdict.PASS:
         return ""
-    if needed is None:
-        limit, now = words.percent(asked.limit), words.seen(weighed.seen)
+    if rate.pending:
+        others = "" if needed is None else f", or about {words.number(needed)} more settled ones come in as before"
+        return f"People rule on the {words.plural(rate.pending, 'case')} without a verdict{others}."
+    if needed is None or weighed.seen is None:
+        limit, now = words.percent(asked.limit), words.seen(weighed.seen or 0.0)
         side = "below" if asked.direction is Direction.AT_MOST else "above"
         return f"It does not pass at the {now} {metric.words} seen so far; that must come clearly {side} {limit}."
     more = f"{words.number(needed)} more settled {'case is' if needed == 1 else 'cases are'} needed"

@@ -10,7 +10,7 @@ from typing import Any
 
 from evidence import sequences
 from rollout.domain.guardrail import fires
-from rollout.domain.metrics import Direction, Kind
+from rollout.domain.metrics import Direction, Kind, Rate
 from rollout.domain.rate_gate import Asked, weigh
 from rollout.domain.verdict import WORST_FIRST, Verdict
 
@@ -35,7 +35,7 @@ def recheck(gate: Record) -> bool:
 
 def _recheck_rate(gate: Record, verdict: Verdict) -> bool:
     asked = Asked(Direction(gate["direction"]), gate["limit"], gate["confidence"], gate["minimum_cases"])
-    weighed = weigh(gate["bad"], gate["cases"], asked)
+    weighed = weigh(Rate(gate["bad"], gate["cases"], gate["pending"]), asked)
     figures = ("seen", "bound", "other_bound", "log_e", "log_e_against")
     return verdict is weighed.verdict and all(_near(gate[name], getattr(weighed, name)) for name in figures)
 
@@ -55,5 +55,7 @@ def recheck_guardrail(guardrail: Record) -> bool:
     return must is breached and must is (verdict is Verdict.FAIL)
 
 
-def _near(stored: float, computed: float) -> bool:
+def _near(stored: float | None, computed: float | None) -> bool:
+    if stored is None or computed is None:
+        return stored is computed
     return math.isclose(stored, computed, rel_tol=1e-6, abs_tol=1e-6)

@@ -39,9 +39,10 @@ class GateResult:
     One gate, with all it was judged on.
 
     For rates: `bad` of `cases` settled ones, `pending` of the bad without a verdict, `unsettled` cases still too
-    young; `bound` is the careful one (what the rate is at most, or at least) and `other_bound` its opposite; the
-    e-values are logarithms, for the good side of the limit and for the bad one. `cases_needed` is how many more
-    settled cases it takes at the rate seen, None when it will not pass so. For the other kinds: `value`.
+    young; `seen` is the rate among those ruled on; `bound` is the careful one (what the rate is at most, or at
+    least) and `other_bound` its opposite; the e-values are logarithms, for the good side of the limit and for the
+    bad one. `cases_needed` is how many more settled cases it takes as they were counted so far, None when it will
+    not pass so. For the other kinds: `value`.
     """
 
     name: str

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rollout.domain.gate import judge_gate
-from rollout.domain.metrics import Direction
+from rollout.domain.metrics import Direction, Rate
 from rollout.domain.phase import Lane, Phase, Severity
 from rollout.domain.plan import Gate
 from rollout.domain.rate_gate import Asked, weigh
@@ -80,6 +80,18 @@ class TestRate:
         assert on(totals(cases=300, pending=30)).verdict is not Verdict.PASS
         assert on(totals(cases=300, pending=30)).words.endswith("30 of 300 cases have no verdict and count as bad.")
         assert on(totals(cases=300, pending=1)).words.endswith("1 of 300 cases has no verdict and counts as bad.")
+
+    def test_what_nobody_ruled_on_is_not_measured_as_bad_either(self) -> None:
+        result = on(totals(cases=300, pending=300))
+
+        assert (result.verdict, result.seen, result.bad, result.pending) == (Verdict.INCONCLUSIVE, None, 300, 300)
+        assert result.what_would_change == "People rule on the 300 cases without a verdict."
+        assert on(totals(cases=300, overridden=100, pending=100)).seen == 0.5
+        some = on(totals(cases=300, pending=9))
+        assert some.what_would_change == (
+            f"People rule on the 9 cases without a verdict, or about {some.cases_needed} more settled ones "
+            "come in as before."
+        )
 
     def test_does_not_count_young_cases(self) -> None:
         young = {Cohort(Lane.REVIEW, "", TODAY - timedelta(days=days)): counts(100) for days in range(8)}
@@ -335,8 +347,8 @@ class TestWhatCannotBeJudged:
 @pytest.mark.parametrize("limit", [0.01, 0.05, 0.1])
 def test_at_least_and_at_most_are_mirrors(limit: float) -> None:
     for bad in range(0, 200, 7):
-        at_most = weigh(bad, 400, Asked(Direction.AT_MOST, limit))
-        at_least = weigh(bad, 400, Asked(Direction.AT_LEAST, 1 - limit))
+        at_most = weigh(Rate(bad, 400), Asked(Direction.AT_MOST, limit))
+        at_least = weigh(Rate(bad, 400), Asked(Direction.AT_LEAST, 1 - limit))
 
         assert at_most.verdict is at_least.verdict
         assert at_most.bound == pytest.approx(1 - at_least.bound)
@@ -346,7 +358,7 @@ def test_at_least_and_at_most_are_mirrors(limit: float) -> None:
 def test_at_the_boundary_of_the_bound_the_verdict_turns() -> None:
     """A pass means that the bound shown lies below the limit, so words and verdict never disagree."""
     for bad in range(0, 60, 3):
-        weighed = weigh(bad, 500, Asked(Direction.AT_MOST, 0.05))
+        weighed = weigh(Rate(bad, 500), Asked(Direction.AT_MOST, 0.05))
 
         assert (weighed.verdict is Verdict.PASS) == (weighed.bound < 0.05)
         assert (weighed.verdict is Verdict.FAIL) == (weighed.other_bound > 0.05)

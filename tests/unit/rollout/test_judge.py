@@ -8,6 +8,7 @@ import pytest
 from rollout.domain.judge import Judgement, Step, judge, present_step, step_up
 from rollout.domain.phase import FreezeMode, Lane, Phase, Severity, Standing
 from rollout.domain.plan import Plan
+from rollout.domain.plan_yaml import plan_from_data
 from rollout.domain.situation import Answer, Answered, Situation, Source
 from rollout.domain.verdict import Conclusion, Verdict
 from tests.unit.rollout.making import (
@@ -19,7 +20,6 @@ from tests.unit.rollout.making import (
     harm,
     plan,
     plan_data,
-    plan_from_data,
     plan_with,
     situation,
     suite_run,

@@ -177,6 +177,19 @@ def test_a_malformed_part_does_not_hide_what_is_missing_elsewhere() -> None:
     assert not any("full has no guardrail" in problem for problem in found)  # it has one, a malformed one
 
 
+def test_a_gate_that_is_no_group_of_fields_is_told() -> None:
+    data = plan_data()
+    data["phases"]["shadow"] |= {"gates": [3], "guardrails": ["x"]}
+
+    with pytest.raises(PlanInvalid) as told:
+        plan_from_data(data)
+
+    assert [problem.problem for problem in told.value.problems] == [
+        "gates is 3, and a group of fields is expected",
+        'guardrails is "x", and a group of fields is expected',
+    ]
+
+
 def test_yaml_that_cannot_be_read_is_an_invalid_plan() -> None:
     assert problems("a: 1\na: 2")[0].startswith("line 2, column 1: a:")
 

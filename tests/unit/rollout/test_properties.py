@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rollout.domain.gate import judge_gate
 from rollout.domain.guardrail import judge_guardrail
 from rollout.domain.judge import judge
-from rollout.domain.metrics import Direction
+from rollout.domain.metrics import Direction, Rate
 from rollout.domain.phase import Lane, Phase, Standing
 from rollout.domain.rate_gate import Asked, weigh
 from rollout.domain.recheck import recheck, recheck_guardrail
@@ -48,7 +48,7 @@ def test_fewer_overrides_never_make_a_verdict_worse(
     fewer = data.draw(st.integers(0, more))
     asked = Asked(direction, limit if direction is Direction.AT_MOST else 1 - limit, confidence, 30)
 
-    worse, better = weigh(more, cases, asked), weigh(fewer, cases, asked)
+    worse, better = weigh(Rate(more, cases), asked), weigh(Rate(fewer, cases), asked)
 
     assert WORST_FIRST.index(better.verdict) >= WORST_FIRST.index(worse.verdict)
     assert better.log_e >= worse.log_e - 1e-9

@@ -27,6 +27,8 @@ SITUATIONS = [
     pytest.param(situation(totals=harm(Lane.REVIEW)), id="harm"),
     pytest.param(situation(totals=totals(cases=300, overridden=60)), id="settled harm"),
     pytest.param(situation(totals={}), id="no cases"),
+    pytest.param(situation(totals=totals(cases=300, pending=300)), id="no verdicts"),
+    pytest.param(situation(totals=totals(cases=300, overridden=20, pending=30)), id="some verdicts"),
     pytest.param(situation(open_failures={Severity.CRITICAL: 1}), id="a critical failure"),
     pytest.param(situation(suite_runs=(suite_run(score=0.5),)), id="a bad run"),
 ]

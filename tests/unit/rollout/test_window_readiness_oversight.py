@@ -5,10 +5,11 @@ import pytest
 from rollout.domain.oversight import next_review_due
 from rollout.domain.phase import Phase
 from rollout.domain.plan import Oversight, Weekday, Window
+from rollout.domain.plan_yaml import plan_from_data
 from rollout.domain.readiness import judge_readiness
 from rollout.domain.situation import Answer, Answered
 from rollout.domain.window import is_open, next_opening
-from tests.unit.rollout.making import YES, plan_data, plan_from_data
+from tests.unit.rollout.making import YES, plan_data
 
 WEEKDAYS = (Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU, Weekday.FRI)
 
