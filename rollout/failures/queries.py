@@ -40,7 +40,7 @@ def open_by_severity(session: Session, rollout_id: UUID) -> dict[str, int]:
         .where(Failure.rollout_id == rollout_id, Failure.state != _CLOSED)
         .group_by(Failure.severity)
     )
-    return dict(session.execute(counted).tuples().all())
+    return dict(session.execute(counted).all())
 
 
 def newest_open_report(session: Session, rollout_id: UUID, severity: str) -> datetime | None:
