@@ -42,6 +42,7 @@ class Step:
 class Books:
     handled: list[Handled] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    people: Counter[tuple[str, str]] = field(default_factory=Counter)  # phase, what people did -> how often
     uncertain: list[str] = field(default_factory=list)  # answers that the SDK had to make up: must stay empty
 
     def in_phase(self, phase: str) -> list[Handled]:
@@ -49,6 +50,14 @@ class Books:
 
     def routes(self, phase: str) -> Counter[str]:
         return Counter(case.route for case in self.in_phase(phase))
+
+    def note_work(self, number: int, done: str) -> None:
+        """A person did something for a case; it belongs to the phase in which the case was decided."""
+        phase = next((case.phase for case in reversed(self.handled) if case.number == number), "")
+        self.people[phase, done] += 1
+
+    def work_in(self, phase: str) -> str:
+        return ", ".join(f"{done} {n}" for (at, done), n in sorted(self.people.items()) if at == phase) or "–"
 
     def automated(self, phase: str) -> tuple[int, int]:
         """Cases that went alone in a phase, and how many of them were wrong."""

@@ -22,7 +22,7 @@ class Expectation:
 def phase_table(books: Books) -> Table:
     """Phase by phase: cases, who answered them, how much went alone, and how often that was wrong."""
     table = Table(title=f"Digit reader {STABLE}: thirteen weeks")
-    for heading in ("Phase", "Cases", "Who answered", "Alone", "Wrong when alone", "Left"):
+    for heading in ("Phase", "Cases", "Routed", "What people did", "Alone", "Wrong when alone", "Left"):
         table.add_column(heading)
     for phase in PHASES:
         table.add_row(*_phase_row(books, phase))
@@ -36,7 +36,8 @@ def _phase_row(books: Books, phase: str) -> tuple[str, ...]:
     alone, wrong = books.automated(phase)
     share = f"{100 * alone / len(cases):.0f} %" if cases and alone else "–"
     error = f"{wrong} of {alone} ({100 * wrong / alone:.1f} %)" if alone else "–"
-    return phase, str(len(cases) or "–"), routes or "nobody yet", share, error, f"{left.at:%d %b}" if left else "–"
+    when = f"{left.at:%d %b}" if left else "–"
+    return phase, str(len(cases) or "–"), routes or "–", books.work_in(phase), share, error, when
 
 
 def step_table(books: Books) -> Table:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.stack import Stack, free_port
 from demo import report
+from demo.books import Books
 from demo.digits import Scans, hasty_reader, worthy_reader
 from demo.http import Desk
 from demo.people import PASSWORD, PEOPLE, Reviewer
@@ -81,13 +82,15 @@ def _prepare(stack: Stack, clock: SharedClock, console: Console) -> Weeks:
     keys: Keys = make_people(stack.settings, clock)
     desks = {login: Desk(stack.url, keys.of[login]) for login in PEOPLE}
     register(desks["admin"], scans, stable)
+    books = Books()
     return Weeks(
+        books=books,
         clock=clock,
         agent=Phasegate(stack.url, keys.agent, agent=AGENT, timeout=30.0),
         owner=desks["maria"],
         second=desks["paul"],
         admin=desks["admin"],
-        reviewers=[Reviewer(login, desks[login], scans) for login in ("amira", "jonas")],
+        reviewers=[Reviewer(login, desks[login], scans, books.note_work) for login in ("amira", "jonas")],
         scans=scans,
         stable=stable,
         candidate=candidate,

@@ -101,6 +101,8 @@ class Weeks:
                 HumanOutput(case_id(n), {"digit": int(self.scans.typed[n])}, person="amira") for n in typed
             ]
             self.agent.human_outputs(typed_by_people, agent=AGENT)
+            for number in typed:
+                self.books.note_work(number, "typed")
 
     def _handle(self, number: int) -> str:
         source = self.scans.source(number)
