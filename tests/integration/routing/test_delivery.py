@@ -1,0 +1,263 @@
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+from sqlalchemy import select
+
+from kit.clock import FixedClock, SystemClock
+from kit.context import Context
+from kit.tasks import REGISTRY
+from routing import tasks as _tasks  # noqa: F401 - importing registers the tasks
+from routing.cases.tables import Decision
+from routing.delivery import service
+from routing.delivery.service import Parcel
+from routing.delivery.tables import OutboxMessage, Webhook
+from tests import factories
+from tests.integration.routing.racing import together
+from tests.receiver import Receiver, receiving
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the vector below, published with the specification
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def house(ctx: Context) -> None:
+    factories.agent(ctx)
+    factories.rollout(ctx)
+
+
+def webhook(ctx: Context, url: str) -> Webhook:
+    with ctx.db.begin() as session:
+        row = Webhook(agent="claims", url=url, secret=SECRET, active=True, created_at=ctx.clock.now(), created_by="t")
+        session.add(row)
+    return row
+
+
+def tell(ctx: Context, case_id: str = "c-1", **fields: Any) -> Decision:
+    row = factories.decision(ctx, case_id, **fields)
+    with ctx.db.begin() as session:
+        found = session.get_one(Decision, row.id)
+        found.outcome, found.outcome_at, found.outcome_output = "approved", ctx.clock.now(), found.output
+        service.tell(session, found, kind="decision.ruled", now=ctx.clock.now())
+    return row
+
+
+def deliver(ctx: Context) -> int:
+    return REGISTRY["routing.deliver"].run(ctx)
+
+
+def messages(ctx: Context) -> list[OutboxMessage]:
+    with ctx.db.read() as session:
+        return list(session.scalars(select(OutboxMessage).order_by(OutboxMessage.id)))
+
+
+def test_a_message_is_signed_as_the_published_vector_is() -> None:
+    asked: list[httpx2.Request] = []
+
+    def transport(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        return httpx2.Response(204)
+
+    # The vector's id is no UUID; the signature is over whatever stands in the header.
+    parcel = Parcel("msg_p5jXN8AQM9LWM0D4loKWxJek", "http://x.test/", SECRET, b'{"test": 2432232314}')  # type: ignore[arg-type]
+    with httpx2.Client(transport=httpx2.MockTransport(transport)) as client:
+        service.send(client, parcel, now=datetime.fromtimestamp(1614265330, UTC))
+
+    assert asked[0].headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert asked[0].headers["webhook-timestamp"] == "1614265330"
+    assert asked[0].content == b'{"test": 2432232314}'
+
+
+class TestDelivery:
+    def test_brings_the_decision_with_its_outcome_signed(self, ctx: Context, receiver: Receiver) -> None:
+        webhook(ctx, receiver.url)
+        clock, ctx.clock = ctx.clock, SystemClock()  # the verifier looks at the machine's clock
+        row = tell(ctx)
+
+        assert deliver(ctx) == 1
+
+        ctx.clock = clock
+        receiver.verify(SECRET)
+        (message,) = messages(ctx)
+        body = json.loads(receiver.seen[0].body)
+        assert (message.state, message.attempts, message.last_error) == ("delivered", 1, None)
+        assert receiver.seen[0].id == str(message.id)
+        assert (body["type"], body["data"]["id"], body["data"]["outcome"]["output"]) == (
+            "decision.ruled", str(row.id), "yes",
+        )  # fmt: skip
+
+    def test_comes_once(self, ctx: Context, receiver: Receiver) -> None:
+        webhook(ctx, receiver.url)
+        tell(ctx)
+
+        assert (deliver(ctx), deliver(ctx)) == (1, 0)
+        assert len(receiver.seen) == 1
+
+    def test_takes_as_many_as_are_due_in_one_run(self, ctx: Context, receiver: Receiver) -> None:
+        webhook(ctx, receiver.url)
+        for number in range(23):
+            tell(ctx, f"c-{number}")
+
+        assert deliver(ctx) == 23
+        assert {message.state for message in messages(ctx)} == {"delivered"}
+
+    def test_from_four_workers_at_once_comes_once_each(self, ctx: Context, receiver: Receiver) -> None:
+        webhook(ctx, receiver.url)
+        for number in range(20):
+            tell(ctx, f"c-{number}")
+
+        results = together(*[lambda: deliver(ctx)] * 4)
+
+        assert sum(results) == 20
+        assert len(receiver.seen) == len(receiver.contents()) == 20
+
+    def test_goes_to_every_webhook_of_the_agent_under_ids_of_their_own(self, ctx: Context, receiver: Receiver) -> None:
+        webhook(ctx, receiver.url)
+        webhook(ctx, receiver.url + "/second")
+        tell(ctx)
+
+        deliver(ctx)
+
+        assert len(receiver.contents()) == 2
+
+    def test_carries_any_output_over_both_databases(self, ctx: Context, receiver: Receiver) -> None:
+        webhook(ctx, receiver.url)
+        output = {"b": 1e300, "a": ["ä😀", None, 2**63 - 1, {"z": 1, "y": 2}], "": "empty"}
+        tell(ctx, output=output)
+
+        deliver(ctx)
+
+        assert json.loads(receiver.seen[0].body)["data"]["outcome"]["output"] == output
+
+
+class TestRepeating:
+    def test_after_an_error_comes_again_with_the_same_id_and_body(
+        self, ctx: Context, clock: FixedClock, receiver: Receiver
+    ) -> None:
+        receiver.answers = [500, 503, 204]
+        webhook(ctx, receiver.url)
+        tell(ctx)
+
+        for wait in (0, 5, 300):
+            clock.move(timedelta(seconds=wait))
+            assert deliver(ctx) == 1
+
+        (message,) = messages(ctx)
+        assert (message.state, message.attempts) == ("delivered", 3)
+        assert [one.status for one in receiver.seen] == [500, 503, 204]
+        assert [len(bodies) for bodies in receiver.contents().values()] == [1]
+
+    def test_does_not_come_before_its_time(self, ctx: Context, clock: FixedClock, receiver: Receiver) -> None:
+        receiver.answers = [500]
+        webhook(ctx, receiver.url)
+        tell(ctx)
+        deliver(ctx)
+        clock.move(timedelta(seconds=4))
+
+        assert deliver(ctx) == 0
+
+    @pytest.mark.parametrize("status", [301, 302, 307, 400, 404, 429, 500, 503])
+    def test_anything_but_success_is_no_success(self, ctx: Context, receiver: Receiver, status: int) -> None:
+        receiver.answers = [status]
+        webhook(ctx, receiver.url)
+        tell(ctx)
+
+        deliver(ctx)
+
+        (message,) = messages(ctx)
+        assert (message.state, message.last_error) == ("waiting", f"the receiver answered {status}")
+        assert len(receiver.seen) == 1
+
+    def test_ends_after_ten_tries(self, ctx: Context, clock: FixedClock, receiver: Receiver) -> None:
+        receiver.answers = [500]
+        webhook(ctx, receiver.url)
+        tell(ctx)
+
+        tries = 0
+        for _ in range(12):
+            tries += deliver(ctx)
+            clock.move(timedelta(days=2))
+
+        assert (tries, messages(ctx)[0].state) == (10, "dead")
+        assert len(receiver.contents()) == 1
+
+    def test_gone_means_no_more_for_ever(self, ctx: Context, clock: FixedClock, receiver: Receiver) -> None:
+        receiver.answers = [410]
+        row = webhook(ctx, receiver.url)
+        tell(ctx, "c-1")
+        deliver(ctx)
+        tell(ctx, "c-2")
+        clock.move(timedelta(days=1))
+
+        assert deliver(ctx) == 0
+
+        with ctx.db.read() as session:
+            assert not session.get_one(Webhook, row.id).active
+        assert [message.state for message in messages(ctx)] == ["nobody"]
+
+    def test_what_waited_for_a_webhook_that_went_is_put_aside(self, ctx: Context, receiver: Receiver) -> None:
+        row = webhook(ctx, receiver.url)
+        tell(ctx)
+        with ctx.db.begin() as session:
+            session.get_one(Webhook, row.id).active = False
+
+        deliver(ctx)
+
+        assert (messages(ctx)[0].state, receiver.seen) == ("nobody", [])
+
+    @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://no.such.host.invalid/", "http://[::1", "nonsense"])
+    def test_an_address_where_nobody_is_hinders_no_other(self, ctx: Context, receiver: Receiver, url: str) -> None:
+        webhook(ctx, url)
+        webhook(ctx, receiver.url)
+        tell(ctx)
+
+        deliver(ctx)
+
+        assert sorted(message.state for message in messages(ctx)) == ["delivered", "waiting"]
+        assert len(receiver.seen) == 1
+        assert next(message.last_error for message in messages(ctx) if message.state == "waiting")
+
+
+class TestCrash:
+    def test_between_sending_and_recording_repeats_the_same_message(
+        self, ctx: Context, clock: FixedClock, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        webhook(ctx, receiver.url)
+        tell(ctx)
+
+        def killed(*_: Any, **__: Any) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr("routing.delivery.service.record_sent", killed)
+            with pytest.raises(KeyboardInterrupt):
+                deliver(ctx)
+        assert deliver(ctx) == 0  # it is still held by the worker that died
+        clock.move(timedelta(minutes=2))
+
+        assert deliver(ctx) == 1
+
+        assert len(receiver.seen) == 2
+        assert [len(bodies) for bodies in receiver.contents().values()] == [1]
+        assert messages(ctx)[0].state == "delivered"
+
+    def test_an_answer_that_comes_too_late_changes_nothing(self, ctx: Context, receiver: Receiver) -> None:
+        webhook(ctx, receiver.url)
+        tell(ctx)
+        deliver(ctx)
+        (message,) = messages(ctx)
+
+        with ctx.db.begin() as session:
+            late = service.Sent(UUID(str(message.id)), 500, "the receiver answered 500")
+            service.record_sent(session, late, now=ctx.clock.now())
+
+        assert messages(ctx)[0].state == "delivered"

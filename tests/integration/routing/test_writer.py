@@ -1,0 +1,196 @@
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
+
+from kit.context import Context
+from kit.errors import Problem, Unavailable
+from routing import snapshot
+from routing.cases import service
+from routing.cases.prepare import Entry, prepare
+from routing.cases.service import CaseDiffers, Stored
+from routing.cases.tables import Decision
+from routing.writer import Writer
+from tests import factories
+
+
+@pytest.fixture(autouse=True)
+def house(ctx: Context) -> None:
+    factories.agent(ctx)
+    factories.rollout(ctx)
+
+
+@pytest.fixture
+def writer(ctx: Context) -> Iterator[Writer]:
+    made = Writer(ctx)
+    yield made
+    made.stop()
+
+
+def entry(ctx: Context, case_id: str = "c-1", **fields: Any) -> Entry:
+    with ctx.db.read() as session:
+        present = snapshot.load(session)
+    made = factories.case(case_id, **fields)
+    return prepare(present, present.agents["claims"], made, secret=ctx.secret, now=ctx.clock.now())
+
+
+def stored_in(ctx: Context) -> int:
+    with ctx.db.read() as session:
+        return session.scalar(select(func.count()).select_from(Decision)) or 0
+
+
+def store(writer: Writer, *entries: Entry) -> list[Stored | BaseException]:
+    """All at once from one loop, as requests come."""
+
+    async def run() -> list[Any]:
+        calls = [writer.store(one, "agent:claims") for one in entries]
+        return await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 60)
+
+    return asyncio.run(run())
+
+
+def test_an_answer_comes_after_the_commit(ctx: Context, writer: Writer) -> None:
+    writer.start()
+
+    async def run() -> int:
+        await writer.store(entry(ctx), "agent:claims")
+        return stored_in(ctx)
+
+    assert asyncio.run(run()) == 1
+
+
+def test_those_who_wait_together_share_a_commit(ctx: Context, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    really = service.store
+
+    def counted(session: Any, entries: Any, actor: str) -> Any:
+        sizes.append(len(entries))
+        return really(session, entries, actor)
+
+    monkeypatch.setattr("routing.cases.service.store", counted)
+    entries = [entry(ctx, f"c-{n}") for n in range(50)]
+    threading.Timer(0.2, writer.start).start()
+
+    results = store(writer, *entries)
+
+    assert all(isinstance(found, Stored) and found.new for found in results)
+    assert sizes == [50]
+
+
+def test_one_that_conflicts_harms_no_other(ctx: Context, writer: Writer) -> None:
+    writer.start()
+
+    results = store(writer, entry(ctx), entry(ctx, output="no"), entry(ctx, "c-2"))
+
+    assert [type(found) for found in results] == [Stored, CaseDiffers, Stored]
+
+
+def test_one_that_no_database_takes_fails_alone(ctx: Context, writer: Writer) -> None:
+    writer.start()
+    poisoned = entry(ctx, "c-2")
+    poisoned.row["route"] = None
+
+    results = store(writer, entry(ctx, "c-1"), poisoned, entry(ctx, "c-3"))
+
+    assert [type(found) for found in results] == [Stored, Unavailable, Stored]
+    assert stored_in(ctx) == 2
+    assert isinstance(store(writer, entry(ctx, "c-4"))[0], Stored)
+
+
+def test_while_the_database_is_away_everybody_hears_of_it_after_one_try(
+    ctx: Context, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def away(*_: Any) -> None:
+        tries.append(1)
+        raise OperationalError("INSERT", {}, Exception("could not connect"))
+
+    entries = [entry(ctx, f"c-{n}") for n in range(20)]
+    with monkeypatch.context() as patched:
+        patched.setattr("routing.cases.service.store", away)
+        threading.Timer(0.2, writer.start).start()
+
+        results = store(writer, *entries)
+
+    assert {type(found) for found in results} == {Unavailable}
+    assert len(tries) == 1
+    assert isinstance(store(writer, entries[0])[0], Stored)
+
+
+def test_those_in_each_others_way_are_tried_one_by_one(
+    ctx: Context, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Deadlock(Exception):
+        sqlstate = "40P01"
+
+    really = service.store
+
+    def together_they_lock(session: Any, entries: Any, actor: str) -> Any:
+        if len(entries) > 1:
+            raise OperationalError("INSERT", {}, Deadlock())
+        return really(session, entries, actor)
+
+    monkeypatch.setattr("routing.cases.service.store", together_they_lock)
+    entries = [entry(ctx, f"c-{n}") for n in range(5)]
+    threading.Timer(0.2, writer.start).start()
+
+    assert {type(found) for found in store(writer, *entries)} == {Stored}
+
+
+def test_a_full_backlog_refuses_at_once_and_loses_nothing(ctx: Context) -> None:
+    settings = ctx.settings.model_copy(update={"writer_backlog": 3})
+    small = Writer(Context(settings, ctx.db, ctx.clock, ctx.secret))
+    entries = [entry(ctx, f"c-{n}") for n in range(5)]
+    threading.Timer(0.3, small.start).start()
+
+    results = store(small, *entries)
+
+    small.stop()
+    assert [type(found) for found in results] == [Stored] * 3 + [Unavailable] * 2
+    assert stored_in(ctx) == 3
+
+
+def test_stopping_stores_what_was_handed_over_and_takes_no_more(ctx: Context, writer: Writer) -> None:
+    entries = [entry(ctx, f"c-{n}") for n in range(10)]
+
+    async def run() -> list[Any]:
+        waiting = [asyncio.ensure_future(writer.store(one, "agent:claims")) for one in entries]
+        await asyncio.sleep(0)
+        writer.start()
+        await asyncio.to_thread(writer.stop)
+        late = writer.store(entry(ctx, "late"), "agent:claims")
+        return await asyncio.gather(*waiting, late, return_exceptions=True)
+
+    *results, late = asyncio.run(run())
+
+    assert {type(found) for found in results} == {Stored}
+    assert isinstance(late, Unavailable)
+    assert stored_in(ctx) == 10
+
+
+def test_a_caller_who_went_away_hinders_nobody(ctx: Context, writer: Writer) -> None:
+    entries = [entry(ctx, f"c-{n}") for n in range(3)]
+
+    async def leave() -> None:
+        task = asyncio.ensure_future(writer.store(entries[0], "agent:claims"))
+        await asyncio.sleep(0)
+        task.cancel()
+
+    asyncio.run(leave())  # its loop is closed before the writer starts
+    writer.start()
+
+    assert all(isinstance(found, Stored) for found in store(writer, *entries[1:]))
+    assert stored_in(ctx) == 3
+
+
+def test_problems_are_raised_and_not_returned(ctx: Context, writer: Writer) -> None:
+    writer.start()
+    store(writer, entry(ctx))
+
+    with pytest.raises(Problem):
+        asyncio.run(writer.store(entry(ctx, output="no"), "agent:claims"))
