@@ -83,6 +83,10 @@ def plan_data(agent: str = "reader", **more: Any) -> dict[str, Any]:
     }
 
 
+RITA = Actor("rita", "person", frozenset({"reviewer"}))
+"""Somebody who reviews, and may neither configure nor sign."""
+
+
 @dataclass(slots=True)
 class House:
     """`alice` owns, `bob` is the second, `erin` engineers, `lena` is another lead."""
@@ -110,11 +114,16 @@ class House:
         with self.ctx.db.read() as session:
             return version_queries.get_rollout(session, self.agent, version)
 
-    def apply(self, **more: Any) -> plans.Applied:
+    def apply(self, given: Any = None, by: Actor | None = None, **more: Any) -> plans.Applied:
         with self.ctx.db.begin() as session:
             agent = agent_queries.get_agent(session, self.agent)
-            data = plan_data(self.agent, **more)
-            return plans.apply(session, agent, data, actor=self.alice, now=self.clock.now())
+            plan = given or plan_data(self.agent, **more)
+            return plans.apply(session, agent, plan, actor=by or self.alice, now=self.clock.now())
+
+    def stop(self, version: str) -> None:
+        with self.ctx.db.begin() as session:
+            rollout = version_queries.get_rollout(session, self.agent, version)
+            versions.stop_candidate(session, rollout, actor=self.alice, now=self.clock.now(), reason="not good enough")
 
     def suite(self, cases: int = 10) -> None:
         lines = [json.dumps({"id": f"c{n}", "input": n, "expected": n}) for n in range(cases)]
@@ -177,10 +186,12 @@ class House:
                 session, rollout, evidence_id, actor=by or self.alice, now=self.clock.now(), reason=reason
             )
 
-    def demote(self, version: str = "v1", reason: str = "it looks wrong", to: Phase | None = None) -> PhaseChange:
+    def demote(
+        self, version: str = "v1", reason: str = "it looks wrong", to: Phase | None = None, by: Actor | None = None
+    ) -> PhaseChange:
         with self.ctx.db.begin() as session:
             rollout = version_queries.get_rollout(session, self.agent, version)
-            return versions.demote(session, rollout, actor=self.alice, now=self.clock.now(), reason=reason, to=to)
+            return versions.demote(session, rollout, actor=by or self.alice, now=self.clock.now(), reason=reason, to=to)
 
     def answer(self, version: str = "v1", item: str = "runbook", answer: Answer = Answer.YES) -> None:
         with self.ctx.db.begin() as session:
