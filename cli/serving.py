@@ -39,13 +39,14 @@ def up(
     changed = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     settings = Settings().model_copy(update=changed)
     began = time.monotonic()
-    with _stop_signals() as stopped, Stack(settings, workers=workers, say=say) as stack:
-        _greet(stack, time.monotonic() - began)
-        while not stopped:
-            stack.tend()
-            time.sleep(_TEND_EVERY)
-        say("Stopping…")
-    say("Stopped.")
+    try:
+        with _one_stop_signal(), Stack(settings, workers=workers, say=say) as stack:
+            _greet(stack, time.monotonic() - began)
+            while True:
+                stack.tend()
+                time.sleep(_TEND_EVERY)
+    except _AskedToStop:
+        say("Stopped.")
 
 
 def demo(context: typer.Context) -> None:
@@ -53,17 +54,25 @@ def demo(context: typer.Context) -> None:
     raise typer.Exit(subprocess.call([sys.executable, "-m", "demo", *context.args], cwd=_ROOT))  # noqa: S603
 
 
+class _AskedToStop(BaseException):
+    """Ctrl-C or SIGTERM; like KeyboardInterrupt it is no error."""
+
+
 @contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """A list that is no longer empty once we were asked to stop; asking twice must not leave half of it running."""
-    asked: list[int] = []
+def _one_stop_signal() -> Iterator[None]:
+    """The first one stops us, also in the middle of starting; a second must not leave half of the service running."""
+    asked = False
 
-    def note(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            say("Stopping…")
+            raise _AskedToStop
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -182,4 +182,4 @@ def highest_revisions(session: Session, agent: str, case_ids: Sequence[str]) -> 
         .where(HumanOutput.agent == agent, HumanOutput.case_id.in_(case_ids))
         .group_by(HumanOutput.case_id)
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())

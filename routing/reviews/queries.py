@@ -144,7 +144,7 @@ def waiting_counts(session: Session, levels: Sequence[int]) -> dict[str, int]:
         .where(ReviewItem.state == "waiting", ReviewItem.level.in_(levels))
         .group_by(ReviewItem.agent)
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())
 
 
 def ruled_since(session: Session, login: str, since: datetime) -> dict[str, int]:
@@ -152,7 +152,7 @@ def ruled_since(session: Session, login: str, since: datetime) -> dict[str, int]
     statement = (
         select(Ruling.ruling, func.count()).where(Ruling.login == login, Ruling.at >= since).group_by(Ruling.ruling)
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())
 
 
 def items_nobody_may_rule(session: Session, limit: int) -> Sequence[ReviewItem]:
