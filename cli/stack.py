@@ -98,7 +98,10 @@ class Stack:
             child.tend(self._say)
 
     def stop(self) -> None:
-        stop_all(self._children, within=_STOP_WITHIN)
+        """End everything; Valkey last, since the others speak to it to the end."""
+        last = [child for child in self._children if child.name == "valkey"]
+        stop_all([child for child in self._children if child not in last], within=_STOP_WITHIN)
+        stop_all(last, within=_STOP_WITHIN)
         self._children.clear()
         if self._lock is not None:
             self._lock.close()

@@ -9,11 +9,11 @@ from kit.context import Context
 from rollout.domain.phase import Phase
 from rollout.gates import service as gates
 from rollout.gates.tables import EvidenceSnapshot, Total
+from rollout.versions.tables import Rollout
 from routing import tasks
 from routing.cases.tables import Decision, HumanOutput, Label
 from routing.doctor import service
 from routing.reviews.tables import ReviewItem
-from rollout.versions.tables import Rollout
 from tests import factories
 from tests.integration.cli.conftest import Run
 
@@ -130,7 +130,10 @@ def test_an_open_review_of_a_superseded_decision_is_ended(worked: Context) -> No
     ("statement", "check"),
     [
         (update(HumanOutput).where(HumanOutput.case_id == "s-1").values(superseded=True), "one_current_human_output"),
-        (update(Decision).where(Decision.case_id == "c-0", Decision.attempt == 2).values(attempt=3), "attempts_in_order"),
+        (
+            update(Decision).where(Decision.case_id == "c-0", Decision.attempt == 2).values(attempt=3),
+            "attempts_in_order",
+        ),
         (update(EvidenceSnapshot).values(body={"verdict": "advance"}), "evidence"),
         (
             update(ReviewItem).where(ReviewItem.case_id == "c-2").values(state="approved"),
