@@ -137,6 +137,8 @@ def amount(value: float | None, kind: str | None) -> str:
         return plural(int(value), "day")
     if kind == "count":
         return f"{value:,.0f}"
+    if kind == "suite":
+        return f"{value:.4g}"
     return percent(value)
 
 

@@ -10,9 +10,7 @@ def person(ctx: Context) -> str:
     return factories.person(ctx, "rita", roles=("reviewer",), password=factories.PASSWORD).login
 
 
-def test_whoever_is_not_signed_in_is_asked_to_and_comes_back_to_the_page_they_wanted(
-    ctx: Context, person: str
-) -> None:
+def test_whoever_is_not_signed_in_is_asked_to_and_comes_back_to_the_page_they_wanted(ctx: Context, person: str) -> None:
     with house.client(ctx) as client:
         asked = client.get("/review/queue?page=2")
         assert asked.url.path == "/sign-in"
@@ -26,21 +24,19 @@ def test_whoever_is_not_signed_in_is_asked_to_and_comes_back_to_the_page_they_wa
         assert response.status_code == 200
 
 
-@pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example/", "/\\evil.example", "/v1/keys", "javascript:x"])
+@pytest.mark.parametrize(
+    "wanted", ["https://evil.example/", "//evil.example/", "/\\evil.example", "/v1/keys", "javascript:x"]
+)
 def test_signing_in_never_leads_to_another_site(ctx: Context, person: str, wanted: str) -> None:
     with house.client(ctx) as client:
         client.follow_redirects = False
 
-        response = client.post(
-            "/sign-in", data={"login": person, "password": factories.PASSWORD, "next": wanted}
-        )
+        response = client.post("/sign-in", data={"login": person, "password": factories.PASSWORD, "next": wanted})
 
         assert response.headers["location"] == "/agents"
 
 
-def test_a_wrong_password_is_refused_with_a_sentence_that_helps_and_the_login_kept(
-    ctx: Context, person: str
-) -> None:
+def test_a_wrong_password_is_refused_with_a_sentence_that_helps_and_the_login_kept(ctx: Context, person: str) -> None:
     with house.client(ctx) as client:
         response = house.sign_in(client, person, "not this one")
 

@@ -1,0 +1,294 @@
+"""
+One evidence snapshot as pages show it: gates, guardrails, segments, readiness.
+
+It reads the stored JSON of a judgement, also of one stored by an older release: what is missing is a dash.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from review_ui import charts, words
+from review_ui.charts import Bar, Drawing, Point
+from rollout.domain.metrics import METRICS
+from rollout.domain.words import sure
+from rollout.gates.tables import EvidenceSnapshot
+
+_WORST_FIRST = ("fail", "error", "no_evidence", "inconclusive", "pass")
+
+
+@dataclass(frozen=True, slots=True)
+class GateRow:
+    name: str
+    title: str
+    now: str
+    limit: str
+    cases: str
+    verdict: str
+    words: str
+    change: str
+    sure: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRow:
+    title: str
+    nearness: str  # far | near | fired | –
+    tone: str
+    fill: float
+    now: str
+    limit: str
+    words: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRow:
+    name: str
+    cases: str
+    seen: str
+    bound: str
+    verdict: str
+    tone: str
+    bar: Bar | None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentTable:
+    title: str
+    limit: str
+    scale: str
+    bound_word: str
+    rows: list[SegmentRow]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessRow:
+    key: str
+    category: str
+    question: str
+    done: bool
+    words: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookRow:
+    """One line of the table behind a chart."""
+
+    at: datetime
+    cases: str
+    bad: str
+    seen: str
+    other: str
+    bound: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateFigure:
+    """The gate that decides, and its course."""
+
+    title: str
+    sentence: str
+    verdict: str
+    about: str
+    drawings: list[Drawing]
+    looks: list[LookRow]
+    bound_title: str
+    other_title: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceView:
+    gates: list[GateRow]
+    guardrails: list[GuardRow]
+    segments: list[SegmentTable]
+    readiness: list[ReadinessRow]
+    passed: int
+    reasons: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+def view_of(body: Mapping[str, Any]) -> EvidenceView:
+    gates = body.get("gates", [])
+    return EvidenceView(
+        gates=[_gate_row(gate) for gate in gates],
+        guardrails=[_guard_row(guard) for guard in body.get("guardrails", [])],
+        segments=[_segment_table(gate) for gate in gates if gate.get("segments")],
+        readiness=[_readiness_row(item) for item in body.get("readiness", [])],
+        passed=sum(gate["verdict"] == "pass" for gate in gates),
+        reasons=list(body.get("reasons", [])),
+    )
+
+
+def title_of(result: Mapping[str, Any]) -> str:
+    """What a gate or guardrail is called: its own name, or the words of its metric."""
+    metric = METRICS.get(result["metric"])
+    if result["name"] != result["metric"] and not (result.get("suite") and result["name"].endswith(result["suite"])):
+        return words.initial(result["name"])
+    said = words.initial(metric.words if metric else result["metric"])
+    return f"{said}: {result['suite']}" if result.get("suite") else said
+
+
+def figure_of(result: Mapping[str, Any]) -> str:
+    """What is known now: a bound for a rate, the value for everything else."""
+    if result.get("kind") != "rate":
+        return words.amount(result.get("value"), result.get("kind"))
+    bound = words.bound(result.get("bound"), result.get("direction") or "at_most")
+    if result.get("bound") is None:
+        return words.DASH
+    if result.get("bad") == 0 and (result.get("direction") or "at_most") == "at_most":
+        return f"none in {result.get('cases', 0):,}, so {bound}"
+    return bound
+
+
+def short_figure(result: Mapping[str, Any]) -> str:
+    """For one line: `at most 3.1 % overridden`."""
+    metric = METRICS.get(result["metric"])
+    said = f" {metric.words}" if metric else ""
+    if result.get("kind") == "rate":
+        if result.get("bound") is None:
+            return "no case counted yet"
+        return words.bound(result["bound"], result.get("direction")) + said
+    if result.get("value") is None:
+        return "no run yet" if result.get("kind") == "suite" else words.DASH
+    return words.amount(result["value"], result.get("kind")) + ("" if result.get("kind") == "days" else said)
+
+
+def limit_of(result: Mapping[str, Any]) -> str:
+    return words.limit(result.get("limit"), result.get("direction"), result.get("kind"))
+
+
+def deciding_gate(gates: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The gate that holds; where all pass, the first rate, since that is what the work is about."""
+    if not gates:
+        return None
+    worst = min(gates, key=lambda gate: (_WORST_FIRST.index(gate["verdict"]), gate.get("kind") != "rate"))
+    return worst
+
+
+def points_of(snapshots: Sequence[EvidenceSnapshot], gate: Mapping[str, Any], most: int = 60) -> list[Point]:
+    """The course of a gate over the snapshots of its epoch, oldest first, the last look of each day."""
+    days: dict[Any, Point] = {}
+    for snapshot in sorted(snapshots, key=lambda one: one.at):
+        found = next((g for g in snapshot.body.get("gates", []) if g["name"] == gate["name"]), None)
+        if found is None or found.get("bound") is None or found.get("kind") != "rate":
+            continue
+        days[snapshot.at.date()] = Point(
+            snapshot.at,
+            found["bound"],
+            found.get("other_bound") or 0.0,
+            found.get("seen") or 0.0,
+            found.get("bad", 0),
+            found.get("cases", 0),
+        )
+    points = list(days.values())
+    every = -(-len(points) // most)
+    return [*points[:-1:every], points[-1]] if points and every > 1 else points
+
+
+def gate_figure(gate: Mapping[str, Any], snapshots: Sequence[EvidenceSnapshot]) -> GateFigure:
+    direction, limit = gate.get("direction") or "at_most", gate.get("limit") or 0.0
+    points = points_of(snapshots, gate)
+    metric = METRICS.get(gate["metric"])
+    at_most = direction == "at_most"
+    return GateFigure(
+        title=title_of(gate),
+        sentence=gate.get("words", ""),
+        verdict=gate["verdict"],
+        about=metric.about if metric else "",
+        drawings=charts.series(points, limit, direction),
+        looks=[_look_row(point, direction) for point in reversed(points)],
+        bound_title="At most" if at_most else "At least",
+        other_title="At least" if at_most else "At most",
+    )
+
+
+def _look_row(point: Point, direction: str) -> LookRow:
+    opposite = "at_least" if direction == "at_most" else "at_most"
+    return LookRow(
+        at=point.at,
+        cases=words.count(point.cases),
+        bad=words.count(point.bad),
+        seen=words.share(point.seen),
+        other=words.bound(point.other, opposite).split(" ", 2)[2],
+        bound=words.bound(point.bound, direction).split(" ", 2)[2],
+    )
+
+
+def _gate_row(gate: Mapping[str, Any]) -> GateRow:
+    counted = gate.get("kind") == "rate" or (gate.get("kind") == "suite" and gate.get("cases"))
+    return GateRow(
+        name=gate["name"],
+        title=title_of(gate),
+        now=figure_of(gate),
+        limit=limit_of(gate),
+        cases=words.count(gate.get("cases", 0)) if counted else words.DASH,
+        verdict=gate["verdict"],
+        words=gate.get("words", ""),
+        change=gate.get("what_would_change", ""),
+        sure=sure(gate["confidence"]) if gate.get("confidence") else "",
+    )
+
+
+def _guard_row(guard: Mapping[str, Any]) -> GuardRow:
+    verdict = guard["verdict"]
+    nearness = min(max(guard.get("nearness") or 0.0, 0.0), 1.0)
+    if guard.get("breached"):
+        word, tone, nearness = "fired", "bad", 1.0
+    elif verdict in {"error", "no_evidence"}:
+        word, tone = "not known" if verdict == "error" else "no evidence", "" if verdict == "no_evidence" else "warn"
+    else:
+        word, tone = ("near", "warn") if nearness >= 0.5 else ("far", "ok")  # noqa: PLR2004 - half of the way
+    rate = guard.get("kind") == "rate"
+    now = words.bound(guard.get("bound"), "at_least") if rate else words.amount(guard.get("value"), guard.get("kind"))
+    return GuardRow(
+        title=title_of(guard),
+        nearness=word,
+        tone=tone,
+        fill=round(max(nearness * 184, 0.7), 1),
+        now=now,
+        limit=f"fires above {words.amount(guard.get('limit'), guard.get('kind'))}",
+        words=guard.get("words", ""),
+        verdict=verdict,
+    )
+
+
+def _segment_table(gate: Mapping[str, Any]) -> SegmentTable:
+    direction, limit = gate.get("direction") or "at_most", gate.get("limit") or 0.0
+    scale = charts.segment_scale(limit, direction)
+    return SegmentTable(
+        title=title_of(gate),
+        limit=limit_of(gate),
+        scale=f"{words.amount(scale[0], 'rate')} to {words.amount(scale[1], 'rate')}",
+        bound_word="At most" if direction == "at_most" else "At least",
+        rows=[_segment_row(part, scale, direction) for part in gate["segments"]],
+    )
+
+
+def _segment_row(part: Mapping[str, Any], scale: tuple[float, float], direction: str) -> SegmentRow:
+    bound = part.get("bound")
+    drawn = None
+    if bound is not None and scale[1] > scale[0]:
+        drawn = charts.bar(bound, part.get("other_bound") or 0.0, part.get("seen") or 0.0, part["limit"], scale)
+    return SegmentRow(
+        name=part.get("segment") or "Without a segment",
+        cases=words.count(part.get("cases", 0)),
+        seen=words.share(part.get("seen")),
+        bound=words.bound(bound, direction).split(" ", 2)[-1],
+        verdict=part["verdict"],
+        tone={"pass": "ok", "fail": "bad"}.get(part["verdict"], "warn"),
+        bar=drawn,
+    )
+
+
+def _readiness_row(item: Mapping[str, Any]) -> ReadinessRow:
+    link = item.get("link") or ""
+    return ReadinessRow(
+        key=item["key"],
+        category=words.word(item.get("category") or ""),
+        question=item["question"],
+        done=bool(item.get("done")),
+        words=item.get("words", ""),
+        link=link if link.startswith(("https://", "http://")) else "",
+    )

@@ -1,0 +1,312 @@
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from kit.clock import FixedClock
+from kit.context import Context
+from routing.cases.tables import Decision
+from routing.reviews import queries
+from tests.integration.review_ui import house
+
+BACKGROUND = {"phasegate-background": "1", "accept": "*/*"}
+
+
+@pytest.fixture
+def rita(ctx: Context) -> Iterator[TestClient]:
+    """A reviewer at the desk, with two cases of one agent waiting."""
+    house.people(ctx)
+    house.agent(ctx)
+    house.case(ctx, "form-1")
+    house.case(ctx, "form-2", output={"digit": 3, "remark": "smudged"})
+    with house.client(ctx, "rita") as client:
+        yield client
+
+
+def take(client: TestClient) -> str:
+    page = client.get("/review").text
+    return client.post("/review/next", data={"form_token": house.token(page), "agent": ""}).text
+
+
+def item_of(page: str) -> str:
+    import re
+
+    found = re.search(r'data-item="([^"]+)"', page)
+    assert found is not None, "no case is shown"
+    return found.group(1)
+
+
+def rule(client: TestClient, page: str, ruling: str, **fields: str) -> str:
+    form = house.fields(page) | {"ruling": ruling} | fields
+    return client.post(f"/review/{item_of(page)}/rule", data=form).text
+
+
+def outcome(ctx: Context, case_id: str) -> Decision:
+    from sqlalchemy import select
+
+    with ctx.db.read() as session:
+        row = session.scalar(select(Decision).where(Decision.case_id == case_id))
+        assert row is not None
+        return row
+
+
+def test_looking_at_the_desk_takes_no_case(ctx: Context, rita: TestClient) -> None:
+    page = rita.get("/review").text
+
+    assert "2 cases wait" in page
+    with ctx.db.read() as session:
+        assert queries.held_by(session, "rita", ctx.clock.now()) is None
+
+
+def test_the_next_case_shows_the_scan_as_a_picture_and_keeps_the_confidence_out_of_the_first_view(
+    rita: TestClient,
+) -> None:
+    page = take(rita)
+
+    assert "form-1" in page
+    assert 'src="data:image/png;base64,' in page
+    assert "data-crisp" in page
+    assert 'rel="noopener noreferrer"' in page
+    before, _, after = page.partition("<details")
+    assert "0.42" not in before
+    assert "Confidence 0.42" in after
+
+
+def test_an_approval_is_stored_and_the_next_case_is_there(ctx: Context, rita: TestClient) -> None:
+    page = rule(rita, take(rita), "approve", **{"out:digit": "7"})
+
+    assert outcome(ctx, "form-1").outcome == "approved"
+    assert "form-2" in page
+    assert "Approved." in page
+
+
+def test_an_approval_with_a_changed_field_is_an_edit(ctx: Context, rita: TestClient) -> None:
+    rule(rita, take(rita), "approve", **{"out:digit": "9"})
+
+    stored = outcome(ctx, "form-1")
+    assert stored.outcome == "edited"
+    assert stored.outcome_output == {"digit": 9}
+
+
+def test_fields_that_nobody_touched_stay_as_the_agent_said_them(ctx: Context, rita: TestClient) -> None:
+    page = rule(rita, take(rita), "approve", **{"out:digit": "7"})
+
+    rule(rita, page, "approve", **{"out:digit": "4", "out:remark": "smudged"})
+
+    assert outcome(ctx, "form-2").outcome_output == {"digit": 4, "remark": "smudged"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "complaint"),
+    [("eleven", "not a number"), ("12", "9"), ("", "null")],
+    ids=["not a number", "above the maximum", "nothing where something is required"],
+)
+def test_an_edit_that_cannot_be_stored_keeps_the_draft_and_says_why_beside_the_field(
+    ctx: Context, rita: TestClient, typed: str, complaint: str
+) -> None:
+    page = take(rita)
+
+    response = rita.post(
+        f"/review/{item_of(page)}/rule",
+        data=house.fields(page) | {"ruling": "approve", "out:digit": typed, "note": "see page 2"},
+    )
+
+    assert response.status_code == 422
+    assert outcome(ctx, "form-1").outcome is None
+    assert f'value="{typed}" data-was="7"' in response.text
+    assert 'aria-invalid="true"' in response.text
+    assert complaint in response.text.partition('id="out-1-e"')[2][:300]
+    assert 'value="see page 2"' in response.text
+
+
+def test_a_rejection_carries_its_reason_and_note(ctx: Context, rita: TestClient) -> None:
+    page = rule(rita, take(rita), "reject:unreadable", note="coffee")
+
+    stored = outcome(ctx, "form-1")
+    assert stored.outcome == "rejected"
+    assert stored.outcome_detail == {"by": "rita", "reason_code": "unreadable", "note": "coffee"}
+    assert "Rejected: not readable." in page
+
+
+def test_a_rejection_without_a_known_reason_is_not_stored(ctx: Context, rita: TestClient) -> None:
+    page = take(rita)
+
+    response = rita.post(f"/review/{item_of(page)}/rule", data=house.fields(page) | {"ruling": "reject:because"})
+
+    assert response.status_code == 422
+    assert "a reject needs a reason" in response.text
+    assert outcome(ctx, "form-1").outcome is None
+
+
+def test_an_escalated_case_waits_in_the_second_line(ctx: Context, rita: TestClient) -> None:
+    rule(rita, take(rita), "escalate")
+
+    with house.client(ctx, house.SECOND) as lead:
+        page = take(lead)
+        assert "form-1" in page
+        assert "Escalated" in page
+
+
+def test_a_case_that_was_given_back_is_not_handed_to_the_same_person_at_once(ctx: Context, rita: TestClient) -> None:
+    page = take(rita)
+
+    page = rita.post(f"/review/{item_of(page)}/release", data={"form_token": house.token(page), "agent": ""}).text
+
+    assert "form-2" in page
+    with house.client(ctx, "ravi") as other:
+        assert "form-1" in take(other)
+
+
+def test_two_people_never_hold_one_case(ctx: Context, rita: TestClient) -> None:
+    mine = take(rita)
+    with house.client(ctx, "ravi") as ravi:
+        theirs = take(ravi)
+        assert item_of(mine) != item_of(theirs)
+
+        response = ravi.post(f"/review/{item_of(mine)}/claim", data={"form_token": house.token(theirs)})
+
+        assert response.status_code == 409
+        assert "rita holds case form-1" in response.text.lower()
+
+
+def test_a_lost_case_is_told_to_the_script_with_who_has_it(ctx: Context, rita: TestClient, clock: FixedClock) -> None:
+    from datetime import timedelta
+
+    page = take(rita)
+    clock.move(timedelta(hours=1))
+    with house.client(ctx, "ravi") as ravi:
+        assert "form-1" in take(ravi)
+
+    answer = rita.post(f"/review/{item_of(page)}/renew", data={"form_token": house.token(page)}, headers=BACKGROUND)
+
+    assert answer.status_code == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["held_by"] == "ravi"
+
+
+def test_a_sign_of_life_renews_the_lease(ctx: Context, rita: TestClient, clock: FixedClock) -> None:
+    from datetime import timedelta
+
+    page = take(rita)
+    clock.move(timedelta(minutes=8))
+
+    answer = rita.post(f"/review/{item_of(page)}/renew", data={"form_token": house.token(page)}, headers=BACKGROUND)
+
+    assert answer.json()["seconds"] == 600
+
+
+def test_in_the_background_a_ruling_is_answered_with_the_next_case_alone(rita: TestClient) -> None:
+    page = take(rita)
+
+    answer = rita.post(
+        f"/review/{item_of(page)}/rule",
+        data=house.fields(page) | {"ruling": "approve", "out:digit": "7"},
+        headers=BACKGROUND,
+    )
+
+    assert answer.status_code == 200
+    assert "<html" not in answer.text
+    assert "form-2" in answer.text
+    assert 'data-ruled="Approved. 1 left."' in answer.text
+
+
+def test_an_approval_of_something_else_than_what_is_stored_does_not_count(ctx: Context, rita: TestClient) -> None:
+    page = take(rita)
+
+    response = rita.post(
+        f"/review/{item_of(page)}/rule",
+        data=house.fields(page) | {"ruling": "approve", "fingerprint": "0" * 64},
+    )
+
+    assert response.status_code == 409
+    assert outcome(ctx, "form-1").outcome is None
+
+
+def test_the_queue_shows_who_holds_what(ctx: Context, rita: TestClient) -> None:
+    take(rita)
+
+    with house.client(ctx, "ravi") as ravi:
+        page = ravi.get("/review/queue").text
+
+    assert "form-1" in page
+    assert "form-2" in page
+    assert "<td>rita<small>" in page
+    assert 'aria-label="Claim form-2"' in page
+    assert 'aria-label="Claim form-1"' not in page
+
+
+def test_a_chosen_case_comes_to_the_desk_out_of_turn(ctx: Context, rita: TestClient) -> None:
+    take(rita)
+    queue = rita.get("/review/queue").text
+    import re
+
+    address = re.search(r'action="(/review/[0-9a-f-]{36}/claim)"', queue)
+    assert address is not None
+
+    page = rita.post(address.group(1), data={"form_token": house.token(queue)}).text
+
+    assert '<h1 id="case-h" tabindex="-1">form-2</h1>' in page
+
+
+def test_whoever_may_not_review_is_told_what_it_takes(ctx: Context) -> None:
+    house.people(ctx)
+    with house.client(ctx, "emil") as client:
+        for path in ("/review", "/review/queue"):
+            response = client.get(path)
+
+            assert response.status_code == 403
+            assert "it takes the role reviewer or lead" in response.text
+            assert 'href="/review/queue"' not in response.text
+
+
+def test_an_empty_queue_says_what_belongs_there(ctx: Context) -> None:
+    house.people(ctx)
+    with house.client(ctx, "rita") as client:
+        assert "The queue is empty" in client.get("/review").text
+        assert "Nobody waits for you" in client.get("/review/queue").text
+
+
+@pytest.mark.parametrize(
+    "output",
+    [7, "seven", None, True, [1, 2], {"a.b": 1, "": 2}, {"deep": {"er": [{"x": 1}, {"y": None}]}}, {}, 1.5e300],
+    ids=repr,
+)
+@pytest.mark.parametrize(
+    "given", [None, "text", {"image": "data:image/svg+xml;base64,PHN2Zz4="}, [[1, "x"]], {"image": [[1, -1]]}], ids=repr
+)
+def test_whatever_an_agent_sends_can_be_shown_and_approved(ctx: Context, output: object, given: object) -> None:
+    if ctx.db.dialect != "sqlite":
+        pytest.skip("how a case is shown does not depend on the database")
+    house.people(ctx)
+    house.agent(ctx, settings=house.DIGITS | {"output_schema": None})
+    house.case(ctx, "odd", output=output, input=given)
+    with house.client(ctx, "rita") as client:
+        page = take(client)
+        assert 'aria-label="Case odd"' in page
+        assert "svg+xml" not in page.partition("<h3")[2].partition("<img")[2][:60]
+
+        rule(client, page, "approve")
+
+    assert outcome(ctx, "odd").outcome == "approved"
+
+
+def test_text_of_a_case_is_never_markup(ctx: Context) -> None:
+    house.people(ctx)
+    house.agent(ctx)
+    evil = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'>"
+    house.case(
+        ctx,
+        "<b>case</b>",
+        output={"digit": 1, "remark": evil[:40]},
+        input={"form": evil, "source": "javascript:alert(1)", evil: [{evil: evil}]},
+        segment=evil,
+        trace=[{"name": evil}],
+        signals={evil: evil},
+    )
+    with house.client(ctx, "rita") as client:
+        page = take(client) + client.get("/review/queue").text
+
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert "<b>case" not in page
+    assert 'href="javascript' not in page
