@@ -7,7 +7,7 @@ from kit.http import Ctx, StrictRoute, check_match, entity_tag
 from rollout.agents import queries, service
 from rollout.agents.schemas import AgentIn, AgentOut, AgentsOut, NewAgent
 from rollout.agents.tables import Agent
-from rollout.paging import Cursor, Limit, after_name, cut
+from rollout.params import AgentPath, Cursor, Limit, after_name, cut
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["agents"])
 
@@ -36,7 +36,7 @@ def register_agent(body: NewAgent, actor: ActorDep, ctx: Ctx, response: Response
 
 
 @router.get("/agents/{agent}")
-def show_agent(agent: str, actor: ActorDep, ctx: Ctx, response: Response) -> AgentOut:
+def show_agent(agent: AgentPath, actor: ActorDep, ctx: Ctx, response: Response) -> AgentOut:
     actor.require("read", agent)
     with ctx.db.read() as session:
         found = queries.get_agent(session, agent)
@@ -46,7 +46,7 @@ def show_agent(agent: str, actor: ActorDep, ctx: Ctx, response: Response) -> Age
 
 @router.put("/agents/{agent}")
 def change_agent(
-    agent: str, body: AgentIn, actor: ActorDep, ctx: Ctx, request: Request, response: Response
+    agent: AgentPath, body: AgentIn, actor: ActorDep, ctx: Ctx, request: Request, response: Response
 ) -> AgentOut:
     """Take over title, owner, second and settings as given. With If-Match, only on the state that was read."""
     with ctx.db.begin() as session:

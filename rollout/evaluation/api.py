@@ -25,7 +25,7 @@ from rollout.evaluation.schemas import (
 )
 from rollout.evaluation.tables import EvaluationRun
 from rollout.failures.queries import get_failure
-from rollout.paging import Cursor, Limit, after_id, after_name, after_number, cut
+from rollout.params import AgentPath, Cursor, Limit, NameQuery, after_id, after_name, after_number, cut
 from rollout.versions.queries import get_rollout, rollout_by_id
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["evaluation"])
@@ -35,7 +35,7 @@ SuiteBody = Annotated[Any, Body(media_type="application/x-ndjson", description="
 
 
 @router.get("/agents/{agent}/suites")
-def list_suites(agent: str, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50) -> SuitesOut:
+def list_suites(agent: AgentPath, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50) -> SuitesOut:
     """The suites of an agent as they are now."""
     actor.require("read", agent)
     with ctx.db.read() as session:
@@ -46,7 +46,9 @@ def list_suites(agent: str, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, li
 
 
 @router.post("/agents/{agent}/suites/{name}", status_code=201, responses={200: {"model": SuiteOut}})
-def store_suite(agent: str, name: Name, body: SuiteBody, actor: ActorDep, ctx: Ctx, response: Response) -> SuiteOut:
+def store_suite(
+    agent: AgentPath, name: Name, body: SuiteBody, actor: ActorDep, ctx: Ctx, response: Response
+) -> SuiteOut:
     """Store a suite from JSONL. The same cases again are no new revision (200); broken lines are told by number."""
     actor.require("configure", agent)
     if not isinstance(body, bytes):
@@ -62,7 +64,7 @@ def store_suite(agent: str, name: Name, body: SuiteBody, actor: ActorDep, ctx: C
 
 @router.get("/agents/{agent}/suites/{name}")
 def show_suite(
-    agent: str,
+    agent: AgentPath,
     name: Name,
     actor: ActorDep,
     ctx: Ctx,
@@ -75,7 +77,7 @@ def show_suite(
 
 @router.get("/agents/{agent}/suites/{name}/cases")
 def list_suite_cases(
-    agent: str, name: Name, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50
+    agent: AgentPath, name: Name, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50
 ) -> SuiteCasesOut:
     """The cases of a suite as it is now, in the order of the file."""
     actor.require("read", agent)
@@ -87,7 +89,7 @@ def list_suite_cases(
 
 
 @router.post("/agents/{agent}/evaluation-runs", status_code=201)
-def run_suite(agent: str, body: NewRun, actor: ActorDep, ctx: Ctx, response: Response) -> RunOut:
+def run_suite(agent: AgentPath, body: NewRun, actor: ActorDep, ctx: Ctx, response: Response) -> RunOut:
     """Score a version's outputs on a suite as it is now. Cases without an output count as wrong."""
     actor.require("configure", agent)
     outputs = _by_case(body.outputs)
@@ -101,11 +103,11 @@ def run_suite(agent: str, body: NewRun, actor: ActorDep, ctx: Ctx, response: Res
 
 @router.get("/agents/{agent}/evaluation-runs")
 def list_runs(
-    agent: str,
+    agent: AgentPath,
     actor: ActorDep,
     ctx: Ctx,
-    version: str | None = None,
-    suite: str | None = None,
+    version: NameQuery = None,
+    suite: NameQuery = None,
     cursor: Cursor = None,
     limit: Limit = 20,
 ) -> RunsOut:
@@ -120,7 +122,7 @@ def list_runs(
 
 
 @router.get("/agents/{agent}/evaluation-runs/{run_id}")
-def show_run(agent: str, run_id: UUID, actor: ActorDep, ctx: Ctx) -> RunOut:
+def show_run(agent: AgentPath, run_id: UUID, actor: ActorDep, ctx: Ctx) -> RunOut:
     actor.require("read", agent)
     with ctx.db.read() as session:
         found = queries.get_run(session, agent, run_id)

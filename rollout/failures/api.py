@@ -12,14 +12,14 @@ from rollout.agents.queries import get_agent
 from rollout.failures import queries, service
 from rollout.failures.schemas import CauseIn, FailureOut, FailuresOut, State
 from rollout.failures.tables import Failure
-from rollout.paging import Cursor, Limit, after_id, cut
+from rollout.params import AgentQuery, Cursor, Limit, after_id, cut
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["failures"])
 
 
 @router.get("/failures")
 def list_failures(
-    agent: str, actor: ActorDep, ctx: Ctx, state: State | None = None, cursor: Cursor = None, limit: Limit = 50
+    agent: AgentQuery, actor: ActorDep, ctx: Ctx, state: State | None = None, cursor: Cursor = None, limit: Limit = 50
 ) -> FailuresOut:
     """The reported failures of an agent, the newest first."""
     actor.require("read", agent)

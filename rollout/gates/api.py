@@ -19,7 +19,7 @@ from rollout.gates.schemas import (
     RefuseIn,
     RolloutStatus,
 )
-from rollout.paging import Cursor, Limit, after_id, cut
+from rollout.params import AgentPath, Cursor, Limit, VersionPath, after_id, cut
 from rollout.versions import queries as version_queries
 from rollout.versions import service as versions
 from rollout.versions.queries import get_rollout
@@ -32,7 +32,7 @@ _ROLLOUT = "/agents/{agent}/versions/{version}/rollout"
 
 
 @router.get(_ROLLOUT)
-def show_status(agent: str, version: str, actor: ActorDep, ctx: Ctx) -> RolloutStatus:
+def show_status(agent: AgentPath, version: VersionPath, actor: ActorDep, ctx: Ctx) -> RolloutStatus:
     """Where a version stands: every gate's evidence as of the last look, and who is waited for."""
     actor.require("read", agent)
     with ctx.db.read() as session:
@@ -40,7 +40,7 @@ def show_status(agent: str, version: str, actor: ActorDep, ctx: Ctx) -> RolloutS
 
 
 @router.post(f"{_ROLLOUT}/look")
-def look(agent: str, version: str, actor: ActorDep, ctx: Ctx) -> EvidenceOut:
+def look(agent: AgentPath, version: VersionPath, actor: ActorDep, ctx: Ctx) -> EvidenceOut:
     """Judge the version now. What follows without people (a demotion on measured harm) follows at once."""
     actor.require("configure" if actor.allows("configure") else "advance", agent)
     with ctx.db.begin() as session:
@@ -49,7 +49,7 @@ def look(agent: str, version: str, actor: ActorDep, ctx: Ctx) -> EvidenceOut:
 
 
 @router.post(f"{_ROLLOUT}/advance")
-def advance(agent: str, version: str, body: AdvanceIn, actor: ActorDep, ctx: Ctx) -> AnsweredOut:
+def advance(agent: AgentPath, version: VersionPath, body: AdvanceIn, actor: ActorDep, ctx: Ctx) -> AnsweredOut:
     """Sign for the step on this evidence, or ask for it where the caller may only ask. The last signature takes it."""
     with ctx.db.begin() as session:
         rollout = get_rollout(session, agent, version)
@@ -60,7 +60,7 @@ def advance(agent: str, version: str, body: AdvanceIn, actor: ActorDep, ctx: Ctx
 
 
 @router.post(f"{_ROLLOUT}/ask")
-def ask(agent: str, version: str, body: AdvanceIn, actor: ActorDep, ctx: Ctx) -> AnsweredOut:
+def ask(agent: AgentPath, version: VersionPath, body: AdvanceIn, actor: ActorDep, ctx: Ctx) -> AnsweredOut:
     """Ask the owner for the step on this evidence. Whoever asks is not the second person."""
     with ctx.db.begin() as session:
         rollout = get_rollout(session, agent, version)
@@ -69,7 +69,7 @@ def ask(agent: str, version: str, body: AdvanceIn, actor: ActorDep, ctx: Ctx) ->
 
 
 @router.post(f"{_ROLLOUT}/refuse")
-def refuse(agent: str, version: str, body: RefuseIn, actor: ActorDep, ctx: Ctx) -> AnsweredOut:
+def refuse(agent: AgentPath, version: VersionPath, body: RefuseIn, actor: ActorDep, ctx: Ctx) -> AnsweredOut:
     """Say no to the step on this evidence. It takes new evidence to ask again."""
     with ctx.db.begin() as session:
         rollout = get_rollout(session, agent, version)
@@ -80,7 +80,7 @@ def refuse(agent: str, version: str, body: RefuseIn, actor: ActorDep, ctx: Ctx) 
 
 
 @router.post(f"{_ROLLOUT}/demote")
-def demote(agent: str, version: str, body: DemoteIn, actor: ActorDep, ctx: Ctx) -> ChangeOut:
+def demote(agent: AgentPath, version: VersionPath, body: DemoteIn, actor: ActorDep, ctx: Ctx) -> ChangeOut:
     """One phase back, or to the lower phase that is named, at once."""
     with ctx.db.begin() as session:
         rollout = get_rollout(session, agent, version)
@@ -90,7 +90,7 @@ def demote(agent: str, version: str, body: DemoteIn, actor: ActorDep, ctx: Ctx) 
 
 
 @router.post(f"{_ROLLOUT}/freeze")
-def freeze(agent: str, version: str, body: FreezeIn, actor: ActorDep, ctx: Ctx) -> ChangeOut:
+def freeze(agent: AgentPath, version: VersionPath, body: FreezeIn, actor: ActorDep, ctx: Ctx) -> ChangeOut:
     """`routing`: every case goes to a person, and nothing advances. `advancing`: only advancing stops."""
     with ctx.db.begin() as session:
         rollout = get_rollout(session, agent, version)
@@ -100,14 +100,14 @@ def freeze(agent: str, version: str, body: FreezeIn, actor: ActorDep, ctx: Ctx) 
 
 
 @router.post(f"{_ROLLOUT}/unfreeze")
-def unfreeze(agent: str, version: str, body: ReasonIn, actor: ActorDep, ctx: Ctx) -> ChangeOut:
+def unfreeze(agent: AgentPath, version: VersionPath, body: ReasonIn, actor: ActorDep, ctx: Ctx) -> ChangeOut:
     with ctx.db.begin() as session:
         rollout = get_rollout(session, agent, version)
         return _change(versions.unfreeze(session, rollout, actor=actor, now=ctx.clock.now(), reason=body.reason))
 
 
 @router.post(f"{_ROLLOUT}/stop")
-def stop(agent: str, version: str, body: ReasonIn, actor: ActorDep, ctx: Ctx) -> RolloutStatus:
+def stop(agent: AgentPath, version: VersionPath, body: ReasonIn, actor: ActorDep, ctx: Ctx) -> RolloutStatus:
     """A candidate goes no further, which makes room for another."""
     with ctx.db.begin() as session:
         rollout = get_rollout(session, agent, version)
@@ -116,7 +116,7 @@ def stop(agent: str, version: str, body: ReasonIn, actor: ActorDep, ctx: Ctx) ->
 
 
 @router.post("/agents/{agent}/rollback")
-def rollback(agent: str, body: ReasonIn, actor: ActorDep, ctx: Ctx) -> RolloutStatus:
+def rollback(agent: AgentPath, body: ReasonIn, actor: ActorDep, ctx: Ctx) -> RolloutStatus:
     """The stable version goes, the one before comes back with the phase it had. The answer is where that one stands."""
     with ctx.db.begin() as session:
         found = get_agent(session, agent)
@@ -126,7 +126,7 @@ def rollback(agent: str, body: ReasonIn, actor: ActorDep, ctx: Ctx) -> RolloutSt
 
 @router.get(f"{_ROLLOUT}/evidence")
 def list_evidence(
-    agent: str, version: str, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 20
+    agent: AgentPath, version: VersionPath, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 20
 ) -> EvidencePage:
     """The stored evidence of a version, the newest first."""
     actor.require("read", agent)
@@ -138,7 +138,7 @@ def list_evidence(
 
 
 @router.get(f"{_ROLLOUT}/evidence/{{evidence_id}}")
-def show_evidence(agent: str, version: str, evidence_id: UUID, actor: ActorDep, ctx: Ctx) -> EvidenceOut:
+def show_evidence(agent: AgentPath, version: VersionPath, evidence_id: UUID, actor: ActorDep, ctx: Ctx) -> EvidenceOut:
     actor.require("read", agent)
     with ctx.db.read() as session:
         rollout = get_rollout(session, agent, version)
@@ -147,7 +147,7 @@ def show_evidence(agent: str, version: str, evidence_id: UUID, actor: ActorDep, 
 
 @router.get(f"{_ROLLOUT}/history")
 def show_history(
-    agent: str, version: str, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50
+    agent: AgentPath, version: VersionPath, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50
 ) -> HistoryOut:
     """Everything that happened to a version, the newest first."""
     actor.require("read", agent)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from kit.ids import new_id
@@ -26,7 +27,7 @@ from rollout.domain.verdict import Conclusion
 from rollout.evaluation import queries as evaluation_queries
 from rollout.failures import queries as failure_queries
 from rollout.gates import queries
-from rollout.gates.tables import EvidenceSnapshot, Total
+from rollout.gates.tables import EvidenceSnapshot
 from rollout.oversight import queries as oversight_queries
 from rollout.versions import queries as version_queries
 from rollout.versions import steps
@@ -166,7 +167,7 @@ def _totals(session: Session, rollout: Rollout, broken: dict[Source, str]) -> To
         return {}
 
 
-def _counts(row: Total) -> Counts:
+def _counts(row: Row[Any]) -> Counts:
     return Counts(
         cases=row.cases,
         agreed=row.agreed,

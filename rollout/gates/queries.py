@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
+from sqlalchemy import Row, func, select, update
 from sqlalchemy import Table as CoreTable
-from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -25,10 +25,11 @@ def add_to_totals(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     session.execute(statement, rows)
 
 
-def totals(session: Session, rollout_id: UUID, epoch: int) -> Sequence[Total]:
-    mine = select(Total).where(Total.rollout_id == rollout_id, Total.epoch == epoch)
-    # Other statements add to these rows behind the session's back, so what it remembers of them is old.
-    return session.scalars(mine.execution_options(populate_existing=True)).all()
+def totals(session: Session, rollout_id: UUID, epoch: int) -> Sequence[Row[Any]]:
+    """The cohorts of one epoch, as plain rows: others add to them behind the session, so it must remember none."""
+    table = cast("CoreTable", Total.__table__)
+    mine = select(table).where(table.c.rollout_id == rollout_id, table.c.epoch == epoch)
+    return session.execute(mine).all()
 
 
 def cases_in_all(session: Session, rollout_id: UUID) -> int:

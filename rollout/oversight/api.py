@@ -1,15 +1,13 @@
 """Routes for readiness and for the periodic reviews."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 
 from governance.people.api import ActorDep
 from kit.http import Ctx, StrictRoute
 from rollout.agents.queries import get_agent
 from rollout.oversight import queries, service
 from rollout.oversight.schemas import AnswerIn, AnswerOut, AnswersOut, ReviewIn, ReviewOut, ReviewsOut
-from rollout.paging import Cursor, Limit, after_id, cut
+from rollout.params import AgentPath, Cursor, ItemPath, Limit, VersionPath, after_id, cut
 from rollout.versions.queries import get_rollout
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["oversight"])
@@ -18,7 +16,7 @@ _READINESS = "/agents/{agent}/versions/{version}/readiness"
 
 
 @router.get(_READINESS)
-def list_answers(agent: str, version: str, actor: ActorDep, ctx: Ctx) -> AnswersOut:
+def list_answers(agent: AgentPath, version: VersionPath, actor: ActorDep, ctx: Ctx) -> AnswersOut:
     """The answers given so far. What the plan asks stands in the rollout's status."""
     actor.require("read", agent)
     with ctx.db.read() as session:
@@ -28,7 +26,7 @@ def list_answers(agent: str, version: str, actor: ActorDep, ctx: Ctx) -> Answers
 
 @router.put(f"{_READINESS}/{{item}}")
 def answer(
-    agent: str, version: str, item: Annotated[str, Path(max_length=64)], body: AnswerIn, actor: ActorDep, ctx: Ctx
+    agent: AgentPath, version: VersionPath, item: ItemPath, body: AnswerIn, actor: ActorDep, ctx: Ctx
 ) -> AnswerOut:
     """Answer one item of the checklist. An unknown is a no, and so is a yes without a link."""
     with ctx.db.begin() as session:
@@ -47,7 +45,7 @@ def answer(
 
 
 @router.get("/agents/{agent}/reviews-held")
-def list_reviews(agent: str, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50) -> ReviewsOut:
+def list_reviews(agent: AgentPath, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50) -> ReviewsOut:
     """The periodic reviews that were held, the newest first."""
     actor.require("read", agent)
     with ctx.db.read() as session:
@@ -58,7 +56,7 @@ def list_reviews(agent: str, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, l
 
 
 @router.post("/agents/{agent}/reviews-held", status_code=201)
-def hold_review(agent: str, body: ReviewIn, actor: ActorDep, ctx: Ctx, response: Response) -> ReviewOut:
+def hold_review(agent: AgentPath, body: ReviewIn, actor: ActorDep, ctx: Ctx, response: Response) -> ReviewOut:
     """Sign that the periodic review was held, with what was decided and the figures of that moment."""
     with ctx.db.begin() as session:
         found = get_agent(session, agent)

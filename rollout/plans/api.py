@@ -9,7 +9,7 @@ from kit.http import Ctx, StrictRoute, check_match, entity_tag
 from rollout.agents.queries import get_agent
 from rollout.domain.plan import Plan
 from rollout.domain.plan_yaml import dump_plan, load_plan, plan_from_data, plan_json_schema
-from rollout.paging import Cursor, Limit, after_number, cut
+from rollout.params import AgentPath, Cursor, Limit, VersionPath, after_number, cut
 from rollout.plans import queries, service
 from rollout.plans.schemas import AdoptIn, AppliedOut, ChangeOut, PlanOut, PlansOut, ValidOut
 from rollout.plans.tables import PlanRevision
@@ -23,7 +23,7 @@ PlanBody = Annotated[Any, Body(media_type="application/yaml", description="A pla
 
 @router.get("/agents/{agent}/plan", responses={200: {"content": {"application/yaml": {}}}})
 def show_plan(
-    agent: str,
+    agent: AgentPath,
     actor: ActorDep,
     ctx: Ctx,
     request: Request,
@@ -44,7 +44,7 @@ def show_plan(
 
 @router.put("/agents/{agent}/plan")
 def apply_plan(
-    agent: str, body: PlanBody, actor: ActorDep, ctx: Ctx, request: Request, dry_run: bool = False
+    agent: AgentPath, body: PlanBody, actor: ActorDep, ctx: Ctx, request: Request, dry_run: bool = False
 ) -> AppliedOut:
     """Make this the agent's plan; with dry_run, only say what would change. Refused with a line for every problem."""
     actor.require("configure", agent)
@@ -62,7 +62,7 @@ def apply_plan(
 
 
 @router.get("/agents/{agent}/plans")
-def list_plans(agent: str, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 20) -> PlansOut:
+def list_plans(agent: AgentPath, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 20) -> PlansOut:
     """Every plan an agent ever had, the newest first."""
     actor.require("read", agent)
     with ctx.db.read() as session:
@@ -73,7 +73,7 @@ def list_plans(agent: str, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, lim
 
 
 @router.post("/agents/{agent}/versions/{version}/rollout/adopt-plan")
-def adopt_plan(agent: str, version: str, body: AdoptIn, actor: ActorDep, ctx: Ctx) -> PlanOut:
+def adopt_plan(agent: AgentPath, version: VersionPath, body: AdoptIn, actor: ActorDep, ctx: Ctx) -> PlanOut:
     """Hold a version that is under way to the newest plan from now on. Open signatures fall."""
     with ctx.db.begin() as session:
         rollout = get_rollout(session, agent, version)

@@ -6,7 +6,7 @@ from governance.people.api import ActorDep
 from kit.http import Ctx, StrictRoute, check_match, entity_tag
 from rollout.agents.queries import get_agent
 from rollout.domain.policy import Rules
-from rollout.paging import Cursor, Limit, after_id, after_number, cut
+from rollout.params import AgentPath, Cursor, Limit, VersionPath, after_id, after_number, cut
 from rollout.versions import queries, service
 from rollout.versions.schemas import NewVersion, PoliciesOut, PolicyOut, VersionOut, VersionsOut
 from rollout.versions.tables import PolicyRevision, Rollout, Version
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["versions"])
 
 
 @router.get("/agents/{agent}/versions")
-def list_versions(agent: str, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50) -> VersionsOut:
+def list_versions(agent: AgentPath, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50) -> VersionsOut:
     """The versions of an agent, the newest first."""
     actor.require("read", agent)
     with ctx.db.read() as session:
@@ -26,7 +26,7 @@ def list_versions(agent: str, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, 
 
 
 @router.post("/agents/{agent}/versions", status_code=201)
-def register_version(agent: str, body: NewVersion, actor: ActorDep, ctx: Ctx, response: Response) -> VersionOut:
+def register_version(agent: AgentPath, body: NewVersion, actor: ActorDep, ctx: Ctx, response: Response) -> VersionOut:
     """A new build. The first becomes stable, the next is the candidate; a second candidate has to wait."""
     with ctx.db.begin() as session:
         rollout = service.register(
@@ -45,7 +45,7 @@ def register_version(agent: str, body: NewVersion, actor: ActorDep, ctx: Ctx, re
 
 
 @router.get("/agents/{agent}/versions/{version}")
-def show_version(agent: str, version: str, actor: ActorDep, ctx: Ctx) -> VersionOut:
+def show_version(agent: AgentPath, version: VersionPath, actor: ActorDep, ctx: Ctx) -> VersionOut:
     actor.require("read", agent)
     with ctx.db.read() as session:
         found = queries.get_version(session, agent, version)
@@ -53,7 +53,7 @@ def show_version(agent: str, version: str, actor: ActorDep, ctx: Ctx) -> Version
 
 
 @router.get("/agents/{agent}/versions/{version}/policy")
-def show_policy(agent: str, version: str, actor: ActorDep, ctx: Ctx, response: Response) -> PolicyOut:
+def show_policy(agent: AgentPath, version: VersionPath, actor: ActorDep, ctx: Ctx, response: Response) -> PolicyOut:
     """The policy in force, with the rules that PUT replaces."""
     actor.require("read", agent)
     with ctx.db.read() as session:
@@ -65,7 +65,7 @@ def show_policy(agent: str, version: str, actor: ActorDep, ctx: Ctx, response: R
 
 @router.put("/agents/{agent}/versions/{version}/policy")
 def change_policy(
-    agent: str, version: str, body: Rules, actor: ActorDep, ctx: Ctx, request: Request, response: Response
+    agent: AgentPath, version: VersionPath, body: Rules, actor: ActorDep, ctx: Ctx, request: Request, response: Response
 ) -> PolicyOut:
     """Replace the rules; the next policy revision. With If-Match, only on the rules that were read."""
     with ctx.db.begin() as session:
@@ -80,7 +80,7 @@ def change_policy(
 
 @router.get("/agents/{agent}/versions/{version}/policies")
 def list_policies(
-    agent: str, version: str, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50
+    agent: AgentPath, version: VersionPath, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50
 ) -> PoliciesOut:
     """Every policy a version ever had, the newest first."""
     actor.require("read", agent)

@@ -267,6 +267,8 @@ def test_the_key_of_an_agent_reads_its_own_and_decides_nothing(ctx: Context, hou
     ("method", "path", "body", "status"),
     [
         ("GET", "/v1/agents/nobody", None, 404),
+        ("GET", "/v1/agents/a%00b", None, 422),
+        ("GET", "/v1/failures?agent=%00", None, 422),
         ("GET", "/v1/agents/reader/versions/v9/rollout", None, 404),
         ("GET", f"{ROLLOUT}/evidence/{NOBODYS}", None, 404),
         ("GET", f"{ROLLOUT}/evidence/no-id", None, 422),

@@ -1,13 +1,20 @@
-"""Lists over the wire: a limit, an opaque cursor, and one row more than asked for to know whether more follow."""
+"""What the routes of this floor take in common: names in paths, and lists with a limit and an opaque cursor."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Path, Query
 
 from kit.errors import Invalid, Place
 from kit.http import decode_cursor, encode_cursor
+
+_NO_NUL = r"^[^\x00]+$"  # PostgreSQL stores none, so it cannot even look for one
+AgentPath = Annotated[str, Path(max_length=128, pattern=_NO_NUL)]
+VersionPath = Annotated[str, Path(max_length=128, pattern=_NO_NUL)]
+ItemPath = Annotated[str, Path(max_length=64, pattern=_NO_NUL)]
+AgentQuery = Annotated[str, Query(max_length=128, pattern=_NO_NUL)]
+NameQuery = Annotated[str | None, Query(max_length=128, pattern=_NO_NUL)]
 
 Cursor = Annotated[str | None, Query(max_length=400, description="next_cursor of the page before")]
 Limit = Annotated[int, Query(ge=1, le=200)]
