@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session
@@ -57,8 +58,10 @@ class House:
         now = self.clock.now()
         agent = agent_queries.get_agent(session, self.agent)
         about = "found in the record"
+        # Ramp and audit draws hang on the id: the same record under the same plan gives the same report.
+        made = uuid5(NAMESPACE_URL, f"replay:{self.agent}:{version}")
         rollout = versions.register(
-            session, agent, version, about=about, rules=self.rules, actor=self.engineer, now=now
+            session, agent, version, about=about, rules=self.rules, version_id=made, actor=self.engineer, now=now
         )
         for _, item in self.plan.readiness():
             oversight.answer_readiness(

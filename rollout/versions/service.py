@@ -64,7 +64,8 @@ def register(
     A new version and the rollout that it begins. The first one is stable, the next is the candidate.
 
     A version declared as a small change starts where the plan lets small changes start, though never above the
-    stable version, and with that version's rules unless it brings its own. `version_id` is for replays, whose draws hang on it.
+    stable version, and with that version's rules unless it brings its own. `version_id` is for replays, whose
+    draws hang on it.
     """
     actor.require("configure", agent.name)
     lock_agent(session, agent.name)
@@ -75,7 +76,13 @@ def register(
     plan = plan_queries.newest(session, agent.name)
     phase = _first_phase(plan, stable, small_change=small_change)
     version = Version(
-        id=version_id or new_id(), agent=agent.name, label=label, digest=digest, about=about, created_at=now, created_by=actor.name
+        id=version_id or new_id(),
+        agent=agent.name,
+        label=label,
+        digest=digest,
+        about=about,
+        created_at=now,
+        created_by=actor.name,
     )
     session.add(version)
     session.flush()  # the rollout's key refers to the version's row

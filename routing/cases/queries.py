@@ -6,13 +6,27 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, tuple_, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from kit.dialects import insert_new, skip_locked
 from kit.errors import NotFound
 from routing.cases.tables import ComparisonRow, Decision, HumanOutput, Label
 from routing.reviews.tables import ReviewItem
 
+_SETTLED_BY = (
+    Decision.agent,
+    Decision.case_id,
+    Decision.output,
+    Decision.output_valid,
+    Decision.confidence_given,
+    Decision.rollout_id,
+    Decision.epoch,
+    Decision.lane,
+    Decision.segment,
+    Decision.decided_at,
+    Decision.superseded_by,
+    Decision.counted_as,
+)
 CHUNK = 400  # keys in one IN list; SQLite takes 32,766 variables, four a key
 
 
@@ -72,8 +86,13 @@ def decision_page(
 
 
 def unsettled(session: Session, limit: int) -> list[Decision]:
-    """Decisions whose label or count may have to move, oldest first, none that another worker holds."""
+    """
+    Decisions whose label or count may have to move, oldest first, none that another worker holds.
+
+    Without what settling does not look at: inputs and traces are large, and cost more to read than all the rest.
+    """
     statement = select(Decision).where(Decision.unsettled.is_(True)).order_by(Decision.id).limit(limit)
+    statement = statement.options(load_only(*_SETTLED_BY))
     return list(session.scalars(skip_locked(statement, session.get_bind().dialect.name)))
 
 

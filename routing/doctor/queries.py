@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session, aliased
 from kit.dialects import utc_day
 from rollout.domain.totals import Counts
 from rollout.gates.tables import EvidenceSnapshot, Total
-from routing.cases.tables import Decision, HumanOutput, Label
+from routing.cases.tables import ComparisonRow, Decision, HumanOutput, Label
 from routing.reviews.tables import ReviewItem
 
 Cohort = tuple[UUID, int, str, str, date]  # rollout, epoch, lane, segment, day
@@ -94,13 +94,11 @@ def replace_totals(session: Session, counted: dict[Cohort, Counts]) -> None:
 
 def _counted_wrongly() -> ColumnElement[bool]:
     newest = aliased(Label)
+    # As settling has it: a label of an earlier human output does not stand in for one that could not be compared.
+    failed = and_(newest.source == "human_output", _comparison_failed())
+    severe = and_(newest.verdict == "override", newest.severity == "severe")
     verdict = (
-        select(
-            case(
-                (and_(newest.verdict == "override", newest.severity == "severe"), "severe"),
-                else_=newest.verdict,
-            )
-        )
+        select(case((failed, "pending"), (severe, "severe"), else_=newest.verdict))
         .where(newest.decision_id == Decision.id)
         .order_by(newest.at.desc(), newest.id.desc())
         .limit(1)
@@ -113,6 +111,14 @@ def _counted_wrongly() -> ColumnElement[bool]:
         else_=func.coalesce(verdict, "pending"),
     )
     return and_(Decision.unsettled.is_(False), Decision.counted_as.is_distinct_from(right))
+
+
+def _comparison_failed() -> ColumnElement[bool]:
+    """Whether a decision could not be compared with the human output in force."""
+    current = and_(HumanOutput.id == ComparisonRow.human_output_id, HumanOutput.superseded.is_(False))
+    failed = select(ComparisonRow.id).join(HumanOutput, current)
+    failed = failed.where(ComparisonRow.decision_id == Decision.id, ComparisonRow.kind == "error")
+    return failed.correlate(Decision).exists()
 
 
 def counted_wrongly(session: Session) -> tuple[int, Sequence[UUID]]:

@@ -38,7 +38,7 @@ def worked(ctx: Context) -> Context:
 
 
 def totals(ctx: Context) -> list[tuple[Any, ...]]:
-    columns = [column for column in Total.__table__.columns]
+    columns = list(Total.__table__.columns)
     with ctx.db.read() as session:
         return sorted(session.execute(select(*columns)).all(), key=str)
 

@@ -1,0 +1,165 @@
+"""
+An agent that sorts a bank's questions into 77 intents, on all 13,083 of them (CC BY 4.0, see the set's README).
+
+Each figure of the report is held against a direct count over the file.
+"""
+
+import csv
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evidence import sequences
+from tests.field.replay.conftest import PLAN, Case, Replay, spread
+
+THRESHOLD = 0.8
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    path = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "banking77" / "agent_oof.csv"
+    if not path.is_file():
+        pytest.skip("../shared is not here")
+    with path.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    # The file is sorted by intent; work does not come in that order.
+    rows.sort(key=lambda row: hashlib.sha256(row["row"].encode()).digest())
+    return spread(
+        (
+            {
+                "case_id": f"q-{row['row']}",
+                "output": {"intent": row["ai_label"]},
+                "confidence": float(row["confidence"]),
+                "human_output": {"intent": row["human_label"]},
+            }
+            for row in rows
+        ),
+        days=91,
+    )
+
+
+@pytest.fixture
+def plan() -> str:
+    return PLAN.format(agent="banking", score=0.8, limit=0.13, alone=0.05, worst=0.2)
+
+
+def wrong(case: Case) -> bool:
+    return bool(case["output"] != case["human_output"])
+
+
+def at(case: Case) -> datetime:
+    return datetime.fromisoformat(case["occurred_at"])
+
+
+def stays(report: dict[str, Any], phase: str) -> list[Case]:
+    return [stay for stay in report["stays"] if stay["phase"] == phase]
+
+
+def between(cases: list[Case], report: dict[str, Any], phase: str) -> list[Case]:
+    """The cases of a phase, by when the report says it was entered and left."""
+    entered = next(c["at"] for c in report["changes"] if c["entered"] == phase)
+    left = next((c["at"] for c in report["changes"] if c["left"] == phase), "9999-01-01T00:00:00+00:00")
+    return [case for case in cases if datetime.fromisoformat(entered) < at(case) < datetime.fromisoformat(left)]
+
+
+def test_a_worthy_agent_earns_every_phase_and_each_figure_equals_a_count(
+    cases: list[Case], plan: str, replay: Replay
+) -> None:
+    report = replay(cases, plan, "--threshold", THRESHOLD, "--audit-rate", 0.2)
+
+    assert report["lines"] == {"total": 13083, "used": 13083, "repeated": 0, "broken": 0, "out_of_order": 0}
+    advances = [change["entered"] for change in report["changes"] if change["kind"] == "advanced"]
+    assert advances == ["shadow", "supervised", "confidence", "full"]
+    assert report["demotions"] == []
+
+    for phase, route in (("shadow", "shadow"), ("supervised", "review")):
+        (stay,) = stays(report, phase)
+        assert stay["routes"] == {route: len(between(cases, report, phase))}
+    (supervised,) = stays(report, "supervised")
+    overridden = sum(wrong(case) for case in between(cases, report, "supervised"))
+    assert supervised["rulings"] == {
+        "approve": supervised["cases"] - overridden,
+        "edit": overridden,
+    }
+
+    sure = [case for case in between(cases, report, "full") if case["confidence"] >= THRESHOLD]
+    (full,) = stays(report, "full")
+    assert full["automated"]["cases"] == len(sure)
+    assert full["automated"]["wrong"] == sum(wrong(case) for case in sure)
+    assert full["automation_rate"] == len(sure) / full["cases"]
+    assert full["reviews_needed"] == full["cases"] - len(sure)
+
+    alone = report["automated"]
+    assert alone["wrong"] == sum(stay["automated"]["wrong"] for stay in report["stays"])
+    assert 0 < alone["audited"] < alone["cases"]
+    assert alone["audited_wrong"] <= alone["wrong"]
+
+
+def test_the_override_gate_passed_on_the_day_on_which_a_direct_count_passes(
+    cases: list[Case], plan: str, replay: Replay
+) -> None:
+    report = replay(cases, plan, "--threshold", THRESHOLD)
+    passed = next(gate for gate in report["gates_passed"] if gate["phase"] == "supervised")
+    phase = between(cases, report, "supervised")
+    days = sorted({at(case).date() for case in phase})
+    moment = datetime.fromisoformat(passed["passed_at"])
+
+    settled = [case for case in phase if (moment.date() - at(case).date()).days > 2]
+    bad = sum(wrong(case) for case in settled)
+    assert (passed["bad"], passed["cases"]) == (bad, len(settled))
+    assert sequences.crossed(sequences.log_e_below(bad, len(settled), 0.13), 0.95)
+
+    # One settled day earlier the same count does not pass: it was not looked at too late either.
+    earlier = [case for case in settled if at(case).date() < max(at(c).date() for c in settled)]
+    bad = sum(wrong(case) for case in earlier)
+    enough = len(earlier) >= 100
+    assert not (enough and sequences.crossed(sequences.log_e_below(bad, len(earlier), 0.13), 0.95))
+    assert days[0] == at(phase[0]).date()
+
+
+def test_an_owner_who_asks_for_more_than_the_agent_can_is_told_so(cases: list[Case], replay: Replay) -> None:
+    strict = PLAN.format(agent="banking", score=0.8, limit=0.05, alone=0.05, worst=0.2)
+    report = replay(cases, strict, "--threshold", THRESHOLD)
+    assert report["now"][0]["phase"] == "shadow"
+    (gate,) = report["now"][0]["newest_look"]["gates"]
+    assert gate["verdict"] == "fail"
+    assert report["automated"]["cases"] == 0
+
+
+def test_labels_of_unaudited_automated_cases_never_become_evidence(
+    cases: list[Case], plan: str, replay: Replay
+) -> None:
+    """No gate on the automated lane ever counts more cases than were drawn for an audit."""
+    honest = replay(cases[:9000], plan, "--threshold", THRESHOLD, "--audit-rate", 0.05)
+    assert honest["automated"]["cases"] > 1000
+    evidence = [g for g in honest["gates_passed"] if g["metric"] == "error_rate"]
+    audited = sum(stay["automated"]["audited"] for stay in honest["stays"])
+    assert all(gate["cases"] <= audited for gate in evidence)
+    newest = honest["now"][0]["newest_look"]["gates"][0]
+    assert newest["cases"] <= audited
+
+
+def test_a_break_in_the_record_is_demoted_by_a_guardrail(cases: list[Case], plan: str, replay: Replay) -> None:
+    broken = [
+        {**case, "output": {"intent": "card_arrival"}} if number > 10_500 and number % 3 else case
+        for number, case in enumerate(cases)
+    ]
+    report = replay(broken, plan, "--threshold", THRESHOLD, "--audit-rate", 0.5)
+    first = report["demotions"][0]
+    assert "guardrail breached" in first["reason"]
+    assert datetime.fromisoformat(first["at"]) > at(broken[10_500])
+
+
+def test_the_same_record_gives_the_same_report(cases: list[Case], plan: str, replay: Replay) -> None:
+    def same(report: dict[str, Any]) -> dict[str, Any]:
+        told = {key: report[key] for key in ("lines", "reviews_needed", "audits_needed", "automated", "stays")}
+        return told | {"changes": [(c["at"], c["kind"], c["entered"]) for c in report["changes"]]}
+
+    some = spread(cases[:4000], days=60)
+    options = ("--threshold", THRESHOLD, "--audit-rate", 0.5)
+    first = same(replay(some, plan, *options))
+    assert first["audits_needed"] > 0
+    assert first == same(replay(some, plan, *options))
