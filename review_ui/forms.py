@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from evidence.comparing.paths import parse_path, pointer
 from kit.errors import Invalid, Place
 from kit.json_body import parse
 from review_ui.pages import Posted
@@ -54,7 +55,10 @@ def with_draft(fields: list[OutField], form: Posted, errors: dict[str, str]) -> 
     made = []
     for one in fields:
         draft = form.text(one.name) if form.has(one.name) else one.draft
-        made.append(replace(one, draft=draft, error=errors.get(one.path, "")))
+        error = errors.get(one.path, "")
+        if error and not draft.strip():
+            error = "It is empty, and the agent's schema asks for a value here."
+        made.append(replace(one, draft=draft, error=error))
     return made
 
 
@@ -80,8 +84,8 @@ def field_errors(problem: Invalid, fields: Sequence[OutField]) -> dict[str, str]
     found: dict[str, str] = {}
     paths = sorted((one.path for one in fields), key=len, reverse=True)
     for place in problem.places:
-        path = place.place.removeprefix("output").replace("/", ".").strip(".")
-        home = next((p for p in paths if p == path or not p or path.startswith(f"{p}.")), None)
+        path = place.place.removeprefix("output")
+        home = next((p for p in paths if p == path or not p or path.startswith(f"{p}/")), None)
         words = f"{place.problem} {place.mend}".strip()
         if home is not None:
             found[home] = f"{found[home]}; {words}" if home in found else words
@@ -97,7 +101,7 @@ def _with_known(output: Any, schema: Any) -> Any:
 
 
 def _schema_at(schema: Any, path: str) -> dict[str, Any]:
-    for part in path.split(".") if path else ():
+    for part in parse_path(path):
         if not isinstance(schema, dict):
             return {}
         inner = schema.get("properties")
@@ -198,8 +202,8 @@ def _read_number(text: str) -> Any:
 def _put(result: Any, path: str, value: Any) -> Any:
     if not path:
         return value
-    *above, last = path.split(".")
-    home = at_path(result, ".".join(above))
+    *above, last = parse_path(path)
+    home = at_path(result, pointer(above))
     if isinstance(home, dict):
         home[last] = value
     elif isinstance(home, list) and last.isdecimal() and int(last) < len(home):

@@ -11,12 +11,14 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from evidence.comparing.paths import parse_path, pointer
 from review_ui.pictures import Picture, picture
 from rollout.agents.schemas import FieldView
 
 LONG = 120
 MOST_COLUMNS = 12
 MOST_ROWS = 200
+LONGEST_PATH = 200
 MISSING = object()
 
 
@@ -37,10 +39,8 @@ class Shown:
 
 
 def at_path(value: Any, path: str) -> Any:
-    """What stands at a dotted path, or MISSING."""
-    if not path:
-        return value
-    for part in path.split("."):
+    """What stands at a JSON pointer (`/lines/0/amount`), or MISSING."""
+    for part in parse_path(path):
         if isinstance(value, dict) and part in value:
             value = value[part]
         elif isinstance(value, list) and part.isdecimal() and len(part) < 7 and int(part) < len(value):  # noqa: PLR2004
@@ -57,12 +57,11 @@ def named_fields(value: Any, named: Sequence[FieldView], whole: str) -> list[Fie
         return fields
     if not isinstance(value, dict):
         return fields or [FieldView(path="", label=whole, show=guess(value))]
-    touched = {view.path.split(".")[0] for view in fields}
-    for key, inner in value.items():
-        if key not in touched and "." not in key and key:
-            fields.append(FieldView(path=key[:200], label=label_of(key), show=guess(inner)))
-    rest = [key for key in value if not key or "." in key]
-    return fields if not rest else [*fields, FieldView(path="", label="All of it", show="json")]
+    touched = {parse_path(view.path)[0] for view in fields}
+    rest = [(pointer((key,)), key) for key in value if key not in touched]
+    if any(len(place) > LONGEST_PATH for place, _ in rest):
+        return [*fields, FieldView(path="", label="All of it", show="json")]
+    return fields + [FieldView(path=place, label=label_of(key), show=guess(value[key])) for place, key in rest]
 
 
 def label_of(key: str) -> str:

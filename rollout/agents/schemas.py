@@ -17,7 +17,7 @@ Show = Literal["text", "longtext", "image", "json", "table", "link", "number", "
 class FieldView(Strict):
     """How one field is shown to a reviewer. `path` is a JSON pointer (`/lines/0/amount`); empty: the whole value."""
 
-    path: Annotated[str, StringConstraints(max_length=200)]
+    path: Annotated[str, StringConstraints(max_length=200, pattern=r"^(/.*)?$")]
     label: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     show: Show = "text"
 

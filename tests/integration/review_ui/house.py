@@ -1,23 +1,27 @@
 """Agents, versions and cases to look at, and a browser-like client; for the tests of the pages."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-import review_ui
 from governance.actors import Actor
-from governance.people.keyring import Keyring
-from kit import http
+from kit.clock import FixedClock
 from kit.context import Context
 from rollout.agents import queries as agent_queries
 from rollout.agents import service as agents
 from rollout.agents.schemas import NewAgent
-from rollout.domain.phase import Phase
+from rollout.domain.phase import FreezeMode, Lane, Phase
 from rollout.domain.policy import Rules
+from rollout.domain.situation import Answer
+from rollout.domain.totals import Counts
+from rollout.failures import service as failures
+from rollout.gates import service as gates
+from rollout.oversight import service as oversight
 from rollout.plans import service as plans
 from rollout.versions import queries as version_queries
 from rollout.versions import service as versions
@@ -27,6 +31,7 @@ from routing.cases import service as cases
 from routing.cases.prepare import prepare
 from routing.cases.schemas import CaseIn
 from tests import factories
+from web_app import create_app
 
 OWNER, SECOND = "maria", "ines"
 DIGIT = [
@@ -50,11 +55,11 @@ DIGITS: dict[str, Any] = {
     },
     "fields": {
         "input": [
-            {"path": "image", "label": "Scanned digit", "show": "image"},
-            {"path": "form", "label": "Form", "show": "text"},
-            {"path": "source", "label": "Archive", "show": "link"},
+            {"path": "/image", "label": "Scanned digit", "show": "image"},
+            {"path": "/form", "label": "Form", "show": "text"},
+            {"path": "/source", "label": "Archive", "show": "link"},
         ],
-        "output": [{"path": "digit", "label": "Digit", "show": "number"}],
+        "output": [{"path": "/digit", "label": "Digit", "show": "number"}],
     },
     "reasons": [
         {"code": "wrong_digit", "words": "Wrong digit", "severity": "major"},
@@ -193,20 +198,7 @@ def case(ctx: Context, case_id: str, name: str = "digits", version: str = "1.9.0
 
 
 def app(ctx: Context) -> FastAPI:
-    """The pages alone, on the manners and the snapshot that the web process gives them."""
-    made = FastAPI(lifespan=_lifespan)
-    made.state.ctx = ctx
-    made.state.holder = snapshot.SnapshotHolder(ctx, Keyring(ctx))
-    http.install(made)
-    review_ui.install(made)
-    return made
-
-
-@asynccontextmanager
-async def _lifespan(made: FastAPI) -> AsyncIterator[None]:
-    made.state.holder.start()
-    yield
-    made.state.holder.stop()
+    return create_app(ctx)
 
 
 @contextmanager
@@ -232,3 +224,100 @@ def token(page: str) -> str:
 def fields(page: str) -> dict[str, str]:
     """The hidden fields of the ruling form."""
     return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page))
+
+
+def days_of_work(
+    ctx: Context,
+    name: str = "digits",
+    version: str = "1.9.0",
+    *,
+    lane: Lane = Lane.REVIEW,
+    days: int = 14,
+    cases_a_day: int = 24,
+    bad_a_day: int = 1,
+) -> None:
+    """Counted work of so many days, in two segments, with a look at the end of each day. Moves the clock."""
+    clock = ctx.clock
+    assert isinstance(clock, FixedClock)
+    for _ in range(days):
+        now = clock.now()
+        with ctx.db.begin() as session:
+            rollout = version_queries.get_rollout(session, name, version)
+            deltas = {
+                gates.TotalKey(rollout.id, rollout.epoch, lane.value, segment, now.date()): Counts(
+                    cases=part, agreed=part - bad, overridden=bad
+                )
+                for segment, part, bad in (
+                    ("paper", cases_a_day * 2 // 3, bad_a_day),
+                    ("fax", cases_a_day // 3, 0),
+                )
+            }
+            gates.count(session, deltas)
+        clock.move(timedelta(days=1))
+        with ctx.db.begin() as session:
+            gates.look(session, version_queries.get_rollout(session, name, version), now=clock.now())
+
+
+def ready_to_advance(ctx: Context, name: str = "digits", version: str = "1.9.0") -> str:
+    """All that the plan asks for is there; returns the evidence that says so."""
+    days_of_work(ctx, name, version, bad_a_day=0)
+    now = ctx.clock.now()
+    with ctx.db.begin() as session:
+        rollout = version_queries.get_rollout(session, name, version)
+        oversight.answer_readiness(
+            session,
+            rollout,
+            "runbook",
+            answer=Answer.YES,
+            link="https://example.org/runbook",
+            actor=admin(ctx),
+            now=now,
+        )
+        oversight.hold_review(
+            session, agent_queries.get_agent(session, name), decision="go on", actor=admin(ctx), now=now
+        )
+        session.flush()
+        snapshot = gates.look(session, rollout, now=now)
+        assert snapshot.verdict == "advance", snapshot.body["reasons"]
+        return str(snapshot.id)
+
+
+def furnish(ctx: Context) -> None:
+    """A house with something in every room."""
+    people(ctx)
+    agent(ctx)
+    candidate(ctx, "digits", "2.0.0")
+    move(ctx, "digits", "2.0.0", Phase.SHADOW)
+    ready_to_advance(ctx)
+    days_of_work(ctx, "digits", "2.0.0", lane=Lane.SHADOW, days=9, bad_a_day=4)
+    with ctx.db.begin() as session:
+        gates.look(session, version_queries.get_rollout(session, "digits", "1.9.0"), now=ctx.clock.now())
+    agent(ctx, "invoices", title="Invoice approval", phase=Phase.CONFIDENCE, version="0.7.2")
+    days_of_work(ctx, "invoices", "0.7.2", lane=Lane.AUDIT, days=6)
+    agent(ctx, "claims", title="Claims triage", phase=Phase.EVALUATION, version="0.2.0")
+    with ctx.db.begin() as session:
+        row = version_queries.get_rollout(session, "claims", "0.2.0")
+        gates.look(session, row, now=ctx.clock.now())
+        invoices = version_queries.get_rollout(session, "invoices", "0.7.2")
+        versions.freeze(
+            session, invoices, FreezeMode.ADVANCING, actor=admin(ctx), now=ctx.clock.now(), reason="year end"
+        )
+        failures.report(
+            session,
+            agent="digits",
+            version="1.9.0",
+            rollout_id=version_queries.get_rollout(session, "digits", "1.9.0").id,
+            severity="severe",
+            description="A 7 with a bar was read as a 1 on three forms of one writer.",
+            case_id="form-77",
+            actor=admin(ctx),
+            now=ctx.clock.now(),
+        )
+    for number in range(1, 7):
+        case(ctx, f"form-{number}", risk=None, amount=12.5 * number, attributes={"writer": f"w{number}"})
+
+
+def evidence_of(ctx: Context, name: str, version: str) -> str:
+    """The newest snapshot of a version."""
+    with ctx.db.read() as session:
+        return str(version_queries.get_rollout(session, name, version).evidence_id)
