@@ -116,6 +116,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, on_database)
     app.add_exception_handler(DBAPIError, on_surprise)
     app.add_exception_handler(Exception, on_surprise)
+    app.add_middleware(NoNul)
 
 
 def _from_validation(found: Sequence[Any]) -> errors.Invalid:
@@ -154,6 +155,35 @@ class StrictRoute(APIRoute):
             return await handler(StrictRequest(request.scope, request.receive))
 
         return strict
+
+
+class NoNul:
+    """
+    Refuses a NUL in a path or a query, for every route at once.
+
+    PostgreSQL stores none, so it cannot even look for one; a body has its own reader, which refuses it too.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        where = _nul_in(scope) if scope["type"] == "http" else None
+        if where is None:
+            await self._app(scope, receive, send)
+            return
+        place = Place(where, "it holds a NUL character", "leave it out")
+        problem = errors.Invalid(f"{where}: it holds a NUL character", places=[place])
+        # The application's own answer, so that a person gets a page.
+        respond = scope["app"].exception_handlers[Problem]
+        response = await respond(Request(scope, receive), problem)
+        await response(scope, receive, send)
+
+
+def _nul_in(scope: Scope) -> str | None:
+    if "\x00" in scope["path"]:
+        return "path"
+    return "query" if b"%00" in scope["query_string"] or b"\x00" in scope["query_string"] else None
 
 
 class BodyLimit:
@@ -225,7 +255,10 @@ def decode_cursor(cursor: str | None) -> str | None:
     if not cursor:
         return None
     try:
-        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        position = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except ValueError:
+        position = "\x00"
+    if "\x00" in position:
         place = Place("cursor", "it is not one of ours", "use next_cursor of an earlier answer")
-        raise errors.Invalid("cursor: it is not one of ours", places=[place]) from None
+        raise errors.Invalid("cursor: it is not one of ours", places=[place])
+    return position

@@ -9,12 +9,11 @@ from fastapi import Path, Query
 from kit.errors import Invalid, Place
 from kit.http import decode_cursor, encode_cursor
 
-_NO_NUL = r"^[^\x00]+$"  # PostgreSQL stores none, so it cannot even look for one
-AgentPath = Annotated[str, Path(max_length=128, pattern=_NO_NUL)]
-VersionPath = Annotated[str, Path(max_length=128, pattern=_NO_NUL)]
-ItemPath = Annotated[str, Path(max_length=64, pattern=_NO_NUL)]
-AgentQuery = Annotated[str, Query(max_length=128, pattern=_NO_NUL)]
-NameQuery = Annotated[str | None, Query(max_length=128, pattern=_NO_NUL)]
+AgentPath = Annotated[str, Path(max_length=128)]
+VersionPath = Annotated[str, Path(max_length=128)]
+ItemPath = Annotated[str, Path(max_length=64)]
+AgentQuery = Annotated[str, Query(max_length=128)]
+NameQuery = Annotated[str | None, Query(max_length=128)]
 
 Cursor = Annotated[str | None, Query(max_length=400, description="next_cursor of the page before")]
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -43,7 +42,7 @@ def after_number(cursor: str | None) -> int | None:
 
 def after_name(cursor: str | None) -> str | None:
     position = decode_cursor(cursor)
-    if position is not None and ("\x00" in position or not position.isprintable()):
+    if position is not None and not position.isprintable():
         raise _invented()
     return position
 

@@ -146,6 +146,36 @@ class TestStrictBodies:
         assert client.post("/echo", json={"name": "a"}).json() == {"name": "a", "amount": 0.0}
 
 
+class TestNul:
+    @pytest.mark.parametrize(
+        ("path", "place"),
+        [
+            ("/fail/%00", "path"),
+            ("/nowhere%00", "path"),
+            ("/limited?limit=1%00", "query"),
+            ("/limited?limit=1&unknown=%00", "query"),
+            ("/limited?%00=1", "query"),
+        ],
+    )
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_in_a_path_or_a_query_is_a_422_with_its_place(
+        self, client: TestClient, method: str, path: str, place: str
+    ) -> None:
+        answer = client.request(method, path)
+
+        assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert [found["place"] for found in answer.json()["errors"]] == [place]
+
+    @pytest.mark.parametrize("path", ["/limited?limit=1&text=%2500", "/limited?limit=1&text=0%25"])
+    def test_what_only_looks_like_one_goes_through(self, client: TestClient, path: str) -> None:
+        assert client.get(path).status_code == 200
+
+    def test_in_a_cursor_is_an_invented_cursor(self) -> None:
+        with pytest.raises(errors.Invalid, match="not one of ours"):
+            http.decode_cursor(http.encode_cursor("a\x00b"))
+
+
 class TestBodyLimit:
     def test_a_body_of_just_the_limit_is_read(self, client: TestClient) -> None:
         assert client.post("/raw", content=b"x" * LIMIT).json() == LIMIT
