@@ -14,6 +14,7 @@ from kit import errors
 from kit.errors import Place, Problem
 
 out = Console(highlight=False, soft_wrap=True)
+_WIDE = 160
 err = Console(highlight=False, soft_wrap=True, stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -50,7 +51,8 @@ def print_table(
         table.add_column(column, justify="right" if place in figures else "left", header_style="dim", overflow="fold")
     for row in rows:
         table.add_row(*(escape("" if value is None else str(value)) for value in row))
-    Console(highlight=False, width=max(out.width, 100)).print(table)
+    # Where nobody's terminal sets the width, a table is better wide than broken.
+    Console(highlight=False, width=out.width if out.is_terminal else _WIDE).print(table)
 
 
 def say(words: str) -> None:

@@ -101,9 +101,11 @@ def enable(login: str, by: By = None, as_json: AsJson = False) -> None:
 
 @keys.command("add")
 def add_key(
-    name: Annotated[str, typer.Argument(help="What it is for, so that it is recognised when it must go.")],
+    name: Annotated[
+        str | None, typer.Argument(help="What it is for, so that it is recognised when it must go.")
+    ] = None,
     agent: Annotated[str | None, typer.Option(help="The agent that will use it; it can act for no other.")] = None,
-    login: Annotated[str | None, typer.Option(help="The person it acts for, with that person's roles.")] = None,
+    person: Annotated[str | None, typer.Option(help="The login it acts for, with that person's roles.")] = None,
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
@@ -114,7 +116,12 @@ def add_key(
     """
     with opened() as ctx, ctx.db.begin() as session:
         key, secret = service.create_key(
-            session, name, agent=agent, login=login, by=acting(ctx, by), now=ctx.clock.now()
+            session,
+            name or f"key of {agent or person}",
+            agent=agent,
+            login=person,
+            by=acting(ctx, by),
+            now=ctx.clock.now(),
         )
         shown = KeyOut.model_validate(key)
     if as_json:

@@ -101,6 +101,9 @@ def demote(
     reason: Reason,
     version: Version = None,
     to: Annotated[Phase | None, typer.Option(help="A lower phase. Else: one phase back.")] = None,
+    seen: Annotated[
+        Phase | None, typer.Option("--from", help="The phase you saw; from another one nothing is taken.")
+    ] = None,
     url: Url = None,
     key: Key = None,
     login: As = None,
@@ -112,9 +115,9 @@ def demote(
     [bold]phasegate demote claims -m "wrong amounts since this morning"[/bold]
     """
     with through(url, key, login) as door:
-        change = door.post(
-            *_path(door, agent, version), "demote", body={"reason": reason, **({"to": to} if to else {})}
-        )
+        path = _path(door, agent, version)
+        body = {"reason": reason, "from": seen or door.get(*path)["phase"]} | ({"to": to} if to else {})
+        change = door.post(*path, "demote", body=body)
     _show_change(agent, change, as_json=as_json)
 
 

@@ -76,14 +76,9 @@ def register(
     plan = plan_queries.newest(session, agent.name)
     phase = _first_phase(plan, stable, small_change=small_change)
     version = Version(
-        id=version_id or new_id(),
-        agent=agent.name,
-        label=label,
-        digest=digest,
-        about=about,
-        created_at=now,
-        created_by=actor.name,
-    )
+        id=version_id or new_id(), agent=agent.name, label=label, digest=digest, about=about,
+        created_at=now, created_by=actor.name,
+    )  # fmt: skip
     session.add(version)
     session.flush()  # the rollout's key refers to the version's row
     rollout = Rollout(
@@ -134,12 +129,17 @@ def demote(
     now: datetime,
     reason: str,
     to: Phase | None = None,
+    seen: Phase | None = None,
     evidence_id: UUID | None = None,
 ) -> PhaseChange:
-    """One phase back, or to a named lower phase, at once."""
+    """One phase back, or to a named lower phase, at once. With `seen`, only from that phase: a button pressed twice."""
     actor.require("demote", rollout.agent)
     steps.refuse_retired(rollout)
     phase = Phase(rollout.phase)
+    if seen is not None and seen is not phase:
+        raise AlreadySo(
+            f"version {rollout.version} is in {phase} and not in {seen} any more; look again", phase=phase.value
+        )
     target = to or phase.previous
     if target is None:
         raise NoWayThere(f"version {rollout.version} is in {phase}, and there is no phase below")

@@ -195,3 +195,16 @@ def test_a_redis_that_is_away_is_told(worked: Context, phasegate: Run, monkeypat
     told = phasegate("doctor", "--json")
     assert told.status == 1
     assert [check["check"] for check in told.json["checks"] if not check["ok"]] == ["redis"]
+
+
+def test_a_comparison_that_failed_after_a_first_answer_is_counted_as_settling_has_it(
+    worked: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evidence.comparing import Comparison, Kind
+    from routing.cases import settling
+
+    monkeypatch.setattr(settling, "compare", lambda *_, **__: Comparison(Kind.ERROR))
+    factories.human_output(worked, "s-1", "another answer")
+    tasks.settle(worked)
+    assert broken(worked) == set()
+    assert repair(worked) == {}
