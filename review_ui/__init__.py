@@ -20,7 +20,7 @@ def install(app: FastAPI) -> None:
         app.include_router(room.router)
     app.mount("/static", Static(), name="static")
     for kind, handler in list(app.exception_handlers.items()):
-        app.add_exception_handler(kind, _for_pages(cast(Any, handler)))
+        app.add_exception_handler(kind, _for_pages(cast("Any", handler)))
 
 
 def _for_pages(answer: _Handler) -> _Handler:

@@ -4,7 +4,6 @@ browsers without scripts and for corrections. A dialog says what happens, to who
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
@@ -15,8 +14,6 @@ from rollout.agents.tables import Agent
 from rollout.domain.phase import Phase, Standing
 from rollout.versions import queries
 from rollout.versions.tables import Rollout
-
-WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +40,15 @@ class Action:
     head: bool = False  # stands on top of the page, not in the panel
 
 
-def of(
-    session: Session, agent: Agent, rollout: Rollout, viewer: Viewer, panel: AdvancePanel | None
-) -> list[Action]:
+def of(session: Session, agent: Agent, rollout: Rollout, viewer: Viewer, panel: AdvancePanel | None) -> list[Action]:
     """What this viewer may do with this version now."""
     if rollout.standing == Standing.RETIRED:
         return []
     found = [*_signing(rollout, panel)] if panel is not None else []
     if viewer.may("demote"):
         found += _taking(session, agent, rollout)
+    if viewer.may("advance"):
+        found.append(_review(agent))
     if viewer.may("advance") or viewer.may("configure") or viewer.may("demote"):
         found.append(_look())
     return found
@@ -64,30 +61,55 @@ def _signing(rollout: Rollout, panel: AdvancePanel) -> list[Action]:
     if panel.may_sign:
         found.append(
             Action(
-                "sign", f"Sign for evidence {short}", f"Sign: advance to {panel.target}",
-                (f"You sign for {what}. With the last signature it takes effect at once, if the evidence still "
-                 "says the same then.",
-                 "It can be taken back at any time: Demote works at once and needs no signature."),
-                "Sign", "Not now", "sign", kind="primary", reason="optional", reason_label="Remark (optional)",
-                read="I have read the evidence and know what it does not rule out.", evidence_id=panel.evidence_id,
-            )  # fmt: skip
+                "sign",
+                f"Sign for evidence {short}",
+                f"Sign: advance to {panel.target}",
+                (
+                    (
+                        f"You sign for {what}. With the last signature it takes effect at once, if the evidence still "
+                        "says the same then."
+                    ),
+                    "It can be taken back at any time: Demote works at once and needs no signature.",
+                ),
+                "Sign",
+                "Not now",
+                "sign",
+                kind="primary",
+                reason="optional",
+                reason_label="Remark (optional)",
+                read="I have read the evidence and know what it does not rule out.",
+                evidence_id=panel.evidence_id,
+            )
         )
         found.append(
             Action(
-                "refuse", "Refuse", "Refuse to advance",
+                "refuse",
+                "Refuse",
+                "Refuse to advance",
                 (f"You say no to {what}. Nothing changes for the cases. It takes new evidence to ask again.",),
-                "Refuse", "Not now", "x", confirm_kind="danger-solid",
-                reason_label="Reason, kept with the evidence", evidence_id=panel.evidence_id,
-            )  # fmt: skip
+                "Refuse",
+                "Not now",
+                "x",
+                confirm_kind="danger-solid",
+                reason_label="Reason, kept with the evidence",
+                evidence_id=panel.evidence_id,
+            )
         )
     elif panel.may_ask:
         found.append(
             Action(
-                "ask", "Ask for signatures", f"Ask to advance to {panel.target}",
+                "ask",
+                "Ask for signatures",
+                f"Ask to advance to {panel.target}",
                 (f"You ask for {what}. Whoever asks is not the second person to sign.",),
-                "Ask for signatures", "Not now", "sign", kind="primary", reason="optional",
-                reason_label="Why now (optional)", evidence_id=panel.evidence_id,
-            )  # fmt: skip
+                "Ask for signatures",
+                "Not now",
+                "sign",
+                kind="primary",
+                reason="optional",
+                reason_label="Why now (optional)",
+                evidence_id=panel.evidence_id,
+            )
         )
     return found
 
@@ -114,8 +136,8 @@ def _demote(rollout: Rollout, phase: Phase) -> Action:
     }
     return Action(
         "demote", "Demote", f"Demote version {rollout.version} now",
-        (f"It leaves {words.word(phase.value)} at once. Open reviews that nobody may rule on any more go back to "
-         "people. Nothing is lost; to come back it needs new evidence and new signatures.",),
+        ((f"It leaves {words.word(phase.value)} at once. Open reviews that nobody may rule on any more go back to "
+         "people. Nothing is lost; to come back it needs new evidence and new signatures."),),
         "Demote", f"Keep {words.word(phase.value)}", "down", kind="danger", confirm_kind="danger-solid",
         reason_hint="For example: three wrong countries since Monday.", head=True,
         choices=tuple((one.value, words.word(one.value), meaning[one]) for one in lower),
@@ -145,8 +167,8 @@ def _unfreeze(rollout: Rollout) -> Action:
 def _rollback(rollout: Rollout, earlier: Rollout) -> Action:
     return Action(
         "rollback", "Roll back", f"Roll back to version {earlier.version}",
-        (f"Version {rollout.version} retires at once. Version {earlier.version} is in charge again, in "
-         f"{words.word(earlier.phase)}, the phase it had.", "A candidate on its way up is left alone."),
+        ((f"Version {rollout.version} retires at once. Version {earlier.version} is in charge again, in "
+         f"{words.word(earlier.phase)}, the phase it had."), "A candidate on its way up is left alone."),
         f"Roll back to {earlier.version}", f"Keep {rollout.version}", "back", kind="danger",
         confirm_kind="danger-solid", head=True,
     )  # fmt: skip
@@ -157,6 +179,15 @@ def _stop(rollout: Rollout) -> Action:
         "stop", "Stop the candidate", f"Stop candidate {rollout.version}",
         (f"Version {rollout.version} retires and goes no further. The stable version is not touched.",),
         "Stop the candidate", f"Keep {rollout.version}", "x", kind="danger", confirm_kind="danger-solid", head=True,
+    )  # fmt: skip
+
+
+def _review(agent: Agent) -> Action:
+    return Action(
+        "review", "Hold the review", f"Hold the periodic review of {agent.title}",
+        ("You sign by name that you looked at the figures on this page today. Late reviews stop advancing.",),
+        "Sign the review", "Not now", "check", reason_label="What was decided",
+        reason_hint="For example: keep the threshold; look at fax again next week.",
     )  # fmt: skip
 
 

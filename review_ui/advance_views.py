@@ -177,8 +177,10 @@ def what_changes(rollout: Rollout, plan: Plan, rules: Rules, phase: Phase, share
             grown = "The share grows to" if Phase(rollout.phase) is phase else "It starts with"
             return [
                 f"Cases in scope {threshold} go through without a person. {grown} {part}, always the same ones.",
-                f"{words.amount(rules.audit_rate, 'rate')} of them are audited afterwards. "
-                "Everything else stays with people.",
+                (
+                    f"{words.amount(rules.audit_rate, 'rate')} of them are audited afterwards. "
+                    "Everything else stays with people."
+                ),
             ]
     return []
 
@@ -198,10 +200,8 @@ def checks_of(body: dict[str, Any]) -> list[Check]:
         done = sum(bool(item.get("done")) for item in items)
         checks.append(Check(done == len(items), f"Readiness: {done} of {len(items)} answered yes, with a link"))
     told = ("gate_", "guardrail_", "readiness_", "all_pass", "last_phase")
-    for reason in body.get("reasons", []):
-        if not reason["code"].startswith(told):
-            checks.append(Check(ok=False, words=" ".join(_sentences(reason))))
-    return checks
+    others = [reason for reason in body.get("reasons", []) if not reason["code"].startswith(told)]
+    return [*checks, *(Check(ok=False, words=" ".join(_sentences(reason))) for reason in others)]
 
 
 def _sentences(reason: dict[str, Any]) -> list[str]:

@@ -91,7 +91,7 @@ def show_agent(request: Request, name: AgentName, viewer: ViewerDep, ctx: Ctx, v
 
 def _shown(
     session: Session, agent: Agent, head: Head, viewer: Viewer, names: dict[str, str], now: datetime
-) -> dict[str, object]:
+) -> dict[str, Any]:
     rollout = head.shown
     if rollout is None:
         return {"actions": []}
@@ -105,7 +105,9 @@ def _shown(
     demoted = agent_views.newest_demotion(history, rollout)
     found = failure_queries.failures(session, agent.name, limit=_FAILURES)
     return {
-        "path_steps": agent_views.path_of(rollout, plan, [change for change in history if change.rollout_id == rollout.id]),
+        "path_steps": agent_views.path_of(
+            rollout, plan, [change for change in history if change.rollout_id == rollout.id]
+        ),
         "banner": agent_views.banner_of(rollout, body, panel.approval if panel is not None else "", demoted),
         "evidence": evidence_views.view_of(body) if body is not None else None,
         "snapshot": snapshot,
@@ -145,9 +147,7 @@ def _columns(session: Session, head: Head) -> list[agent_views.VersionColumn]:
 
 
 @router.get("/agents/{name}/evidence/{evidence_id}")
-def show_evidence(
-    request: Request, name: AgentName, evidence_id: UUID, viewer: ViewerDep, ctx: Ctx
-) -> Response:
+def show_evidence(request: Request, name: AgentName, evidence_id: UUID, viewer: ViewerDep, ctx: Ctx) -> Response:
     """Exactly what was judged, kept for ever."""
     viewer.actor.require("read")
     now = ctx.clock.now()

@@ -15,7 +15,9 @@ from review_ui.agent import AgentName, Version, head_of, names_of
 from review_ui.pages import FormDep, Posted, Viewer, ViewerDep, go, render
 from rollout.agents import queries as agent_queries
 from rollout.domain.phase import FreezeMode, Phase
+from rollout.gates import queries as gate_queries
 from rollout.gates import service as gates
+from rollout.oversight import service as oversight
 from rollout.versions import queries as version_queries
 from rollout.versions import service as versions
 from rollout.versions.tables import Rollout
@@ -88,8 +90,10 @@ def _form_page(
 
 def _named(found: list[Action], verb: str, viewer: Viewer) -> Action:
     action = next((one for one in found if one.key == verb), None)
+    if verb not in _DOERS:
+        raise NotFound(f"there is nothing called {verb} to do with an agent")
     if action is None:
-        viewer.actor.require("advance" if verb in {"sign", "refuse", "ask"} else "demote")
+        viewer.actor.require("advance" if verb in {"sign", "refuse", "ask", "review"} else "demote")
         raise NotFound(f"{verb} is not possible now; look at the agent's page for what is")
     return action
 
@@ -111,9 +115,7 @@ def _ask(session: Session, rollout: Rollout, viewer: Viewer, ctx: Context, form:
 
 
 def _refuse(session: Session, rollout: Rollout, viewer: Viewer, ctx: Context, form: Posted) -> str:
-    gates.refuse(
-        session, rollout, _evidence(form), actor=viewer.actor, now=ctx.clock.now(), reason=form.text("reason")
-    )
+    gates.refuse(session, rollout, _evidence(form), actor=viewer.actor, now=ctx.clock.now(), reason=form.text("reason"))
     return "Refused. The reason is kept with the evidence."
 
 
@@ -145,17 +147,31 @@ def _unfreeze(session: Session, rollout: Rollout, viewer: Viewer, ctx: Context, 
 
 def _rollback(session: Session, rollout: Rollout, viewer: Viewer, ctx: Context, form: Posted) -> str:
     agent = agent_queries.get_agent(session, rollout.agent)
-    earlier = versions.rollback(
-        session, agent, actor=viewer.actor, now=ctx.clock.now(), reason=form.text("reason")
-    )
+    earlier = versions.rollback(session, agent, actor=viewer.actor, now=ctx.clock.now(), reason=form.text("reason"))
     return f"Rolled back to version {earlier.version}."
 
 
 def _stop(session: Session, rollout: Rollout, viewer: Viewer, ctx: Context, form: Posted) -> str:
-    versions.stop_candidate(
-        session, rollout, actor=viewer.actor, now=ctx.clock.now(), reason=form.text("reason")
-    )
+    versions.stop_candidate(session, rollout, actor=viewer.actor, now=ctx.clock.now(), reason=form.text("reason"))
     return f"Candidate {rollout.version} is stopped."
+
+
+def _review(session: Session, rollout: Rollout, viewer: Viewer, ctx: Context, form: Posted) -> str:
+    decision = form.text("reason").strip()
+    if not decision:
+        raise Invalid("say what was decided, in a sentence")
+    agent = agent_queries.get_agent(session, rollout.agent)
+    newest = gate_queries.find_evidence(session, rollout.evidence_id) if rollout.evidence_id is not None else None
+    oversight.hold_review(
+        session,
+        agent,
+        decision=decision[:200],
+        note=decision[200:],
+        figures={"version": rollout.version, "evidence_id": str(newest.id) if newest is not None else None},
+        actor=viewer.actor,
+        now=ctx.clock.now(),
+    )
+    return "The review is signed."
 
 
 def _look(session: Session, rollout: Rollout, viewer: Viewer, ctx: Context, _form: Posted) -> str:
@@ -174,6 +190,7 @@ _DOERS = {
     "unfreeze": _unfreeze,
     "rollback": _rollback,
     "stop": _stop,
+    "review": _review,
     "look": _look,
 }
 

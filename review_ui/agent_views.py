@@ -76,8 +76,8 @@ def _path_step(
     here: Phase,
     rollout: Rollout,
     plan: Plan | None,
-    entered: dict[str | None, datetime],
-    left: dict[str | None, datetime],
+    entered: dict[str, datetime],
+    left: dict[str, datetime],
 ) -> PathStep:
     name, since = words.word(phase.value), entered.get(phase.value)
     if phase < here:
@@ -90,7 +90,9 @@ def _path_step(
             name, "now", [index <= at for index in range(len(steps))], share, dates=f"since {_day(rollout.phase_since)}"
         )
     if phase.value in left:
-        return PathStep(name, "left", aside=f"left on {_day(left[phase.value])}", dates=f"left {_day(left[phase.value])}")
+        return PathStep(
+            name, "left", aside=f"left on {_day(left[phase.value])}", dates=f"left {_day(left[phase.value])}"
+        )
     return PathStep(name, "", aside="not yet")
 
 
@@ -115,14 +117,15 @@ def stay(rollout: Rollout, now: datetime) -> str:
 
 def state_of(rollout: Rollout, body: dict[str, Any] | None, demoted: PhaseChange | None) -> tuple[str, str, str]:
     """The badge of a rollout: tone, icon and one word."""
-    if rollout.frozen:
-        return "warn", "pause", "Frozen"
-    if body is None:
-        return "", "none", "No evidence"
+    if rollout.frozen or body is None:
+        return ("warn", "pause", "Frozen") if rollout.frozen else ("", "none", "No evidence")
     if body["verdict"] == "advance":
         return "ok", "sign", "Ready"
-    if demoted is not None:
-        return "bad", "down", "Demoted"
+    return ("bad", "down", "Demoted") if demoted is not None else _held(body)
+
+
+def _held(body: dict[str, Any]) -> tuple[str, str, str]:
+    """Why it stays where it is, in one word."""
     codes = [reason["code"] for reason in body["reasons"]]
     if codes == ["last_phase"]:
         return "ok", "pass", "Steady"
@@ -150,22 +153,35 @@ def why(body: dict[str, Any] | None) -> str:
 
 def banner_of(rollout: Rollout, body: dict[str, Any] | None, approval: str, demoted: PhaseChange | None) -> Banner:
     """The one sentence that is true of the whole page now."""
-    if rollout.standing == Standing.RETIRED:
-        return Banner("", "x", "This version is retired.", "It decides nothing. Its record stays.")
-    if rollout.frozen == "routing":
-        return Banner("warn", "pause", "Frozen: every case goes to a person.", "Nothing advances. Guardrails go on working.")
-    if rollout.frozen == "advancing":
-        return Banner("warn", "pause", "Frozen: nothing advances.", "It keeps its phase and share. Guardrails go on working.")
+    if (still := _out_of_order(rollout)) is not None:
+        return still
     if body is None:
         return Banner("", "none", "No evidence yet.", why(None))
     first = body["reasons"][0] if body["reasons"] else {"words": "Nothing stands against it.", "what_would_change": ""}
     if body["verdict"] == "advance":
-        return Banner("ok", "pass", words.sentence(first["words"]), approval or words.sentence(first["what_would_change"]))
+        return Banner(
+            "ok", "pass", words.sentence(first["words"]), approval or words.sentence(first["what_would_change"])
+        )
     if demoted is not None:
         strong = f"Demoted from {words.word(demoted.left or '')} on {_day(demoted.at)}."
         return Banner("bad", "down", strong, words.sentence(demoted.reason))
     tone, icon, _ = state_of(rollout, body, None)
     return Banner(tone, icon, words.sentence(first["words"]), words.sentence(first.get("what_would_change", "") or ""))
+
+
+def _out_of_order(rollout: Rollout) -> Banner | None:
+    """What a person has done to it that outweighs every figure."""
+    if rollout.standing == Standing.RETIRED:
+        return Banner("", "x", "This version is retired.", "It decides nothing. Its record stays.")
+    if rollout.frozen == "routing":
+        return Banner(
+            "warn", "pause", "Frozen: every case goes to a person.", "Nothing advances. Guardrails go on working."
+        )
+    if rollout.frozen == "advancing":
+        return Banner(
+            "warn", "pause", "Frozen: nothing advances.", "It keeps its phase and share. Guardrails go on working."
+        )
+    return None
 
 
 _HISTORY: dict[str, tuple[str, str, str]] = {

@@ -95,9 +95,7 @@ def show_agents(request: Request, viewer: ViewerDep, ctx: Ctx, after: After = ""
     )
 
 
-def _row(
-    session: Session, agent: Agent, rollouts: Sequence[Rollout], names: dict[str, str], now: datetime
-) -> AgentRow:
+def _row(session: Session, agent: Agent, rollouts: Sequence[Rollout], names: dict[str, str], now: datetime) -> AgentRow:
     stable = next((rollout for rollout in rollouts if rollout.standing == Standing.STABLE), None)
     candidate = next((rollout for rollout in rollouts if rollout.standing == Standing.CANDIDATE), None)
     shown = stable or candidate
@@ -162,8 +160,8 @@ def _todos(session: Session, agent: Agent, rollouts: Sequence[Rollout], viewer: 
             continue
         if viewer.may("advance"):
             todos += _to_sign(session, agent, rollout, snapshot, viewer)
-        if viewer.login == agent.owner:
-            todos += _overdue(agent, snapshot)
+        if viewer.login == agent.owner and not any(todo.icon == "wait" for todo in todos):
+            todos += _overdue(agent, rollout, snapshot)
     if viewer.login == agent.owner:
         todos += [
             _to_investigate(agent, failure)
@@ -191,11 +189,11 @@ def _to_sign(
     ]  # fmt: skip
 
 
-def _overdue(agent: Agent, snapshot: EvidenceSnapshot) -> list[Todo]:
+def _overdue(agent: Agent, rollout: Rollout, snapshot: EvidenceSnapshot) -> list[Todo]:
     late = [reason for reason in snapshot.body["reasons"] if reason["code"] == "review_overdue"]
     return [
         Todo("warn", "wait", f"Hold the review of {agent.title}", reason["words"], None, "Open",
-             f"/agents/{agent.name}/hold-review")
+             f"/agents/{agent.name}/do/review?version={quote(rollout.version)}")
         for reason in late[:1]
     ]  # fmt: skip
 

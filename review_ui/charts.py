@@ -12,6 +12,9 @@ from datetime import datetime, timedelta
 
 from review_ui import words
 
+_ROOM_FOR_TWO = 44
+"""Units between two lines that leave a label of the lower one enough room above it."""
+
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)
 
 
@@ -102,17 +105,16 @@ def _draw(fit: str, points: Sequence[Point], limit: float, direction: str, kind:
         seen=_path([(x(point.at), y(point.seen)) for point in points]),
         limit_y=y(limit),
         limit_words=f"limit {words.amount(limit, kind)}",
-        limit_words_y=_beside(y(limit), end_y, below=y(limit) > end_y, top=top, bottom=bottom),
+        limit_words_y=_beside(y(limit), below=end_y < y(limit), top=top, bottom=bottom),
         end_x=end_x,
         end_y=end_y,
         end_words=words.bound(points[-1].bound, direction),
-        end_words_y=_beside(end_y, y(limit), below=end_y >= y(limit), top=top, bottom=bottom),
+        end_words_y=_beside(end_y, below=0 <= end_y - y(limit) < _ROOM_FOR_TWO, top=top, bottom=bottom),
     )  # fmt: skip
 
 
-def _beside(place: float, other: float, *, below: bool, top: int, bottom: int) -> float:
-    """A label on the side of its line that faces away from the other line, inside the drawing."""
-    del other
+def _beside(place: float, *, below: bool, top: int, bottom: int) -> float:
+    """A label above or below its line, inside the drawing."""
     wanted = place + 18 if below else place - 9
     return min(max(wanted, top + 10), bottom - 6)
 

@@ -102,9 +102,7 @@ def rule(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx, form: For
     return _to_desk(request, viewer, ctx, form.text("agent"), said=said)
 
 
-def _rule(
-    request: Request, session: Session, item_id: UUID, viewer: Viewer, ctx: Context, form: Posted
-) -> str:
+def _rule(request: Request, session: Session, item_id: UUID, viewer: Viewer, ctx: Context, form: Posted) -> str:
     """What was ruled, in words. The output is read from the form; unchanged, an approve stays an approve."""
     item = queries.get_item(session, item_id)
     decision = queries.get_decision(session, item.decision_id)
@@ -177,8 +175,7 @@ def _to_desk(
         held = _held(session, viewer, ctx, agent, item)
         view = _case(request, session, held, ctx) if held is not None else None
         status = views.status_of(session, viewer, ctx.clock.now(), agent)
-    left = f"{status.left:,} left."
-    return _desk(request, viewer, view, status, ctx, ruled=f"{said} {left}".strip())
+    return _desk(request, viewer, view, status, ctx, ruled=f"{said} {status.left:,} left." if said else "")
 
 
 def _once_more(

@@ -120,7 +120,7 @@ def case_of(item: ReviewItem, decision: Decision, agent: AgentEntry, now: dateti
 
 def with_problem(view: CaseView, form: Posted, problem: Invalid) -> CaseView:
     """The case with the person's draft in it and what is wrong beside each field."""
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
     errors = field_errors(problem, view.fields)
     said = problem.detail if not errors else f"{words.plural(len(errors), 'field')} cannot be stored as it is"

@@ -163,8 +163,7 @@ def deciding_gate(gates: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | Non
     """The gate that holds; where all pass, the first rate, since that is what the work is about."""
     if not gates:
         return None
-    worst = min(gates, key=lambda gate: (_WORST_FIRST.index(gate["verdict"]), gate.get("kind") != "rate"))
-    return worst
+    return min(gates, key=lambda gate: (_WORST_FIRST.index(gate["verdict"]), gate.get("kind") != "rate"))
 
 
 def points_of(snapshots: Sequence[EvidenceSnapshot], gate: Mapping[str, Any], most: int = 60) -> list[Point]:
@@ -242,6 +241,8 @@ def _guard_row(guard: Mapping[str, Any]) -> GuardRow:
         word, tone = ("near", "warn") if nearness >= 0.5 else ("far", "ok")  # noqa: PLR2004 - half of the way
     rate = guard.get("kind") == "rate"
     now = words.bound(guard.get("bound"), "at_least") if rate else words.amount(guard.get("value"), guard.get("kind"))
+    if rate and guard.get("cases") and not guard.get("bad"):
+        now = f"none in {guard['cases']:,}"
     return GuardRow(
         title=title_of(guard),
         nearness=word,

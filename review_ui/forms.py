@@ -203,7 +203,7 @@ def _put(result: Any, path: str, value: Any) -> Any:
     if not path:
         return value
     *above, last = parse_path(path)
-    home = at_path(result, pointer(above))
+    home = at_path(result, pointer(tuple(above)))
     if isinstance(home, dict):
         home[last] = value
     elif isinstance(home, list) and last.isdecimal() and int(last) < len(home):

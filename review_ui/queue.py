@@ -39,16 +39,12 @@ class Row:
 
 
 @router.get("/queue")
-def show_queue(
-    request: Request, viewer: ViewerDep, ctx: Ctx, agent: AgentQuery = "", page: Page = 1
-) -> Response:
+def show_queue(request: Request, viewer: ViewerDep, ctx: Ctx, agent: AgentQuery = "", page: Page = 1) -> Response:
     viewer.actor.require("review")
     now = ctx.clock.now()
     levels = service.levels_of(viewer.actor)
     with ctx.db.read() as session:
-        found = queries.open_page(
-            session, agent=agent or None, levels=levels, offset=(page - 1) * PAGE, limit=PAGE + 1
-        )
+        found = queries.open_page(session, agent=agent or None, levels=levels, offset=(page - 1) * PAGE, limit=PAGE + 1)
         waiting = queries.waiting_counts(session, levels)
     return render(
         request,

@@ -40,7 +40,7 @@ class Shown:
 
 def at_path(value: Any, path: str) -> Any:
     """What stands at a JSON pointer (`/lines/0/amount`), or MISSING."""
-    for part in parse_path(path):
+    for part in _parts(path):
         if isinstance(value, dict) and part in value:
             value = value[part]
         elif isinstance(value, list) and part.isdecimal() and len(part) < 7 and int(part) < len(value):  # noqa: PLR2004
@@ -57,11 +57,28 @@ def named_fields(value: Any, named: Sequence[FieldView], whole: str) -> list[Fie
         return fields
     if not isinstance(value, dict):
         return fields or [FieldView(path="", label=whole, show=guess(value))]
-    touched = {parse_path(view.path)[0] for view in fields}
-    rest = [(pointer((key,)), key) for key in value if key not in touched]
+    named_paths = [_parts(view.path) for view in fields]
+    rest = [(pointer((key,)), key) for key in value if not _all_named(key, value[key], named_paths)]
     if any(len(place) > LONGEST_PATH for place, _ in rest):
         return [*fields, FieldView(path="", label="All of it", show="json")]
     return fields + [FieldView(path=place, label=label_of(key), show=guess(value[key])) for place, key in rest]
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    """The segments of a pointer; one that is too deep leads nowhere."""
+    try:
+        return parse_path(path)
+    except ValueError:
+        return ("", path)
+
+
+def _all_named(key: str, inner: Any, named: Sequence[tuple[str, ...]]) -> bool:
+    """Whether the agent's fields show everything under this key, itself or each of its parts."""
+    below = [path[1:] for path in named if path[0] == key]
+    if any(not rest for rest in below):
+        return True
+    parts = inner if isinstance(inner, dict) else range(len(inner)) if isinstance(inner, list) else ()
+    return bool(parts) and {str(part) for part in parts} <= {rest[0] for rest in below if len(rest) == 1}
 
 
 def label_of(key: str) -> str:

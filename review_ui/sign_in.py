@@ -34,9 +34,7 @@ def sign_in(request: Request, ctx: Ctx, form: AnybodysForm) -> Response:
     login, wanted, now = form.text("login").strip(), form.text("next"), ctx.clock.now()
     try:
         with ctx.db.begin() as session:
-            token, _ = people.sign_in(
-                session, login, form.text("password"), now=now, hours=ctx.settings.session_hours
-            )
+            token, _ = people.sign_in(session, login, form.text("password"), now=now, hours=ctx.settings.session_hours)
     except people.SignInRefused as refused:
         if not isinstance(refused, people.SignInLocked):
             with ctx.db.begin() as session:

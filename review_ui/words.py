@@ -9,7 +9,6 @@ from markupsafe import Markup, escape
 from rollout.domain.words import NBSP, at_least, at_most, percent
 
 DASH = "–"
-MINUS = "\u2212"
 
 PHASES = ("evaluation", "shadow", "supervised", "confidence", "full")
 
@@ -57,14 +56,14 @@ def stamp(at: datetime) -> str:
 def when(at: datetime | None) -> Markup:
     """A moment; the page's script turns it into the reader's zone."""
     if at is None:
-        return Markup(DASH)
+        return escape(DASH)
     text = f"{at.day} {at:%b %Y}, {at:%H:%M} UTC"
     return Markup('<time datetime="{}" data-when="moment">{}</time>').format(stamp(at), text)
 
 
 def on_day(at: datetime | date | None) -> Markup:
     if at is None:
-        return Markup(DASH)
+        return escape(DASH)
     if not isinstance(at, datetime):
         return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), f"{at.day} {at:%b %Y}")
     return Markup('<time datetime="{}" data-when="day">{}</time>').format(stamp(at), f"{at.day} {at:%b %Y}")
@@ -88,7 +87,7 @@ def largest_unit(span: timedelta) -> str:
 def away(at: datetime | None, now: datetime) -> Markup:
     """`in 4 min`, `2 days ago`; the moment itself is in the tag."""
     if at is None:
-        return Markup(DASH)
+        return escape(DASH)
     span = at - now
     if abs(span) < timedelta(minutes=1):
         text = "now"
@@ -99,12 +98,16 @@ def away(at: datetime | None, now: datetime) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(stamp(at), text)
 
 
+def coming(at: datetime | None, now: datetime) -> Markup:
+    """When something is to happen; what is overdue happens now."""
+    return away(max(at, now), now) if at is not None else escape(DASH)
+
+
 def share(value: float | None) -> str:
-    """What was seen, one decimal."""
+    """What was seen, one decimal. None of them is never written as a rate."""
     if value is None:
         return DASH
-    text = f"{abs(value) * 100:.1f}{NBSP}%"
-    return f"{MINUS}{text}" if value < 0 else text
+    return "none" if value == 0 else f"{value * 100:.1f}{NBSP}%"
 
 
 def count(value: float | None) -> str:
@@ -165,6 +168,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "when": when,
     "on_day": on_day,
     "away": away,
+    "coming": coming,
     "word": word,
     "share": share,
     "count": count,

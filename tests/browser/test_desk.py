@@ -1,0 +1,263 @@
+"""The desk with its keys, in a real browser."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+
+from routing.cases.tables import Decision
+from routing.reviews.tables import Ruling
+from tests.browser.conftest import Site, Visit
+from tests.integration.review_ui import house
+
+pytestmark = pytest.mark.browser
+
+DWELL = 900  # ms; approving opens after 800
+
+
+@pytest.fixture
+def desk(site: Site, visit: Visit) -> Page:
+    """A reviewer with the first of four cases on the desk."""
+    house.people(site.ctx)
+    house.agent(site.ctx)
+    for number in range(1, 5):
+        house.case(site.ctx, f"form-{number}")
+    page = visit("rita")
+    page.goto("/review")
+    page.keyboard.press("Enter")  # the button that takes the next case has the focus
+    expect_case(page, "form-1")
+    return page
+
+
+def expect_case(page: Page, case_id: str) -> None:
+    expect(page.locator("#case-h")).to_have_text(case_id)
+
+
+def settled(page: Page) -> None:
+    """Past the dwell time of the case shown."""
+    page.wait_for_timeout(DWELL)
+
+
+def outcomes(site: Site) -> dict[str, str | None]:
+    with site.ctx.db.read() as session:
+        return {row.case_id: row.outcome for row in session.scalars(select(Decision))}
+
+
+def rulings(site: Site) -> list[Ruling]:
+    with site.ctx.db.read() as session:
+        return list(session.scalars(select(Ruling).order_by(Ruling.id)))
+
+
+def test_one_key_approves_and_the_next_case_is_there(site: Site, desk: Page) -> None:
+    settled(desk)
+
+    desk.keyboard.press("a")
+
+    expect_case(desk, "form-2")
+    expect(desk.locator(".toast")).to_have_text("Approved. 3 left.")
+    expect(desk.locator("#case-h")).to_be_focused()
+    assert outcomes(site)["form-1"] == "approved"
+
+
+def test_two_keys_reject_with_a_reason_and_the_same_two_repeat_it(site: Site, desk: Page) -> None:
+    settled(desk)
+    desk.keyboard.press("r")
+    desk.keyboard.press("2")
+    expect_case(desk, "form-2")
+
+    settled(desk)
+    desk.keyboard.press("r")
+    desk.keyboard.press("r")
+    expect_case(desk, "form-3")
+
+    assert [(one.ruling, one.reason_code) for one in rulings(site)] == [("reject", "unreadable")] * 2
+
+
+def test_an_edit_shows_the_difference_and_is_approved_from_the_field(site: Site, desk: Page) -> None:
+    settled(desk)
+    desk.keyboard.press("e")
+    expect(desk.locator("#out-1")).to_be_focused()
+    desk.locator("#out-1").fill("3")
+    expect(desk.locator(".out-row .diff").first).to_contain_text("73")
+    expect(desk.locator("[data-cmd=approve] [data-label]")).to_have_text("Approve with 1 edit")
+
+    desk.keyboard.press("Control+Enter")
+
+    expect_case(desk, "form-2")
+    assert rulings(site)[0].output == {"digit": 3}
+
+
+def test_letters_in_a_field_decide_nothing_and_enter_does_not_either(site: Site, desk: Page) -> None:
+    settled(desk)
+    desk.locator("#out-2").fill("")
+    desk.locator("#out-2").press_sequentially("a rx")
+    desk.keyboard.press("Enter")
+    desk.wait_for_timeout(300)
+
+    expect_case(desk, "form-1")
+    assert desk.locator("#out-2").input_value() == "a rx"
+    assert rulings(site) == []
+
+
+def test_escape_restores_what_the_agent_said(desk: Page) -> None:
+    desk.locator("#out-1").fill("3")
+
+    desk.keyboard.press("Escape")
+
+    assert desk.locator("#out-1").input_value() == "7"
+    expect(desk.locator("[data-cmd=approve] [data-label]")).to_have_text("Approve")
+
+
+def test_an_edit_that_does_not_fit_comes_back_with_the_reason_in_the_field(site: Site, desk: Page) -> None:
+    settled(desk)
+    desk.locator("#out-1").fill("eleven")
+
+    desk.keyboard.press("Control+Enter")
+
+    expect(desk.locator("#out-1-e")).to_contain_text("It is not a number. Write 12480.24")
+    expect(desk.locator("#out-1")).to_be_focused()
+    assert desk.locator("#out-1").input_value() == "eleven"
+    assert rulings(site) == []
+
+
+def test_one_key_escalates(site: Site, desk: Page) -> None:
+    settled(desk)
+
+    desk.keyboard.press("x")
+
+    expect_case(desk, "form-2")
+    assert [one.ruling for one in rulings(site)] == ["escalate"]
+
+
+def test_one_key_gives_back_and_takes_another(site: Site, desk: Page) -> None:
+    desk.keyboard.press("s")
+
+    expect_case(desk, "form-2")
+    assert rulings(site) == []
+
+
+def test_an_early_press_records_nothing_and_says_so(site: Site, desk: Page) -> None:
+    settled(desk)
+    desk.keyboard.press("a")
+    expect_case(desk, "form-2")
+
+    desk.keyboard.press("a")
+
+    expect(desk.locator(".dock-note")).to_contain_text("Nothing was recorded")
+    desk.wait_for_timeout(200)
+    assert len(rulings(site)) == 1
+
+
+def test_a_key_that_is_held_down_does_not_approve(site: Site, desk: Page) -> None:
+    settled(desk)
+    desk.keyboard.down("a")
+    for _ in range(60):
+        desk.keyboard.down("a")  # the browser marks these as repeats
+        desk.wait_for_timeout(40)
+    desk.keyboard.up("a")
+
+    expect_case(desk, "form-2")
+    assert len(rulings(site)) == 1
+
+
+def test_keys_rest_with_another_modifier_and_in_a_dialog(site: Site, desk: Page) -> None:
+    settled(desk)
+    desk.keyboard.press("Control+a")
+    desk.keyboard.press("Alt+a")
+    desk.keyboard.press("?")
+    expect(desk.locator("#keys")).to_be_visible()
+    desk.keyboard.press("a")
+    desk.wait_for_timeout(300)
+
+    assert rulings(site) == []
+
+
+def test_every_key_on_a_button_and_in_the_sheet_has_a_handler(desk: Page) -> None:
+    desk.keyboard.press("?")
+    shown = set(desk.locator("[data-cmd] kbd").all_inner_texts())
+
+    assert shown == {"A", "E", "R", "X", "S", "?"}
+    assert "Undo" not in desk.locator("#keys").inner_text()
+
+
+def test_the_next_piece_of_evidence_and_the_confidence_are_one_key_away(desk: Page) -> None:
+    expect(desk.get_by_text("Confidence 0.42")).not_to_be_visible()
+    desk.keyboard.press("v")
+    expect(desk.get_by_text("Read the scan")).to_be_visible()
+    desk.keyboard.press("Space")
+    expect(desk.get_by_text("Confidence 0.42")).to_be_visible()
+
+
+def test_two_browsers_never_hold_one_case(site: Site, desk: Page, visit: Visit) -> None:
+    other = visit("ravi")
+    other.goto("/review")
+    other.click("#next button")
+    expect_case(other, "form-2")
+
+    for page, following in ((desk, "form-3"), (other, "form-4")):
+        settled(page)
+        page.keyboard.press("a")
+        expect_case(page, following)
+
+    assert sorted((one.login, one.ruling) for one in rulings(site)) == [("ravi", "approve"), ("rita", "approve")]
+
+
+def test_a_lost_case_says_who_has_it_and_keeps_the_draft(site: Site, desk: Page, visit: Visit) -> None:
+    from datetime import timedelta
+
+    desk.locator("#out-1").fill("4")
+    site.ctx.clock.move(timedelta(hours=1))  # type: ignore[attr-defined]
+    other = visit("ravi")
+    other.goto("/review")
+    other.click("#next button")
+    expect_case(other, "form-1")
+
+    settled(desk)
+    desk.keyboard.press("Control+Enter")
+
+    expect(desk.locator("[data-lease-lost]")).to_be_visible()
+    expect(desk.locator("[data-lease-lost]")).to_contain_text(re.compile(r"ravi has it until \d\d:\d\d"))
+    assert desk.locator("#out-1").input_value() == "4"
+    assert rulings(site) == []
+
+
+def test_without_a_connection_nothing_is_ruled_and_the_draft_survives_a_reload(site: Site, desk: Page) -> None:
+    settled(desk)
+    desk.locator("#out-1").fill("4")
+    desk.context.set_offline(True)
+    desk.keyboard.press("Control+Enter")
+    expect(desk.locator("[data-offline]")).to_be_visible()
+    assert rulings(site) == []
+
+    desk.context.set_offline(False)
+    desk.reload()
+
+    assert desk.locator("#out-1").input_value() == "4"
+    settled(desk)
+    desk.locator("[data-cmd=approve]").click()
+    expect_case(desk, "form-2")
+    assert rulings(site)[0].output == {"digit": 4}
+
+
+def test_the_desk_works_without_scripts(site: Site, visit: Visit, browser: object) -> None:
+    house.people(site.ctx)
+    house.agent(site.ctx)
+    for number in range(1, 4):
+        house.case(site.ctx, f"form-{number}")
+    context = browser.new_context(java_script_enabled=False, base_url=site.address)  # type: ignore[attr-defined]
+    page = context.new_page()
+    page.goto("/review")
+    page.fill("#login", "rita")
+    page.fill("#password", "correct horse battery")
+    page.click("main button")
+
+    page.click("#next button")
+    page.fill("#out-1", "4")
+    page.click("text=Approve")
+    page.click("text=Not readable")
+    page.click("text=Escalate")
+
+    assert outcomes(site) == {"form-1": "edited", "form-2": "rejected", "form-3": None}
+    assert [one.ruling for one in rulings(site)] == ["edit", "reject", "escalate"]
+    context.close()

@@ -1,0 +1,77 @@
+"""Every page, light and dark, on a laptop and on a phone: no serious finding, nothing scrolls sideways."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Site, Visit
+from tests.integration.review_ui import house
+
+pytestmark = pytest.mark.browser
+
+SERIOUS = {"serious", "critical"}
+
+
+def findings(page: Page) -> list[str]:
+    """Serious findings of the automated check, with the place of the first."""
+    page.wait_for_timeout(150)  # colours that fade in are measured when they stand
+    result = Axe().run(page)
+    return [
+        f"{page.url}: {found['id']}: {found['help']}: {found['nodes'][0]['html'][:160]}"
+        for found in result.response["violations"]
+        if found["impact"] in SERIOUS
+    ]
+
+
+def sideways(page: Page) -> list[str]:
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return [f"{page.url} scrolls sideways by {wide} px"] if wide > 0 else []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_can_be_read_by_everybody(site: Site, visit: Visit, width: int, scheme: str) -> None:
+    house.furnish(site.ctx)
+    evidence = house.evidence_of(site.ctx, "digits", "1.9.0")
+    found: list[str] = []
+
+    def look(page: Page, address: str | None = None) -> None:
+        if address is not None:
+            page.goto(address)
+        found.extend(findings(page) + sideways(page))
+
+    look(visit(None, width=width, scheme=scheme), "/sign-in")
+    owner = visit(house.OWNER, width=width, scheme=scheme)
+    for address in (
+        "/agents",
+        "/agents/digits",
+        "/agents/digits?version=2.0.0",
+        "/agents/claims",
+        "/agents/digits/plan",
+        f"/agents/digits/evidence/{evidence}",
+        "/agents/digits/do/freeze?version=1.9.0",
+        "/agents/nobody",
+    ):
+        look(owner, address)
+    owner.goto("/agents/digits")
+    owner.click("text=Demote >> nth=0")
+    look(owner)
+
+    reviewer = visit("rita", width=width, scheme=scheme)
+    look(reviewer, "/review/queue")
+    look(reviewer, "/review")
+    reviewer.click("#next button")
+    reviewer.wait_for_selector("[data-cmd=approve]:not([aria-disabled])")
+    look(reviewer)
+    reviewer.keyboard.press("r")
+    look(reviewer)
+    reviewer.keyboard.press("Escape")
+    reviewer.fill("#out-1", "12")
+    look(reviewer)
+    if width > 500:
+        reviewer.keyboard.press("Escape")
+        reviewer.keyboard.press("?")
+        look(reviewer)
+    look(reviewer, "/review?agent=claims")
+
+    assert not found, "\n".join(found)

@@ -1,0 +1,87 @@
+from typing import Any
+
+import pytest
+
+from kit.errors import Invalid
+from review_ui.forms import PREFIX, out_fields, read_output
+from review_ui.pages import Posted
+from rollout.agents.schemas import FieldView
+
+SCHEMA: dict[str, Any] = {
+    "properties": {
+        "total": {"type": "number"},
+        "paid": {"type": "boolean"},
+        "kind": {"enum": ["a", 1, "1", None]},
+        "lines": {"type": "array", "items": {"properties": {"price": {"type": "number"}}}},
+        "remark": {"type": ["string", "null"]},
+    }
+}
+OUTPUT: dict[str, Any] = {
+    "total": 12480.240000000001,
+    "paid": True,
+    "kind": 1,
+    "lines": [{"price": 3}, {"price": 4.5}],
+    "text": "one\r\ntwo",
+    "big": 12345678901234567890,
+}
+
+
+def filled(output: Any, schema: Any = SCHEMA, named: list[FieldView] | None = None, **typed: str) -> Any:
+    """The output as the form has it when these fields were typed over and the others sent as they were shown."""
+    fields = out_fields(output, named or [], schema)
+    sent = {one.name: one.value for one in fields} | {f"{PREFIX}/{name}": value for name, value in typed.items()}
+    return read_output(output, fields, Posted.model_validate(sent))
+
+
+@pytest.mark.parametrize(
+    "output", [OUTPUT, {}, 7, "x", None, [1, {"a": None}], True, 1e300, "a\r\nb", {"": 1, "a.b": 2}], ids=repr
+)
+@pytest.mark.parametrize("schema", [None, SCHEMA, True], ids=["no schema", "schema", "true"])
+def test_a_form_that_nobody_touched_gives_back_exactly_what_the_agent_said(output: Any, schema: Any) -> None:
+    assert filled(output, schema) == output
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "value"),
+    [
+        ("total", "1,234.5", 1234.5),
+        ("total", "\u22127", -7),
+        ("paid", "false", False),
+        ("kind", '"1"', "1"),
+        ("kind", "null", None),
+        ("lines", '[{"price": 9}]', [{"price": 9}]),
+        ("text", "one\ntwo\nthree", "one\ntwo\nthree"),
+        ("remark", "late", "late"),
+    ],
+)
+def test_what_was_typed_is_read_as_what_the_field_is(field: str, typed: str, value: Any) -> None:
+    result = filled(OUTPUT, **{field: typed})
+
+    assert result == OUTPUT | {field: value}
+    assert type(result[field]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "complaint"),
+    [
+        ("total", "a lot", "Write 12480.24"),
+        ("total", "1e999", "not a number"),
+        ("kind", '"z"', "not one of the choices"),
+        ("lines", "[{", "not valid JSON"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_field(field: str, typed: str, complaint: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        filled(OUTPUT, **{field: typed})
+
+    assert refused.value.places[0].place == f"/{field}"
+    assert complaint in refused.value.places[0].problem
+
+
+def test_a_field_deep_inside_is_changed_in_its_place() -> None:
+    named = [FieldView(path="/lines/1/price", label="Price", show="number")]
+
+    result = filled(OUTPUT, named=named, **{"lines/1/price": "5"})
+
+    assert result["lines"] == [{"price": 3}, {"price": 5}]
+    assert OUTPUT["lines"][1] == {"price": 4.5}
