@@ -9,10 +9,13 @@ import hashlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
+from cli.replay import house
 from evidence import sequences
+from routing.domain.sampling import audit_position
 from tests.field.replay.conftest import PLAN, Case, Replay, spread
 
 THRESHOLD = 0.8
@@ -129,17 +132,32 @@ def test_an_owner_who_asks_for_more_than_the_agent_can_is_told_so(cases: list[Ca
     assert report["automated"]["cases"] == 0
 
 
-def test_labels_of_unaudited_automated_cases_never_become_evidence(
+def test_what_people_did_for_unaudited_automated_cases_never_becomes_evidence(
     cases: list[Case], plan: str, replay: Replay
 ) -> None:
-    """No gate on the automated lane ever counts more cases than were drawn for an audit."""
-    honest = replay(cases[:9000], plan, "--threshold", THRESHOLD, "--audit-rate", 0.05)
-    assert honest["automated"]["cases"] > 1000
-    evidence = [g for g in honest["gates_passed"] if g["metric"] == "error_rate"]
-    audited = sum(stay["automated"]["audited"] for stay in honest["stays"])
-    assert all(gate["cases"] <= audited for gate in evidence)
-    newest = honest["now"][0]["newest_look"]["gates"][0]
-    assert newest["cases"] <= audited
+    """Turned around, all of it, it changes the realised error and no gate, guardrail, step or review."""
+    options = ("--threshold", THRESHOLD, "--audit-rate", 0.2)
+    honest = replay(cases, plan, *options)
+    in_full = {case["case_id"] for case in between(cases, honest, "full")}
+    rollout = uuid5(NAMESPACE_URL, "replay:banking:recorded")
+
+    def unaudited(case: Case) -> bool:
+        drawn = audit_position(house._SECRET.encode(), rollout, case["case_id"]) < 0.2
+        return case["case_id"] in in_full and case["confidence"] >= THRESHOLD and not drawn
+
+    turned = [{**case, "human_output": {"intent": "never"}} if unaudited(case) else case for case in cases]
+    false = replay(turned, plan, *options)
+
+    def judged(report: dict[str, Any]) -> Any:
+        gates = [{key: gate[key] for key in ("gate", "passed_at", "bad", "cases")} for gate in report["gates_passed"]]
+        newest = [(part["bad"], part["cases"]) for part in report["now"][0]["newest_look"]["guardrails"]]
+        steps = [(change["at"], change["kind"], change["entered"]) for change in report["changes"]]
+        return gates, newest, steps, report["reviews_needed"], report["audits_needed"]
+
+    assert judged(false) == judged(honest)
+    (before,), (after,) = stays(honest, "full"), stays(false, "full")
+    assert after["automated"]["wrong"] > before["automated"]["wrong"] + 1000
+    assert after["automated"]["audited_wrong"] == before["automated"]["audited_wrong"]
 
 
 def test_a_break_in_the_record_is_demoted_by_a_guardrail(cases: list[Case], plan: str, replay: Replay) -> None:
