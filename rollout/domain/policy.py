@@ -6,6 +6,7 @@ make a `Policy`, and every change of either makes a new revision, so that any de
 explained from the revision that its row names.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -91,3 +92,60 @@ class Policy:
             ramp_share=body["ramp_share"],
             rules=Rules.model_validate(body["rules"]),
         )
+
+
+def widenings(old: Rules, new: Rules) -> tuple[str, ...]:
+    """
+    Each way in which the new rules leave more to the agent than the old ones, in words. Nothing: they only narrow.
+
+    A change that is not named here never turns a case that a person had into one that goes alone.
+    """
+    return (
+        *_lower_thresholds(old, new),
+        *_wider_scope("segment", old.scope.segments, new.scope.segments),
+        *_wider_scope("action", old.scope.actions, new.scope.actions),
+        *_higher_amount(old.scope.amount_at_most, new.scope.amount_at_most),
+        *_fewer_brakes(old, new),
+    )
+
+
+def _lower_thresholds(old: Rules, new: Rules) -> Iterator[str]:
+    if (words := _lower(old.threshold, new.threshold)) is not None:
+        yield f"the threshold {words}"
+    # A segment that loses its own threshold falls under the general one, which may be lower.
+    for segment in sorted({*old.thresholds, *new.thresholds}):
+        before = old.thresholds.get(segment, old.threshold)
+        after = new.thresholds.get(segment, new.threshold)
+        if (words := _lower(before, after)) is not None:
+            yield f"the threshold of segment {segment} {words}"
+
+
+def _lower(old: float | None, new: float | None) -> str | None:
+    if new is None or (old is not None and new >= old):
+        return None
+    return f"goes from {old:g} to {new:g}" if old is not None else f"is {new:g}, where no case went alone"
+
+
+def _wider_scope(what: str, old: frozenset[str] | None, new: frozenset[str] | None) -> Iterator[str]:
+    if old is None:
+        return
+    if new is None:
+        yield f"the scope is no longer limited to some {what}s"
+        return
+    for name in sorted(new - old):
+        yield f"{what} {name} comes into scope"
+
+
+def _higher_amount(old: float | None, new: float | None) -> Iterator[str]:
+    if old is None or (new is not None and new <= old):
+        return
+    yield f"the amount goes from {old:g} to {new:g}" if new is not None else "the amount has no limit any more"
+
+
+def _fewer_brakes(old: Rules, new: Rules) -> Iterator[str]:
+    if new.audit_rate < old.audit_rate:
+        yield f"the audit rate goes from {old.audit_rate:g} to {new.audit_rate:g}"
+    for action in sorted(old.blocked_actions - new.blocked_actions):
+        yield f"action {action} is no longer blocked"
+    for risk in sorted(old.review_risks - new.review_risks):
+        yield f"cases with the risk {risk} are no longer always reviewed"

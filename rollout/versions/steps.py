@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from governance.actors import Actor
 from governance.audit import service as audit
 from kit.db import send_after_commit
-from kit.errors import Conflict, Invalid, Place
+from kit.errors import Conflict, Forbidden, Invalid, Place
 from kit.ids import new_id
 from rollout.agents.queries import lock_agent
+from rollout.agents.tables import Agent
 from rollout.domain.phase import FreezeMode, Phase, Standing
 from rollout.domain.plan import Plan
 from rollout.domain.policy import Policy, Rules
@@ -30,6 +31,13 @@ FOLLOW_ROLLOUTS = "routing.follow_rollouts"
 class Retired(Conflict):
     code = "version-retired"
     title = "The version is retired"
+
+
+class NotTheOwner(Forbidden):
+    """Being allowed such things in general is not enough: it is for the people this agent names."""
+
+    code = "not-the-owner"
+    title = "This is for the agent's owner"
 
 
 class NoWayThere(Conflict):
@@ -47,6 +55,7 @@ def write_policy(
     actor: Actor,
     now: datetime,
     cause: str,
+    widens: tuple[str, ...] = (),
 ) -> PolicyRevision:
     """The next policy revision: the rollout as it stands now, with these rules or the present ones."""
     if rules is None:
@@ -66,7 +75,7 @@ def write_policy(
     session.flush()  # so that another policy in this transaction sees the sequence
     audit.record(
         session, actor, "policy.written", rollout.id, now=now, agent=rollout.agent,
-        version=rollout.version, revision=row.revision, cause=cause, body=row.body,
+        version=rollout.version, revision=row.revision, cause=cause, widens=list(widens), body=row.body,
     )  # fmt: skip
     send_after_commit(session, POLICIES_CHANGED)
     return row
@@ -173,6 +182,21 @@ def ramp_up(
 def refuse_retired(rollout: Rollout) -> None:
     if rollout.standing == Standing.RETIRED:
         raise Retired(f"version {rollout.version} of {rollout.agent} is retired")
+
+
+def is_named(agent: Agent, actor: Actor) -> bool:
+    """Whether this is the person who answers for the agent, or the second one."""
+    return actor.kind == "person" and actor.name in {agent.owner, agent.second}
+
+
+def refuse_widening(agent: Agent, widens: tuple[str, ...], phase: Phase, *, actor: Actor) -> None:
+    """Where real work is done, more autonomy is given by those who answer for it, and by nobody else."""
+    if widens and phase > Phase.SHADOW and not is_named(agent, actor):
+        second = f" or {agent.second}" if agent.second else ""
+        raise NotTheOwner(
+            f"this gives the agent more autonomy in {phase}, which only {agent.owner}{second} may: {'; '.join(widens)}",
+            widens=list(widens),
+        )
 
 
 def wanted_reason(reason: str) -> str:

@@ -135,6 +135,14 @@ def test_demote_freeze_and_unfreeze(shadowed: Context, phasegate: Run) -> None:
 
 
 @pytest.mark.usefixtures("stopped_clock")
+def test_a_demotion_from_a_phase_that_was_left_takes_nothing(shadowed: Context, phasegate: Run) -> None:
+    ran = phasegate("demote", "claims", "-m", "wrong amounts", "--from", "supervised")
+    assert ran.status == 1
+    assert "is in shadow and not in supervised any more" in ran.err
+    assert phase(shadowed) == "shadow"
+
+
+@pytest.mark.usefixtures("stopped_clock")
 def test_a_rollback_without_an_earlier_version_is_refused(shadowed: Context, phasegate: Run) -> None:
     ran = phasegate("rollback", "claims", "-m", "bad")
     assert ran.status == 1

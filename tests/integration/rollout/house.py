@@ -187,11 +187,18 @@ class House:
             )
 
     def demote(
-        self, version: str = "v1", reason: str = "it looks wrong", to: Phase | None = None, by: Actor | None = None
+        self,
+        version: str = "v1",
+        reason: str = "it looks wrong",
+        to: Phase | None = None,
+        seen: Phase | None = None,
+        by: Actor | None = None,
     ) -> PhaseChange:
         with self.ctx.db.begin() as session:
             rollout = version_queries.get_rollout(session, self.agent, version)
-            return versions.demote(session, rollout, actor=by or self.alice, now=self.clock.now(), reason=reason, to=to)
+            return versions.demote(
+                session, rollout, actor=by or self.alice, now=self.clock.now(), reason=reason, to=to, seen=seen
+            )
 
     def answer(self, version: str = "v1", item: str = "runbook", answer: Answer = Answer.YES) -> None:
         with self.ctx.db.begin() as session:

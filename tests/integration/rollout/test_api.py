@@ -119,6 +119,18 @@ def test_demote_freeze_unfreeze_refuse_and_rollback_over_http(house: House, clie
     assert kinds[:4] == ["refused", "unfrozen", "frozen", "demoted"]
 
 
+def test_a_second_press_of_demote_is_a_conflict_that_names_the_present_phase(house: House, client: TestClient) -> None:
+    house.register()
+    house.climb(Phase.SUPERVISED)
+
+    first, second = (
+        client.post(f"{ROLLOUT}/demote", json={"reason": "it errs", "from": "supervised"}) for _ in range(2)
+    )
+
+    assert (first.status_code, second.status_code) == (200, 409)
+    assert (second.json()["type"], second.json()["phase"]) == ("/problems/already-so", "shadow")
+
+
 def test_a_second_candidate_is_a_conflict_that_names_the_first(house: House, client: TestClient) -> None:
     house.register("v1")
     house.register("v2")

@@ -207,7 +207,7 @@ def test_a_signature_falls_when_the_routing_rules_change(house: House) -> None:
     house.sign(evidence)
     with house.ctx.db.begin() as session:
         rollout = version_queries.get_rollout(session, "reader", "v1")
-        versions.change_rules(session, rollout, Rules(threshold=0.1), actor=house.erin, now=house.clock.now())
+        versions.change_rules(session, rollout, Rules(threshold=0.1), actor=house.alice, now=house.clock.now())
 
     with pytest.raises(EvidenceChanged, match="routing rules"):
         house.sign(evidence, house.bob)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+from sqlalchemy.orm.exc import StaleDataError
 
 from governance.audit.tables import AuditEvent
 from kit.context import Context
@@ -173,7 +174,7 @@ def test_without_a_plan_no_case_goes_alone(ctx: Context) -> None:
     with ctx.db.begin() as session:
         rollout = queries.get_rollout(session, "reader", "v1")
         rollout.phase = Phase.CONFIDENCE.value
-        service.change_rules(session, rollout, Rules(threshold=0.1), actor=house.erin, now=ctx.clock.now())
+        service.change_rules(session, rollout, Rules(threshold=0.1), actor=house.alice, now=ctx.clock.now())
 
     assert policy(house).ramp_share == 0.0
 
@@ -235,6 +236,33 @@ def test_a_demotion_leads_down(house: House, target: Phase) -> None:
 
     with pytest.raises(NoWayThere):
         house.demote(to=target)
+
+
+def test_a_button_that_is_pressed_twice_takes_one_phase(house: House) -> None:
+    house.register()
+    house.climb(Phase.CONFIDENCE)
+    house.demote(seen=Phase.CONFIDENCE)
+
+    with pytest.raises(AlreadySo, match="is in supervised and not in confidence any more"):
+        house.demote(seen=Phase.CONFIDENCE)
+    with pytest.raises(AlreadySo):
+        house.demote(to=Phase.EVALUATION, seen=Phase.CONFIDENCE)
+
+    assert house.rollout().phase == "supervised"
+    assert house.demote(seen=Phase.SUPERVISED).entered == "shadow"
+
+
+def test_two_who_demote_in_the_same_moment_take_one_phase(house: House) -> None:
+    house.register()
+    house.climb(Phase.CONFIDENCE)
+
+    def press() -> None:
+        house.demote(seen=Phase.CONFIDENCE)
+
+    results = together(press, press)
+
+    assert [isinstance(result, AlreadySo | StaleDataError) for result in results].count(True) == 1
+    assert house.rollout().phase == "supervised"
 
 
 def test_below_evaluation_there_is_nothing(house: House) -> None:
