@@ -192,7 +192,7 @@ def checks_of(body: dict[str, Any]) -> list[Check]:
     fired = [guard for guard in guards if guard.get("breached")]
     checks = []
     if gates:
-        checks.append(Check(passed == len(gates), f"{passed} of {words.plural(len(gates), 'gate')} pass"))
+        checks.append(Check(passed == len(gates), f"{passed} of {len(gates)} gates pass"))
     if guards:
         said = "No guardrail fired" if not fired else f"{words.plural(len(fired), 'guardrail')} fired"
         checks.append(Check(not fired, said))
