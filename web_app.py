@@ -67,6 +67,7 @@ def create_app(ctx: Context) -> FastAPI:
         version="1",
         description=_ABOUT,
         lifespan=_lifespan,
+        docs_url=None,  # its page would load scripts from a foreign host; /openapi.json is the document
         redoc_url=None,
         responses={"4XX": {"description": "A problem (RFC 9457), with the place and the mend.",
                            "content": {"application/problem+json": {}}}},
