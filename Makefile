@@ -54,7 +54,7 @@ lock: $(READY)  ## resolve requirements.lock anew
 clean:  ## remove the environment and everything made
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Phasegate needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	@echo "Setting up the environment in $(VENV) (once; a minute or two)"
 	@$(PYTHON) -m venv --clear $(VENV)
