@@ -259,3 +259,4 @@ document.addEventListener("click", (event) => {
 addEventListener("online", () => renew(true));
 
 begin(!$("[autofocus]"));
+if (held()) renew();   // opening the page is a sign of life
