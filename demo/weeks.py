@@ -49,7 +49,8 @@ class Weeks:
     next_case: int = FIRST_CASE
     fault: bool = False
     demoted_on: int | None = None
-    candidate_gates: list[dict[str, Any]] = field(default_factory=list)  # when its weeks of double keying are over
+    known: dict[str, dict[str, Any]] = field(default_factory=dict)  # the status of each version after the last look
+    candidate_gates: list[dict[str, Any]] = field(default_factory=list)  # at the last look on fresh evidence
 
     def live(self, on_day: Callable[[int, str], None]) -> None:
         """All ninety-one days; `on_day(day, phase)` after each."""
@@ -165,16 +166,21 @@ class Weeks:
         raise RuntimeError("the workers did not settle the day's cases within a minute")
 
     def _look(self, version: str) -> None:
-        before = self.status(version)
+        """
+        The owner's look. A guardrail may have fired before it, at a look of the workers, so a fall is told by
+        the phase that was known last.
+        """
         evidence = self.owner.post(f"/v1/agents/{AGENT}/versions/{version}/rollout/look")
-        after = self.status(version)
+        now = self.status(version)
+        before = self.known.get(version, now)
         if version == CANDIDATE and self.day == CANDIDATE_UNTIL + 2:  # settled: see settle_days in the plan
             self.candidate_gates = evidence["gates"]
-        if after["phase"] != before["phase"]:  # a guardrail took autonomy away
-            self._note(version, before, after, "guardrail", self._evidence_of_the_fall(version))
+        if now["phase"] != before["phase"]:
+            self._note(version, before, now, "guardrail", self._evidence_of_the_fall(version))
             self.demoted_on = self.demoted_on or self.day
         elif evidence["verdict"] == "advance":
-            self._sign(version, before, evidence)
+            self._sign(version, now, evidence)
+        self.known[version] = self.status(version)
 
     def _evidence_of_the_fall(self, version: str) -> dict[str, Any]:
         """What the guardrail fired on; the newest evidence is already about the phase below."""
