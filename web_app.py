@@ -5,6 +5,7 @@ Composition root of the web process: settings, context, writer, snapshot, router
 """
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -57,6 +58,7 @@ _ROUTERS = (
     agents_api.router,
     people_api.router,
 )
+_SUITE = re.compile("/v1/agents/[^/]+/suites/[^/]+")
 _ABOUT = "Moves an AI agent from pilot to production: phases, gates, a review queue, and a way back."
 
 
@@ -79,9 +81,8 @@ def create_app(ctx: Context) -> FastAPI:
     app.state.waiters = waiting.Waiters()
     app.state.hot = hot.HotPath(ctx, app.state.keyring, app.state.holder, app.state.writer)
     http.install(app)
-    app.add_middleware(
-        http.BodyLimit, limit=ctx.settings.max_body_bytes, larger={"/suites/": ctx.settings.max_import_bytes}
-    )
+    suites = http.Larger(_SUITE, ctx.settings.max_import_bytes, app.state.keyring.actor)
+    app.add_middleware(http.BodyLimit, limit=ctx.settings.max_body_bytes, larger=suites)
     for router in _ROUTERS:
         app.include_router(router)
     review_ui.install(app)

@@ -6,7 +6,10 @@ A route never builds an error answer; it raises a `kit.errors` kind and this mod
 
 import base64
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, cast
 
@@ -15,9 +18,11 @@ import structlog
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -42,6 +47,32 @@ class Strict(BaseModel):
     """Base of every request body: unknown fields are refused, by name."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+
+_YEARS = range(1900, 2201)
+_MENDS = {
+    "extra_forbidden": "remove it, or look for a spelling mistake",
+    "moment_out_of_range": f"send a time in the years {_YEARS[0]} to {_YEARS[-1]}, with its zone",
+}
+
+
+def _in_utc(given: datetime) -> datetime:
+    """Both databases store a time in UTC; at the calendar's edge there may be none."""
+    try:
+        moment = given.astimezone(UTC)
+    except OverflowError:
+        raise _out_of_range() from None
+    if moment.year not in _YEARS:
+        raise _out_of_range()
+    return moment
+
+
+def _out_of_range() -> PydanticCustomError:
+    return PydanticCustomError("moment_out_of_range", "it is too far from the present to be a time of work")
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time in a request: with a zone, of which UTC is made, and of a year in which work may have happened."""
 
 
 class Out(BaseModel):
@@ -130,7 +161,7 @@ def invalid_from(found: Sequence[Any], *, skip: tuple[str, ...] = ()) -> errors.
         location = [str(part) for part in item["loc"]]
         if location and location[0] in skip:
             location = location[1:] or location
-        mend = "remove it, or look for a spelling mistake" if item["type"] == "extra_forbidden" else ""
+        mend = _MENDS.get(item["type"], "")
         places.append(Place(".".join(location) or "body", item["msg"][0].lower() + item["msg"][1:], mend))
     detail = "; ".join(f"{place.place}: {place.problem}" for place in places[:3])
     return errors.Invalid(detail, places=places)
@@ -174,10 +205,14 @@ class NoNul:
             return
         place = Place(where, "it holds a NUL character", "leave it out")
         problem = errors.Invalid(f"{where}: it holds a NUL character", places=[place])
-        # The application's own answer, so that a person gets a page.
-        respond = scope["app"].exception_handlers[Problem]
-        response = await respond(Request(scope, receive), problem)
-        await response(scope, receive, send)
+        await _refuse(problem, scope, receive, send)
+
+
+async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    """From a middleware: with the application's own answer, so that a person gets a page."""
+    respond = scope["app"].exception_handlers[Problem]
+    response = await respond(Request(scope, receive), problem)
+    await response(scope, receive, send)
 
 
 def _nul_in(scope: Scope) -> str | None:
@@ -186,19 +221,39 @@ def _nul_in(scope: Scope) -> str | None:
     return "query" if b"%00" in scope["query_string"] or b"\x00" in scope["query_string"] else None
 
 
-class BodyLimit:
-    """Refuses bodies over the limit before they fill the memory, also when no length was announced."""
+@dataclass(frozen=True, slots=True)
+class Larger:
+    """Paths whose bodies may be larger, for callers whom `admit` knows: it raises Unauthenticated for all others."""
 
-    def __init__(self, app: ASGIApp, *, limit: int, larger: dict[str, int] | None = None) -> None:
+    path: re.Pattern[str]
+    limit: int
+    admit: Callable[[str | None], object]
+
+
+class BodyLimit:
+    """
+    Refuses bodies over the limit before they fill the memory, also when no length was announced.
+
+    A route knows its caller only once the body is read; where much may come, the key is looked at before that.
+    """
+
+    def __init__(self, app: ASGIApp, *, limit: int, larger: Larger | None = None) -> None:
         self._app = app
         self._limit = limit
-        self._larger = larger or {}
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = next((n for part, n in self._larger.items() if part in scope["path"]), self._limit)
+        limit = self._limit
+        if self._larger is not None and self._larger.path.fullmatch(scope["path"]):
+            try:
+                await run_in_threadpool(self._larger.admit, Request(scope).headers.get("authorization"))
+            except Problem as refused:
+                await _refuse(refused, scope, receive, send)
+                return
+            limit = self._larger.limit
         length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
         if length.isdigit() and int(length) > limit:
             await _too_large(limit)(scope, receive, send)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import AwareDatetime
 
 from cli import jsonl
 from cli.jsonl import Line, Rejects
 from kit.errors import Invalid
+from kit.http import Moment
 from routing.cases.schemas import CaseIn
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,11 +28,11 @@ class RecordedCase(CaseIn):
     """One line: what an agent put out for a case, what a person did for it, and when it happened."""
 
     human_output: Any
-    occurred_at: AwareDatetime
+    occurred_at: Moment
 
     @property
     def at(self) -> datetime:
-        return self.occurred_at.astimezone(UTC)
+        return self.occurred_at
 
 
 @dataclass(frozen=True, slots=True)

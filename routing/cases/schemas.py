@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, field_validator
+from pydantic import Field, field_validator
 
-from kit.http import Out, Strict
+from kit.http import Moment, Out, Strict
 from routing.cases.tables import Decision
 
 CaseId = Annotated[str, Field(min_length=1, max_length=200)]
@@ -31,7 +31,7 @@ class CaseIn(Strict):
     trace: list[Any] | None = None
     usage: dict[str, Any] | None = None
     attempt: Annotated[int, Field(ge=1, le=1000)] = 1
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Moment | None = None
 
     @field_validator("amount", mode="before")
     @classmethod
@@ -93,7 +93,7 @@ class HumanOutputIn(Strict):
     case_id: CaseId
     output: Any
     person: ShortName | None = None
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Moment | None = None
 
 
 class HumanOutputsIn(Strict):

@@ -50,3 +50,20 @@ def test_a_page_that_cannot_exist_is_a_page_that_says_so(client: TestClient) -> 
 
     assert response.status_code == 404
     assert response.headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        pytest.param("/v1/agents/claims/suites/forms", 401, id="a suite"),
+        pytest.param("/v1/agents/suites/decisions", 413, id="an agent of that name"),
+        pytest.param("/v1/agents/claims/suites/forms/cases", 413, id="below a suite"),
+        pytest.param("/elsewhere/suites/forms", 413, id="elsewhere"),
+    ],
+)
+def test_only_a_suite_may_be_large_and_only_from_a_known_key(client: TestClient, path: str, status: int) -> None:
+    length = {"content-length": str(100 * 1024 * 1024), "authorization": "Bearer pgk_nobody"}
+
+    answer = client.post(path, content=b"", headers=length)
+
+    assert answer.status_code == status

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from kit import errors, http
 from kit.errors import Place
 
 LIMIT = 1000
+KNOWN = {"authorization": "Bearer known"}
 
 router = APIRouter(route_class=http.StrictRoute)
 
@@ -31,6 +33,7 @@ def upload(body: Body) -> Body:
 
 
 @router.post("/raw")
+@router.post("/raw/{rest:path}")
 async def raw(request: Request) -> int:
     return len(await request.body())
 
@@ -55,11 +58,17 @@ def fail(kind: str) -> None:
     }[kind]
 
 
+def admit(authorization: str | None) -> None:
+    if authorization != "Bearer known":
+        raise errors.Unauthenticated("nobody we know")
+
+
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
     app = FastAPI()
     app.include_router(router)
-    app.add_middleware(http.BodyLimit, limit=LIMIT, larger={"/upload": 10 * LIMIT})
+    larger = http.Larger(re.compile("/upload|/raw/[^/]+"), 10 * LIMIT, admit)
+    app.add_middleware(http.BodyLimit, limit=LIMIT, larger=larger)
     http.install(app)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
@@ -204,9 +213,19 @@ class TestBodyLimit:
         assert answer.status_code == 413
 
     def test_some_paths_may_take_more(self, client: TestClient) -> None:
-        answer = client.post("/upload", json={"name": "x" * 5 * LIMIT})
+        answer = client.post("/upload", json={"name": "x" * 5 * LIMIT}, headers=KNOWN)
 
         assert answer.status_code == 200
+
+    @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer other"}], ids=["no key", "a wrong key"])
+    def test_but_only_from_those_we_know(self, client: TestClient, headers: dict[str, str]) -> None:
+        answer = client.post("/upload", json={"name": "x" * 5 * LIMIT}, headers=headers)
+
+        assert (answer.status_code, answer.json()["type"]) == (401, "/problems/unauthenticated")
+
+    @pytest.mark.parametrize("path", ["/raw/upload/x", "/raw/raw/x", "/raw/a/upload"])
+    def test_a_path_that_only_contains_such_a_part_may_not(self, client: TestClient, path: str) -> None:
+        assert client.post(path, content=b"x" * (LIMIT + 1), headers=KNOWN).status_code == 413
 
 
 def test_an_edit_of_an_older_state_is_refused() -> None:
