@@ -7,12 +7,14 @@ from fastapi.responses import RedirectResponse
 
 from governance.people import service as people
 from kit.context import Context
+from kit.errors import Unavailable
 from kit.http import Ctx
 from review_ui.pages import COOKIE, AnybodysForm, FormDep, ViewerDep, find_viewer, go, local_path, render
 
 router = APIRouter(include_in_schema=False)
 
 HOME = "/agents"
+_AT_THE_DOOR = 5.0  # seconds to wait while others sign in
 Next = Annotated[str, Query(alias="next", max_length=2000)]
 
 
@@ -30,21 +32,38 @@ def show_sign_in(request: Request, ctx: Ctx, wanted: Next = "", ended: bool = Fa
 
 @router.post("/sign-in")
 def sign_in(request: Request, ctx: Ctx, form: AnybodysForm) -> Response:
-    """A cookie with a random token, of which only the digest is stored; a refusal is counted on its own."""
-    login, wanted, now = form.text("login").strip(), form.text("next"), ctx.clock.now()
+    """A cookie with a random token, of which only the digest is stored."""
+    login, wanted = form.text("login").strip(), form.text("next")
     try:
-        with ctx.db.begin() as session:
-            token, _ = people.sign_in(session, login, form.text("password"), now=now, hours=ctx.settings.session_hours)
+        token = _enter(ctx, login, form.text("password"), request.client.host if request.client else "")
     except people.SignInRefused as refused:
-        if not isinstance(refused, people.SignInLocked):
-            with ctx.db.begin() as session:
-                people.note_refused_sign_in(session, login, now=now)
         return render(
             request, "sign_in/page.html", status=401, wanted=wanted, login=login, problem=refused.detail, ended=False
         )
     response = go(local_path(wanted, HOME))
     _set_cookie(response, ctx, token, max_age=ctx.settings.session_hours * 3600)
     return response
+
+
+def _enter(ctx: Context, login: str, password: str, address: str) -> str:
+    """Look up, check, write: the password is checked while nobody waits for the database. A refusal is noted."""
+    if not people.DOOR.acquire(timeout=_AT_THE_DOOR):
+        raise Unavailable("too many people sign in at this moment; try again")
+    try:
+        with ctx.db.read() as session:
+            caller = people.look_up(session, login, now=ctx.clock.now(), address=address)
+        people.check_password(caller, password)
+        with ctx.db.begin() as session:
+            token, _ = people.sign_in(session, caller, now=ctx.clock.now(), hours=ctx.settings.session_hours)
+    except people.SignInLocked:
+        raise
+    except people.SignInRefused:
+        with ctx.db.begin() as session:
+            people.note_refused_sign_in(session, login, now=ctx.clock.now(), address=address)
+        raise
+    finally:
+        people.DOOR.release()
+    return token
 
 
 @router.post("/sign-out")

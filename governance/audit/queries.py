@@ -89,12 +89,13 @@ def events_of(
     return session.scalars(wanted).all()
 
 
-def count_since(session: Session, subject: str, verb: str, since: datetime) -> int:
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(AuditEvent)
-            .where(AuditEvent.subject == subject, AuditEvent.verb == verb, AuditEvent.at > since)
-        )
-        or 0
-    )
+def details_since(
+    session: Session, subject: str, verb: str, since: datetime, *, limit: int
+) -> Sequence[dict[str, Any]]:
+    """What was noted with the newest events of this kind on a subject."""
+    return session.scalars(
+        select(AuditEvent.detail)
+        .where(AuditEvent.subject == subject, AuditEvent.verb == verb, AuditEvent.at > since)
+        .order_by(AuditEvent.at.desc())
+        .limit(limit)
+    ).all()

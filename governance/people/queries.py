@@ -15,6 +15,11 @@ def find_person(session: Session, login: str) -> Person | None:
     return session.get(Person, login)
 
 
+def find_person_locked(session: Session, login: str) -> Person | None:
+    """The person as they are now, who cannot be disabled or get a new password before this transaction ends."""
+    return session.get(Person, login, with_for_update=True)
+
+
 def get_person(session: Session, login: str) -> Person:
     person = session.get(Person, login)
     if person is None:

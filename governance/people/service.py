@@ -1,14 +1,17 @@
 """
 People, their passwords and sign-ins, and the keys of programs.
 
-A sign-in that is refused raises and so leaves nothing behind; the edge then calls `note_refused_sign_in` in a
-transaction of its own, and ten such notes in a quarter of an hour lock the login.
+A sign-in is three steps, so that nobody holds the database while a password is checked: `look_up` reads,
+`check_password` works without the database, `sign_in` writes. A refusal is noted with `note_refused_sign_in` in a
+transaction of its own; ten such notes from one address in a quarter of an hour lock the login for that address.
 """
 
 import hashlib
 import re
 import secrets
+import threading
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import cast
@@ -29,13 +32,17 @@ from kit.errors import Conflict, Invalid, Place, Unauthenticated
 KEYS_CHANGED = "keys:changed"
 KEY_PREFIX = "pgk_"
 PASSWORD_LENGTH = range(8, 1025)  # argon2 would hash a megabyte too, but nobody types one
-REFUSALS_ALLOWED = 10
+REFUSALS_ALLOWED = 10  # from one address
+REFUSALS_ANYWHERE = 100  # from all addresses together
 REFUSALS_WITHIN = timedelta(minutes=15)
 
 # Lower case, so that Alice and alice are one; no colon, so that no login looks like the key of an agent.
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,127}")
 _RESERVED = frozenset({SYSTEM.name})
 _REFUSED = "person.sign_in_refused"
+
+# At most so many at once from looking a login up to noting its refusal; a check takes 64 MiB and a core.
+DOOR = threading.BoundedSemaphore(4)
 
 
 class LoginTaken(Conflict):
@@ -51,6 +58,14 @@ class SignInRefused(Unauthenticated):
 class SignInLocked(SignInRefused):
     code = "sign-in-locked"
     title = "Too many tries"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who wants to sign in, and what their password must fit; None where no password fits."""
+
+    login: str
+    password_hash: str | None = field(repr=False)
 
 
 @lru_cache(maxsize=1)
@@ -137,19 +152,43 @@ def enable(session: Session, login: str, *, by: Actor | str, now: datetime) -> P
     return person
 
 
-def sign_in(session: Session, login: str, password: str, *, now: datetime, hours: int) -> tuple[str, SignIn]:
+def look_up(session: Session, login: str, *, now: datetime, address: str = "") -> Caller:
     """
-    The token for the cookie, and its stored sign-in; raises SignInRefused.
+    Who wants to sign in, before the password is looked at; raises SignInLocked after too many refusals.
+
+    Counted per address, so that whoever guesses does not lock the owner of the login out as well; and over all
+    addresses with a far higher limit. Tries at the same moment do not see each other, so a limit can be passed by
+    as many as `DOOR` lets in at once in each process.
+    """
+    tried = _tried(login)
+    places = audit_queries.details_since(session, tried, _REFUSED, now - REFUSALS_WITHIN, limit=REFUSALS_ANYWHERE)
+    here = sum(detail.get("address", "") == address for detail in places)
+    if here >= REFUSALS_ALLOWED or len(places) >= REFUSALS_ANYWHERE:
+        raise SignInLocked("too many wrong passwords for this login; wait a quarter of an hour and try again")
+    person = queries.find_person(session, tried)
+    usable = person is not None and person.disabled_at is None
+    return Caller(tried, person.password_hash if person is not None and usable else None)
+
+
+def check_password(caller: Caller, password: str) -> None:
+    """
+    Raise SignInRefused unless the password fits. Takes a tenth of a second on purpose: never inside a transaction.
 
     The answer takes as long for a login that does not exist, and says the same.
     """
-    if audit_queries.count_since(session, _tried(login), _REFUSED, now - REFUSALS_WITHIN) >= REFUSALS_ALLOWED:
-        raise SignInLocked("too many wrong passwords for this login; wait a quarter of an hour and try again")
-    person = queries.find_person(session, _tried(login))
-    usable = person is not None and person.password_hash is not None and person.disabled_at is None
-    expected = person.password_hash if person is not None and usable else None
-    fits = len(password) in PASSWORD_LENGTH and _passwords().verify(password, expected or _nobodys_hash())
-    if person is None or expected is None or not fits:
+    fits = len(password) in PASSWORD_LENGTH and _passwords().verify(password, caller.password_hash or _nobodys_hash())
+    if caller.password_hash is None or not fits:
+        raise SignInRefused("login and password do not fit together")
+
+
+def sign_in(session: Session, caller: Caller, *, now: datetime, hours: int) -> tuple[str, SignIn]:
+    """
+    The token for the cookie, and its stored sign-in, for a caller whose password was checked.
+
+    Raises SignInRefused when the person was disabled or the password changed since it was looked at.
+    """
+    person = queries.find_person_locked(session, caller.login)
+    if person is None or person.disabled_at is not None or person.password_hash != caller.password_hash:
         raise SignInRefused("login and password do not fit together")
     token = secrets.token_urlsafe(32)
     row = SignIn(
@@ -166,9 +205,9 @@ def sign_in(session: Session, login: str, password: str, *, now: datetime, hours
     return token, row
 
 
-def note_refused_sign_in(session: Session, login: str, *, now: datetime) -> None:
-    """Count a refused sign-in; in its own transaction, since the refused one was rolled back."""
-    audit.record(session, "nobody", _REFUSED, _tried(login), now=now)
+def note_refused_sign_in(session: Session, login: str, *, now: datetime, address: str = "") -> None:
+    """Count a refused sign-in, in a transaction of its own."""
+    audit.record(session, "nobody", _REFUSED, _tried(login), now=now, address=address)
 
 
 def sign_out(session: Session, token: str, *, now: datetime) -> None:

@@ -138,7 +138,7 @@ class TestSignIn:
     def test_a_password_in_the_wrong_field_is_not_written_down(self, ctx: Context) -> None:
         _note_refused(ctx, "My Secret Password!")
 
-        assert _events(ctx, "(not a login)") == [("nobody", "person.sign_in_refused", {})]
+        assert _events(ctx, "(not a login)") == [("nobody", "person.sign_in_refused", {"address": "192.0.2.1"})]
 
     def test_signing_out_ends_this_sign_in_and_no_other(self, ctx: Context) -> None:
         factories.person(ctx, "alice", password=PASSWORD)
@@ -150,6 +150,42 @@ class TestSignIn:
             service.sign_out(session, "never given", now=ctx.clock.now())
 
         assert (_who(ctx, here), _who(ctx, there)) == (None, "alice")
+
+    def test_whoever_guesses_from_elsewhere_does_not_lock_the_owner_out(self, ctx: Context) -> None:
+        factories.person(ctx, "alice", password=PASSWORD)
+        for _ in range(service.REFUSALS_ALLOWED):
+            _note_refused(ctx, "alice", "198.51.100.7")
+
+        with pytest.raises(service.SignInLocked):
+            _sign_in(ctx, "alice", PASSWORD, "198.51.100.7")
+
+        _sign_in(ctx, "alice", PASSWORD)
+
+    def test_guessing_from_very_many_addresses_locks_the_login_after_all(self, ctx: Context, clock: FixedClock) -> None:
+        factories.person(ctx, "alice", password=PASSWORD)
+        for number in range(service.REFUSALS_ANYWHERE):
+            _note_refused(ctx, "alice", f"198.51.100.{number}")
+
+        with pytest.raises(service.SignInLocked):
+            _sign_in(ctx, "alice", PASSWORD)
+
+        clock.move(service.REFUSALS_WITHIN)
+        _sign_in(ctx, "alice", PASSWORD)
+
+    @pytest.mark.parametrize("meanwhile", ["disabled", "another password"])
+    def test_what_happened_while_the_password_was_checked_counts(self, ctx: Context, meanwhile: str) -> None:
+        factories.person(ctx, "alice", password=PASSWORD)
+        with ctx.db.read() as session:
+            caller = service.look_up(session, "alice", now=ctx.clock.now())
+        service.check_password(caller, PASSWORD)
+        with ctx.db.begin() as session:
+            if meanwhile == "disabled":
+                service.disable(session, "alice", by=SYSTEM, now=ctx.clock.now())
+            else:
+                service.set_password(session, "alice", "another long one", by=SYSTEM, now=ctx.clock.now())
+
+        with pytest.raises(service.SignInRefused), ctx.db.begin() as session:
+            service.sign_in(session, caller, now=ctx.clock.now(), hours=12)
 
     def test_a_new_password_ends_every_sign_in(self, ctx: Context) -> None:
         factories.person(ctx, "alice", password=PASSWORD)
@@ -253,14 +289,17 @@ def test_every_change_that_keys_depend_on_is_told(ctx: Context) -> None:
     assert told == ["keys:changed"] * 5
 
 
-def _sign_in(ctx: Context, login: str, password: str) -> tuple[str, SignIn]:
+def _sign_in(ctx: Context, login: str, password: str, address: str = "192.0.2.1") -> tuple[str, SignIn]:
+    with ctx.db.read() as session:
+        caller = service.look_up(session, login, now=ctx.clock.now(), address=address)
+    service.check_password(caller, password)
     with ctx.db.begin() as session:
-        return service.sign_in(session, login, password, now=ctx.clock.now(), hours=12)
+        return service.sign_in(session, caller, now=ctx.clock.now(), hours=12)
 
 
-def _note_refused(ctx: Context, login: str) -> None:
+def _note_refused(ctx: Context, login: str, address: str = "192.0.2.1") -> None:
     with ctx.db.begin() as session:
-        service.note_refused_sign_in(session, login, now=ctx.clock.now())
+        service.note_refused_sign_in(session, login, now=ctx.clock.now(), address=address)
 
 
 def _who(ctx: Context, token: str) -> str | None:

@@ -1,5 +1,9 @@
-import pytest
+from typing import cast
 
+import pytest
+from sqlalchemy import QueuePool
+
+from governance.people import service as people
 from kit.context import Context
 from tests import factories
 from tests.integration.review_ui import house
@@ -52,6 +56,25 @@ def test_ten_wrong_passwords_lock_the_login(ctx: Context, person: str) -> None:
             house.sign_in(client, person, "not this one")
 
         assert "wait a quarter of an hour" in house.sign_in(client, person).text.lower()
+
+
+def test_nobody_holds_the_database_while_a_password_is_checked(
+    ctx: Context, person: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_connections: list[int] = []
+    check = people.check_password
+
+    def watched(caller: people.Caller, password: str) -> None:
+        open_connections.append(cast("QueuePool", ctx.db.engine.pool).checkedout())
+        check(caller, password)
+
+    monkeypatch.setattr(people, "check_password", watched)
+    with house.client(ctx) as client:
+        refused = house.sign_in(client, person, "not this one")
+        let_in = house.sign_in(client, person)
+
+    assert (refused.status_code, let_in.status_code) == (401, 200)
+    assert open_connections == [0, 0]
 
 
 def test_the_cookie_is_kept_from_scripts_and_other_sites(ctx: Context, person: str) -> None:
