@@ -4,6 +4,7 @@ The router: a pure function of policy and case. Its reasons to refuse stand in o
 Anything that is not clearly allowed means a person: no policy, an unknown version, a number that is none.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -25,7 +26,7 @@ class Case:
     output_valid: bool | None  # against the agent's JSON Schema; None: the agent has none
     segment: str = ""
     action: str | None = None
-    amount: float | None = None  # NaN is possible and never inside a limit
+    amount: float | None = None  # NaN and infinity are possible and never go alone
     risk: str | None = None
 
 
@@ -97,6 +98,13 @@ def _output_invalid(_policy: Policy, case: Case) -> Answer | None:
     return None
 
 
+def _amount_invalid(_policy: Policy, case: Case) -> Answer | None:
+    """Also where no scope limits the amount: what is done with such a number downstream nobody can foresee."""
+    if case.amount is not None and not math.isfinite(case.amount):
+        return _human("amount_invalid", "The amount is not a finite number.")
+    return None
+
+
 def _out_of_scope(policy: Policy, case: Case) -> Answer | None:
     scope = policy.rules.scope
     if scope.segments is not None and case.segment not in scope.segments:
@@ -106,7 +114,7 @@ def _out_of_scope(policy: Policy, case: Case) -> Answer | None:
     if scope.amount_at_most is not None:
         if case.amount is None:
             return _human("amount_missing", "The scope limits the amount and the case has none.")
-        if not abs(case.amount) <= scope.amount_at_most:  # NaN lands here too
+        if not abs(case.amount) <= scope.amount_at_most:
             return _human("amount_out_of_scope", f"The amount is above {scope.amount_at_most:g}.")
     return None
 
@@ -126,6 +134,7 @@ _REFUSALS: tuple[Callable[[Policy, Case], Answer | None], ...] = (
     _evaluation,
     _shadow,
     _output_invalid,
+    _amount_invalid,
     _out_of_scope,
     _confidence_unusable,
 )

@@ -273,17 +273,26 @@ class TestScope:
             pytest.param(0.0, "above_threshold", id="nothing"),
             pytest.param(-100.0, "above_threshold", id="a credit at the limit"),
             pytest.param(-100.01, "amount_out_of_scope", id="a credit above it"),
-            pytest.param(math.nan, "amount_out_of_scope", id="not a number"),
-            pytest.param(math.inf, "amount_out_of_scope", id="endless"),
-            pytest.param(-math.inf, "amount_out_of_scope", id="endless the other way"),
+            pytest.param(math.nan, "amount_invalid", id="not a number"),
+            pytest.param(math.inf, "amount_invalid", id="endless"),
+            pytest.param(-math.inf, "amount_invalid", id="endless the other way"),
             pytest.param(None, "amount_missing", id="none given"),
         ],
     )
     def test_amounts(self, amount: float | None, reason: str) -> None:
         assert code(decide(policy(scope={"amount_at_most": 100}), case(amount=amount), KEY)) == reason
 
-    def test_an_amount_without_a_limit_is_not_looked_at(self) -> None:
-        assert decide(policy(), case(amount=math.nan), KEY).route is Route.AUTO
+    def test_an_amount_without_a_limit_may_be_any_finite_number(self) -> None:
+        assert decide(policy(), case(amount=-1e300), KEY).route is Route.AUTO
+
+    @pytest.mark.parametrize("amount", [math.nan, math.inf, -math.inf])
+    @pytest.mark.parametrize("phase", [Phase.SUPERVISED, Phase.CONFIDENCE, Phase.FULL])
+    def test_an_amount_that_is_no_finite_number_means_a_person_also_without_a_limit(
+        self, phase: Phase, amount: float
+    ) -> None:
+        answer = decide(policy(phase), case(amount=amount), KEY)
+
+        assert (answer.route, code(answer)) == (Route.HUMAN, "amount_invalid")
 
     def test_a_limit_of_zero_lets_nothing_but_zero_pass(self) -> None:
         limited = policy(scope={"amount_at_most": 0})
