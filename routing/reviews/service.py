@@ -281,8 +281,9 @@ def release_expired(session: Session, now: datetime) -> int:
 
 def cancel_what_nobody_may_rule(session: Session, now: datetime, limit: int = 200) -> int:
     """
-    After a demotion, freeze or roll-back: what waited for a ruling goes to people to do. The agent is told
-    that its output will not be used, and the label stays open: nobody said that it was wrong.
+    After a demotion or roll-back: what waited for a ruling goes to people to do. The agent is told that its
+    output will not be used, and the case is void: nobody said that it was wrong. A freeze takes back nothing
+    that waits already; its reviewers rule on it as on any other.
     """
     items = queries.items_nobody_may_rule(session, limit)
     for item in items:

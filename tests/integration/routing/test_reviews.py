@@ -196,6 +196,22 @@ class TestClaimNext:
 
 
 class TestClaimOne:
+    def test_again_of_ones_own_case_still_counts_from_the_first_time(
+        self, ctx: Context, clock: FixedClock, alice: Actor
+    ) -> None:
+        first = held(ctx, alice)
+        clock.move(LEASE / 2)
+
+        again = claim(ctx, alice, first.id)
+
+        assert (again.claimed_at, again.claimed_until) == (first.claimed_at, clock.now() + LEASE)
+
+    def test_after_the_lease_ran_out_counts_anew(self, ctx: Context, clock: FixedClock, alice: Actor) -> None:
+        first = held(ctx, alice)
+        clock.move(2 * LEASE)
+
+        assert claim(ctx, alice, first.id).claimed_at == clock.now()
+
     def test_names_who_holds_it_and_until_when(self, ctx: Context, alice: Actor, bob: Actor) -> None:
         item = held(ctx, alice)
 
@@ -583,7 +599,7 @@ class TestFollowingRollouts:
 
     @pytest.mark.parametrize(
         "taken_back",
-        [{"phase": "shadow"}, {"phase": "evaluation"}, {"standing": "retired"}, {"frozen": "routing"}],
+        [{"phase": "shadow"}, {"phase": "evaluation"}, {"standing": "retired"}],
         ids=str,
     )
     def test_what_waited_for_a_ruling_goes_to_people(self, ctx: Context, alice: Actor, taken_back: Any) -> None:
@@ -611,6 +627,23 @@ class TestFollowingRollouts:
         factories.change_rollout(ctx, row, **still)
 
         assert self.run(ctx) == 0
+
+    def test_a_freeze_leaves_what_waits_with_its_reviewers_and_in_evidence(self, ctx: Context, alice: Actor) -> None:
+        webhook(ctx)
+        row = factories.rollout(ctx, version="v2")
+        waiting = held(ctx, alice, "c-1", version="v2")
+        factories.decision(ctx, "c-2", version="v2")
+        factories.change_rollout(ctx, row, frozen="routing")
+
+        assert self.run(ctx) == 0
+
+        rule(ctx, alice, waiting, "reject", reason_code="harmful")
+        REGISTRY["routing.settle"].run(ctx)
+        with ctx.db.read() as session:
+            judged = session.get_one(Decision, waiting.decision_id)
+            counted = [found.counted_as for found in session.scalars(select(Decision).order_by(Decision.case_id))]
+        assert (judged.outcome, counted) == ("rejected", ["severe", "pending"])
+        assert {message.kind for message in rows(ctx, OutboxMessage)} == {"decision.ruled"}
 
     def test_audits_of_what_already_happened_stay(self, ctx: Context) -> None:
         row = factories.rollout(ctx, version="v2", phase=Phase.FULL, audit_rate=1.0)
