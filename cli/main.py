@@ -16,9 +16,9 @@ Moves an AI agent from pilot to production: phases, gates, a review queue, and a
 
 [bold]phasegate up[/bold] starts the service here; [bold]phasegate demo[/bold] shows it at work.
 
-Commands on agents and rollouts (status, advance, demote, freeze, rollback, apply, diff, export, import) talk to a
-running service when --url and --key (PHASEGATE_URL, PHASEGATE_KEY) are given, and else work on the database of the
-settings, in the name of --as LOGIN.
+Commands on agents and rollouts (status, advance, break-glass, demote, freeze, rollback, apply, diff, export, import)
+talk to a running service when --url and --key (PHASEGATE_URL, PHASEGATE_KEY) are given, and else work on the database
+of the settings, in the name of --as LOGIN.
 
 Exit status: 0 done, or yes · 1 refused, or no · 2 wrong usage · 3 there is no such thing · 4 not possible right now.
 """
@@ -51,6 +51,7 @@ app.command("demo", context_settings={"allow_extra_args": True, "ignore_unknown_
 _COMMANDS: dict[str, Callable[..., None]] = {
     "status": rollouts.status,
     "advance": rollouts.advance,
+    "break-glass": rollouts.break_glass,
     "demote": rollouts.demote,
     "freeze": rollouts.freeze,
     "unfreeze": rollouts.unfreeze,

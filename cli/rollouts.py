@@ -1,7 +1,8 @@
-"""`phasegate status`, and every step of a version: advance, demote, freeze, unfreeze, rollback."""
+"""`phasegate status`, and every step of a version: advance, break-glass, demote, freeze, unfreeze, rollback."""
 
 import sys
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +28,13 @@ _MARKS = {
     "no_evidence": "no evidence",
     "error": "ERROR",
 }
+
+
+class Way(StrEnum):
+    """How far break-glass goes."""
+
+    NEXT_PHASE = "next_phase"
+    LAST_RAMP_STEP = "last_ramp_step"
 
 
 def status(
@@ -119,6 +127,32 @@ def demote(
         body = {"reason": reason, "from": seen or door.get(*path)["phase"]} | ({"to": to} if to else {})
         change = door.post(*path, "demote", body=body)
     _show_change(agent, change, as_json=as_json)
+
+
+def break_glass(
+    agent: Agent,
+    reason: Reason,
+    hours: Annotated[float, typer.Option(help="For how long, at most 24; then it ends by itself.")],
+    version: Version = None,
+    to: Annotated[Way, typer.Option(help="The next phase, or the last ramp step of this one.")] = Way.NEXT_PHASE,
+    url: Url = None,
+    key: Key = None,
+    login: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    For a few hours more autonomy than the evidence carries. Everybody is told, and a failure is left to be reviewed.
+
+    [bold]phasegate break-glass claims v7 --as mara --hours 4 -m "half of the reviewers are ill"[/bold]
+    """
+    with through(url, key, login) as door:
+        body = {"reason": reason, "hours": hours, "to": to}
+        change = door.post(*_path(door, agent, version), "break-glass", body=body)
+    if as_json:
+        print_json(change)
+        return
+    good(f"Version {change['version']} of {agent} is in {_where(change)} until {_time(change['glass_until'])}.")
+    say("It goes back by itself. The webhooks of the agent are told, and a failure waits to be reviewed.")
 
 
 def freeze(
@@ -229,6 +263,12 @@ def _show(found: dict[str, Any]) -> None:
         f"{found['agent']} {found['version']} ({found['standing']}): {found['phase']}{share}{frozen}, "
         f"{words.plural(found['days_in_phase'], 'day')} in the phase"
     )
+    if found["glass"] is not None:
+        glass = found["glass"]
+        good(
+            f"  Break-glass by {glass['by']} until {_time(glass['until'])}: {glass['reason']} "
+            f"Then it goes back to {_step(glass['back_to'])}."
+        )
     _show_evidence(found)
     if found["approval"] is not None:
         good(f"  {found['approval']['words']}")
@@ -258,6 +298,11 @@ def _guard(part: dict[str, Any]) -> str:
 def _step(target: dict[str, Any]) -> str:
     share = f" at {words.percent(target['share'])}" if target["share"] < 1 else ""
     return f"{target['phase']}{share}"
+
+
+def _where(change: dict[str, Any]) -> str:
+    share = f" at {words.percent(change['share'])}" if change["share"] is not None else ""
+    return f"{change['entered']}{share}"
 
 
 def _show_change(agent: str, change: dict[str, Any], *, as_json: bool) -> None:

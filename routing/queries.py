@@ -36,9 +36,7 @@ def backlog(session: Session, now: datetime) -> dict[str, int]:
     """What waits: for the workers, for receivers, for people. Served by partial indexes."""
     counts = {
         "unsettled_decisions": select(func.count()).select_from(Decision).where(Decision.unsettled.is_(True)),
-        "unsettled_human_outputs": select(func.count())
-        .select_from(HumanOutput)
-        .where(HumanOutput.unsettled.is_(True)),
+        "unsettled_human_outputs": select(func.count()).select_from(HumanOutput).where(HumanOutput.unsettled.is_(True)),
         "messages_due": select(func.count())
         .select_from(OutboxMessage)
         .where(OutboxMessage.state == "waiting", OutboxMessage.due_at <= now),

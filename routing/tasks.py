@@ -64,7 +64,9 @@ def release_expired(ctx: Context) -> int:
 
 @task("routing.follow_rollouts", every=1)
 def follow_rollouts(ctx: Context) -> int:
-    """After autonomy was taken back: what waited for a ruling goes to people."""
+    """After autonomy was taken back: what waited for a ruling goes to people. After break-glass: everyone is told."""
+    with ctx.db.begin() as session:
+        delivery.tell_of_glass(session, now=ctx.clock.now())
     cancelled = 0
     while True:
         with ctx.db.begin() as session:

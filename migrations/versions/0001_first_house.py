@@ -390,6 +390,9 @@ def upgrade() -> None:
         sa.Column("looked_at", UtcTime(), nullable=True),
         sa.Column("next_look_at", UtcTime(), nullable=True),
         sa.Column("evidence_id", sa.Uuid(), nullable=True),
+        sa.Column("glass_until", UtcTime(), nullable=True),
+        sa.Column("glass_from_phase", sa.String(length=16), nullable=True),
+        sa.Column("glass_from_step", sa.Integer(), nullable=True),
         sa.Column("lock", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["agent"], ["agents.name"], name=op.f("fk_rollouts_agent_agents")),
         sa.ForeignKeyConstraint(["id"], ["versions.id"], name=op.f("fk_rollouts_id_versions")),
@@ -492,6 +495,7 @@ def upgrade() -> None:
         sa.Column("entered", sa.String(length=16), nullable=True),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("share", sa.Double(), nullable=True),
+        sa.Column("glass_until", UtcTime(), nullable=True),
         sa.Column("at", UtcTime(), nullable=False),
         sa.Column("by", sa.String(length=128), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -502,6 +506,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_phase_changes")),
     )
     op.create_index(op.f("ix_phase_changes_agent_at"), "phase_changes", ["agent", "at"], unique=False)
+    op.create_index(op.f("ix_phase_changes_kind_at"), "phase_changes", ["kind", "at"], unique=False)
     op.create_index(
         op.f("ix_phase_changes_rollout_id_at"), "phase_changes", ["rollout_id", "at"], unique=False
     )

@@ -189,6 +189,7 @@ def _breaches(found: _Found, consequence: str) -> Iterator[Reason]:
 
 def _holds(found: _Found) -> Iterator[Reason]:
     """Everything that stands against advancing, strongest first."""
+    yield from _glass(found.situation)
     yield from _failures(found.situation)
     yield from _gates(found)
     yield from _guardrail_errors(found)
@@ -198,6 +199,13 @@ def _holds(found: _Found) -> Iterator[Reason]:
     yield from _times(found.plan, found.situation)
     yield from _people(found)
     yield from _closed(found.plan, found.situation)
+
+
+def _glass(situation: Situation) -> Iterator[Reason]:
+    if situation.glass_until is not None:
+        until = words.moment(situation.glass_until)
+        said = f"Break-glass is open until {until}: what is counted now advances nothing."
+        yield Reason("glass_open", said, "It ends by itself, and the version goes back to where it was.")
 
 
 def _failures(situation: Situation) -> Iterator[Reason]:
@@ -286,5 +294,6 @@ def _next_look(plan: Plan, situation: Situation) -> datetime:
         # A new day settles one more day of cases.
         datetime.combine(situation.today + timedelta(days=1), time(), tzinfo=UTC),
         next_opening(plan.windows, situation.now),
+        situation.glass_until,
     ]
     return min(moment for moment in moments if moment is not None and moment > situation.now)

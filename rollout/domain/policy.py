@@ -7,7 +7,8 @@ explained from the revision that its row names.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -51,6 +52,22 @@ class Rules(_Frozen):
 
 
 @dataclass(frozen=True, slots=True)
+class GlassEnd:
+    """What a policy that was written by break-glass becomes from `until` on."""
+
+    until: datetime
+    phase: Phase
+    ramp_share: float
+
+    def body(self) -> dict[str, Any]:
+        return {"until": self.until.isoformat(), "phase": self.phase.value, "ramp_share": self.ramp_share}
+
+    @classmethod
+    def from_body(cls, body: dict[str, Any]) -> Self:
+        return cls(datetime.fromisoformat(body["until"]), Phase(body["phase"]), body["ramp_share"])
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One revision: rules and the state of the rollout, all that `decide` looks at."""
 
@@ -64,6 +81,13 @@ class Policy:
     frozen: FreezeMode | None
     ramp_share: float  # of the eligible cases, 0..1
     rules: Rules
+    glass: GlassEnd | None = None
+
+    def at(self, now: datetime) -> "Policy":
+        """The policy as it holds now: break-glass that is over is over, even while no worker is there to end it."""
+        if self.glass is None or now < self.glass.until:
+            return self
+        return replace(self, phase=self.glass.phase, ramp_share=self.glass.ramp_share)
 
     def body(self) -> dict[str, Any]:
         """The stored form, complete but for the keys of its row."""
@@ -76,6 +100,7 @@ class Policy:
             "frozen": self.frozen,
             "ramp_share": self.ramp_share,
             "rules": self.rules.model_dump(mode="json"),
+            "glass": self.glass.body() if self.glass is not None else None,
         }
 
     @classmethod
@@ -91,6 +116,7 @@ class Policy:
             frozen=FreezeMode(body["frozen"]) if body["frozen"] else None,
             ramp_share=body["ramp_share"],
             rules=Rules.model_validate(body["rules"]),
+            glass=GlassEnd.from_body(body["glass"]) if body.get("glass") else None,
         )
 
 

@@ -58,7 +58,8 @@ class Situation:
     One rollout at one moment. `totals` are those of the present epoch only; `ramp_step` counts from 0.
 
     `reviews_held` and `first_phase_at` (when the agent first left evaluation; None: never) are the agent's,
-    `open_failures` those of this version. `broken` says what is wrong with a source that did not answer.
+    `open_failures` those of this version. `glass_until` is set while break-glass is open. `broken` says what is
+    wrong with a source that did not answer.
     """
 
     version: str
@@ -76,6 +77,7 @@ class Situation:
     reviews_held: tuple[datetime, ...] = ()
     first_phase_at: datetime | None = None
     frozen: FreezeMode | None = None
+    glass_until: datetime | None = None
     broken: Mapping[Source, str] = field(default_factory=dict)
 
     @property

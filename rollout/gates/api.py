@@ -7,10 +7,11 @@ from fastapi import APIRouter
 from governance.people.api import ActorDep
 from kit.http import Ctx, StrictRoute
 from rollout.agents.queries import get_agent
-from rollout.gates import queries, service, status
+from rollout.gates import glass, queries, service, status
 from rollout.gates.schemas import (
     AdvanceIn,
     AnsweredOut,
+    BreakGlassIn,
     DemoteIn,
     EvidenceOut,
     EvidencePage,
@@ -86,6 +87,22 @@ def demote(agent: AgentPath, version: VersionPath, body: DemoteIn, actor: ActorD
         rollout = get_rollout(session, agent, version)
         change = versions.demote(
             session, rollout, actor=actor, now=ctx.clock.now(), reason=body.reason, to=body.to, seen=body.seen
+        )
+        return _change(change)
+
+
+@router.post(f"{_ROLLOUT}/break-glass")
+def break_glass(agent: AgentPath, version: VersionPath, body: BreakGlassIn, actor: ActorDep, ctx: Ctx) -> ChangeOut:
+    """
+    For a few hours more autonomy than the evidence carries: the next phase, or the whole ramp of this one.
+
+    For the named owner or second, or an admin. It ends by itself, tells every webhook of the agent, and leaves a
+    failure to be reviewed. Evidence taken meanwhile advances nothing.
+    """
+    with ctx.db.begin() as session:
+        rollout = get_rollout(session, agent, version)
+        change = glass.break_glass(
+            session, rollout, actor=actor, now=ctx.clock.now(), reason=body.reason, hours=body.hours, to=body.to
         )
         return _change(change)
 

@@ -66,6 +66,7 @@ def situation(session: Session, rollout: Rollout, plan: Plan | None, now: dateti
         reviews_held=tuple(oversight_queries.reviews_held(session, rollout.agent)),
         first_phase_at=version_queries.first_left_evaluation(session, rollout.agent),
         frozen=FreezeMode(rollout.frozen) if rollout.frozen else None,
+        glass_until=rollout.glass_until,
         broken=broken,
     )
 

@@ -38,6 +38,14 @@ class DemoteIn(Strict):
     seen: Phase | None = Field(default=None, alias="from")
 
 
+class BreakGlassIn(Strict):
+    """`to`: the next phase, or in a phase with a ramp its last step. It ends by itself after `hours`."""
+
+    reason: ReasonText
+    hours: Annotated[float, Field(gt=0, le=24, allow_inf_nan=False)]
+    to: Literal["next_phase", "last_ramp_step"] = "next_phase"
+
+
 class FreezeIn(Strict):
     reason: ReasonText
     mode: FreezeMode = FreezeMode.ROUTING
@@ -190,6 +198,16 @@ class AnsweredOut(Out):
     step: ChangeOut | None
 
 
+class GlassOut(Out):
+    """Break-glass that is open: until when, by whom and why, and where the version goes back to then."""
+
+    until: datetime
+    by: str
+    reason: str
+    since: datetime
+    back_to: StepOut
+
+
 class RolloutStatus(Out):
     """Where a version stands, why it is not further, and who is waited for."""
 
@@ -205,6 +223,7 @@ class RolloutStatus(Out):
     ramp_share: float
     ramp_since: datetime
     frozen: str | None
+    glass: GlassOut | None
     plan_revision: int | None
     newest_plan_revision: int | None
     policy_revision: int

@@ -24,7 +24,7 @@ from rollout.domain.plan import Plan
 from rollout.domain.totals import Counts
 from rollout.domain.verdict import Conclusion
 from rollout.failures import service as failures
-from rollout.gates import judging, queries, signing
+from rollout.gates import glass, judging, queries, signing
 from rollout.gates.schemas import RolloutStatus
 from rollout.gates.signing import ASKED, Asked, AskedAlready, EvidenceChanged, GateNotPassed, NotTheSigner
 from rollout.gates.status import status_of
@@ -73,6 +73,7 @@ def look(session: Session, rollout: Rollout, *, now: datetime, sparing: bool = F
     """
     lock_agent(session, rollout.agent)
     session.refresh(rollout)  # somebody may have moved it while we waited for our turn
+    glass.end_if_over(session, rollout, now=now)
     judgement = judging.judge_now(session, rollout, now)
     snapshot = judging.keep(session, rollout, judgement, now, sparing=sparing)
     queries.touch(session, rollout, looked_at=now, next_look_at=judgement.next_look_at, evidence_id=snapshot.id)

@@ -15,6 +15,7 @@ from rollout.gates import queries, signing
 from rollout.gates.schemas import (
     ApprovalOut,
     EvidenceOut,
+    GlassOut,
     RolloutStatus,
     SignatureOut,
     StepOut,
@@ -54,6 +55,7 @@ def status_of(session: Session, rollout: Rollout, now: datetime) -> RolloutStatu
         ramp_share=steps.share_of(plan, phase, rollout.ramp_step),
         ramp_since=rollout.ramp_since,
         frozen=rollout.frozen,
+        glass=_glass(session, rollout, plan),
         plan_revision=own.revision if own is not None else None,
         newest_plan_revision=newest.revision if newest is not None else None,
         policy_revision=rollout.policy_revision,
@@ -118,6 +120,15 @@ def _approval(
         possible = signing.request_on(session, agent, plan, newest)
         return approval_out(possible, possible.state(present, now))
     return shown[0] if shown else None
+
+
+def _glass(session: Session, rollout: Rollout, plan: Plan | None) -> GlassOut | None:
+    broken = version_queries.newest_change(session, rollout.id, steps.BROKE_GLASS)
+    if rollout.glass_until is None or broken is None:
+        return None
+    phase, step = steps.before_glass(rollout)
+    back_to = StepOut(phase=phase.value, ramp_step=step, share=steps.share_of(plan, phase, step))
+    return GlassOut(until=rollout.glass_until, by=broken.by, reason=broken.reason, since=broken.at, back_to=back_to)
 
 
 def _review_due(session: Session, rollout: Rollout, plan: Plan | None) -> date | None:

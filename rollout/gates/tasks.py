@@ -1,10 +1,10 @@
-"""The look at every rollout, every beat."""
+"""The look at every rollout, and the end of break-glass, every beat."""
 
 import structlog
 
 from kit.context import Context
 from kit.tasks import task
-from rollout.gates import service
+from rollout.gates import glass, service
 from rollout.versions import queries as version_queries
 
 log = structlog.get_logger(__name__)
@@ -27,3 +27,19 @@ def look_at_all(ctx: Context) -> int:
             # One rollout that cannot be judged must not keep the guardrails of the others from firing.
             log.exception("a rollout could not be looked at; the others were", rollout=str(rollout_id))
     return looked
+
+
+@task("rollout.end_break_glass", every=1)
+def end_break_glass(ctx: Context) -> int:
+    """Take back what was lent for a while and is over; returns how often. Each stands for itself."""
+    with ctx.db.read() as session:
+        over = version_queries.ids_with_glass_over(session, ctx.clock.now())
+    ended = 0
+    for rollout_id in over:
+        try:
+            with ctx.db.begin() as session:
+                ended += glass.end_one(session, rollout_id, now=ctx.clock.now())
+        except Exception:
+            # Routing has gone back by itself; that one cannot be recorded must not keep the others.
+            log.exception("break-glass could not be ended; the next sweep repeats it", rollout=str(rollout_id))
+    return ended

@@ -107,6 +107,8 @@ def adopt(session: Session, rollout: Rollout, *, actor: Actor, now: datetime, re
     row = get_plan(session, rollout.agent)
     if row.id == rollout.plan_id:
         return row
+    if rollout.glass_until is not None:
+        raise steps.GlassOpen(f"break-glass is open until {rollout.glass_until:%Y-%m-%d %H:%M} UTC; adopt it then")
     reason = steps.wanted_reason(reason)
     _take_over(session, rollout, row, Plan.from_body(row.body), actor=actor, now=now, reason=reason)
     return row

@@ -116,6 +116,7 @@ def _policy(row: PolicyRevision) -> PolicyOut:
         cause=row.cause,
         created_at=row.created_at,
         created_by=row.created_by,
+        glass=row.body.get("glass"),
         **{name: row.body[name] for name in shown},
     )
 

@@ -69,6 +69,25 @@ def ids_to_look_at(session: Session) -> Sequence[UUID]:
     return session.scalars(wanted.order_by(Rollout.looked_at.is_not(None), Rollout.looked_at, Rollout.id)).all()
 
 
+def ids_with_glass_over(session: Session, now: datetime) -> Sequence[UUID]:
+    """Rollouts whose break-glass should have ended by now, those that are longest over first."""
+    return session.scalars(
+        select(Rollout.id).where(Rollout.glass_until <= now).order_by(Rollout.glass_until, Rollout.id)
+    ).all()
+
+
+def newest_change(session: Session, rollout_id: UUID, kind: str) -> PhaseChange | None:
+    """The last time this happened to a rollout."""
+    wanted = select(PhaseChange).where(PhaseChange.rollout_id == rollout_id, PhaseChange.kind == kind)
+    return session.scalar(wanted.order_by(PhaseChange.id.desc()).limit(1))
+
+
+def changes_since(session: Session, kind: str, since: datetime) -> Sequence[PhaseChange]:
+    """What happened to any version since then, the oldest first."""
+    wanted = select(PhaseChange).where(PhaseChange.kind == kind, PhaseChange.at >= since)
+    return session.scalars(wanted.order_by(PhaseChange.at, PhaseChange.id)).all()
+
+
 def last_retired_stable(session: Session, agent: str) -> Rollout | None:
     """
     The version that was in charge before the present one: the one retired last, by being replaced.

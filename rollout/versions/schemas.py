@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from kit.http import Out, Strict
 from rollout.domain.policy import Rules
@@ -43,6 +43,12 @@ class VersionsOut(Out):
     next_cursor: str | None
 
 
+class GlassEndOut(Out):
+    until: datetime
+    phase: str
+    ramp_share: float
+
+
 class PolicyOut(Out):
     """The routing rules of a version at one time, with everything else that decides a case."""
 
@@ -54,6 +60,7 @@ class PolicyOut(Out):
     frozen: str | None
     ramp_share: float
     rules: Rules
+    glass: GlassEndOut | None = Field(description="Break-glass: from `until` on, phase and ramp share are these.")
     cause: str
     created_at: datetime
     created_by: str
@@ -74,6 +81,7 @@ class ChangeOut(Out):
     entered: str | None
     epoch: int
     share: float | None
+    glass_until: datetime | None
     at: datetime
     by: str
     reason: str

@@ -82,25 +82,7 @@ def register(
         id=version_id or new_id(), agent=agent.name, label=label, digest=digest, about=about,
         created_at=now, created_by=actor.name,
     )  # fmt: skip
-    session.add(version)
-    session.flush()  # the rollout's key refers to the version's row
-    rollout = Rollout(
-        id=version.id,
-        agent=agent.name,
-        version=label,
-        standing=Standing.STABLE if stable is None else Standing.CANDIDATE,
-        phase=phase.value,
-        phase_since=now,
-        epoch=1,
-        ramp_step=0,
-        ramp_since=now,
-        plan_id=plan.id if plan is not None else None,
-        policy_revision=0,
-        started_at=now,
-        next_look_at=now,
-    )
-    session.add(rollout)
-    session.flush()  # policy and history refer to the rollout's row
+    rollout = _add(session, version, phase, plan, Standing.STABLE if stable is None else Standing.CANDIDATE)
     steps.note(session, rollout, "started", actor=actor, now=now, reason=about[:200], entered=phase)
     steps.write_policy(
         session, rollout, rules=rules if rules is not None else inherited, actor=actor, now=now,
@@ -113,6 +95,31 @@ def register(
     if phase > Phase.EVALUATION:
         steps.promote_if_due(session, rollout, actor=actor, now=now)
     send_after_commit(session, steps.FOLLOW_ROLLOUTS)
+    return rollout
+
+
+def _add(session: Session, version: Version, phase: Phase, plan: PlanRevision | None, standing: Standing) -> Rollout:
+    """The rows of a version and of the rollout that begins with it."""
+    session.add(version)
+    session.flush()  # the rollout's key refers to the version's row
+    now = version.created_at
+    rollout = Rollout(
+        id=version.id,
+        agent=version.agent,
+        version=version.label,
+        standing=standing,
+        phase=phase.value,
+        phase_since=now,
+        epoch=1,
+        ramp_step=0,
+        ramp_since=now,
+        plan_id=plan.id if plan is not None else None,
+        policy_revision=0,
+        started_at=now,
+        next_look_at=now,
+    )
+    session.add(rollout)
+    session.flush()  # policy and history refer to the rollout's row
     return rollout
 
 
@@ -187,6 +194,8 @@ def _set_freeze(
     if rollout.frozen == (mode.value if mode else None):
         state = f"frozen ({mode})" if mode else "not frozen"
         raise AlreadySo(f"version {rollout.version} is already {state}")
+    if mode is not None and rollout.glass_until is not None:
+        steps.end_glass(session, rollout, actor=actor, now=now, reason=f"frozen: {reason}")
     rollout.frozen = mode.value if mode else None
     rollout.next_look_at = now
     change = steps.note(session, rollout, kind, actor=actor, now=now, reason=reason)
@@ -250,7 +259,7 @@ def _first_phase(plan: PlanRevision | None, stable: Rollout | None, *, small_cha
         raise NoWayThere("there is no stable version of which this could be a small change")
     if allowed is None:
         raise NoWayThere("the plan does not say where a small change may start; register it as a new version")
-    return min(allowed, Phase(stable.phase))
+    return min(allowed, steps.before_glass(stable)[0])
 
 
 def _refuse_second_candidate(session: Session, agent: str) -> None:

@@ -19,13 +19,16 @@ from rollout.agents.queries import lock_agent
 from rollout.agents.tables import Agent
 from rollout.domain.phase import FreezeMode, Phase, Standing
 from rollout.domain.plan import Plan
-from rollout.domain.policy import Policy, Rules
+from rollout.domain.policy import GlassEnd, Policy, Rules
 from rollout.plans import queries as plan_queries
 from rollout.versions import queries
 from rollout.versions.tables import PhaseChange, PolicyRevision, Rollout
 
 POLICIES_CHANGED = "policies:changed"
 FOLLOW_ROLLOUTS = "routing.follow_rollouts"
+BROKE_GLASS = "broke_glass"
+GLASS_ENDED = "glass_ended"
+_VERBS = {BROKE_GLASS: "glass_broken"}  # of an event, where it is not the kind of the change
 
 
 class Retired(Conflict):
@@ -45,6 +48,11 @@ class NoWayThere(Conflict):
 
     code = "no-way-there"
     title = "This step does not lead there"
+
+
+class GlassOpen(Conflict):
+    code = "glass-open"
+    title = "Break-glass is open"
 
 
 def write_policy(
@@ -88,6 +96,7 @@ def rules_of(session: Session, rollout: Rollout) -> Rules:
 
 def policy_of(session: Session, rollout: Rollout, rules: Rules) -> Policy:
     """The rollout and its rules as one policy, with the share of the present ramp step."""
+    plan = plan_of(session, rollout)
     return Policy(
         rollout_id=rollout.id,
         agent=rollout.agent,
@@ -97,9 +106,24 @@ def policy_of(session: Session, rollout: Rollout, rules: Rules) -> Policy:
         phase=Phase(rollout.phase),
         epoch=rollout.epoch,
         frozen=FreezeMode(rollout.frozen) if rollout.frozen else None,
-        ramp_share=share_of(plan_of(session, rollout), Phase(rollout.phase), rollout.ramp_step),
+        ramp_share=share_of(plan, Phase(rollout.phase), rollout.ramp_step),
         rules=rules,
+        glass=_glass_end(rollout, plan),
     )
+
+
+def _glass_end(rollout: Rollout, plan: Plan | None) -> GlassEnd | None:
+    if rollout.glass_until is None:
+        return None
+    phase, step = before_glass(rollout)
+    return GlassEnd(rollout.glass_until, phase, share_of(plan, phase, step))
+
+
+def before_glass(rollout: Rollout) -> tuple[Phase, int]:
+    """The phase and ramp step that were earned: those of before the glass was broken, or else the present ones."""
+    if rollout.glass_from_phase is None or rollout.glass_from_step is None:
+        return Phase(rollout.phase), rollout.ramp_step
+    return Phase(rollout.glass_from_phase), rollout.glass_from_step
 
 
 def plan_of(session: Session, rollout: Rollout) -> Plan | None:
@@ -128,32 +152,51 @@ def enter_phase(
     now: datetime,
     reason: str,
     evidence_id: UUID | None = None,
+    ramp_step: int = 0,
+    glass_until: datetime | None = None,
 ) -> PhaseChange:
     """
     The version enters a phase: a new epoch begins, so nothing counted before speaks for or against it here.
 
-    A candidate that enters a phase at or above the stable version's takes over, and the old one retires.
+    A candidate that enters a phase at or above the stable version's takes over, and the old one retires. Not so with
+    `glass_until`: what break-glass lends until then retires nobody. Every other entry closes the glass.
     """
     lock_agent(session, rollout.agent)
     refuse_retired(rollout)
     left = Phase(rollout.phase)
+    _set_glass(rollout, glass_until)
     rollout.phase, rollout.phase_since = phase.value, now
-    rollout.ramp_step, rollout.ramp_since = 0, now
+    rollout.ramp_step, rollout.ramp_since = ramp_step, now
     rollout.epoch += 1
     rollout.evidence_id, rollout.next_look_at = None, now
     change = note(
         session, rollout, kind, actor=actor, now=now, reason=reason, left=left, entered=phase, evidence_id=evidence_id
     )
+    if ramp_step:
+        change.share = share_of(plan_of(session, rollout), phase, ramp_step)
+    change.glass_until = glass_until
     write_policy(session, rollout, actor=actor, now=now, cause=f"{kind} from {left} to {phase}")
     audit.record(
-        session, actor, f"rollout.{kind}", rollout.id, now=now, agent=rollout.agent,
-        version=rollout.version, left=left, entered=phase, epoch=rollout.epoch, reason=reason,
-        evidence_id=evidence_id,
+        session, actor, f"rollout.{_VERBS.get(kind, kind)}", rollout.id, now=now, agent=rollout.agent,
+        version=rollout.version, left=left, entered=phase, ramp_step=ramp_step, epoch=rollout.epoch, reason=reason,
+        evidence_id=evidence_id, glass_until=glass_until,
     )  # fmt: skip
-    if phase > left:
+    if phase > left and glass_until is None:
         promote_if_due(session, rollout, actor=actor, now=now)
     send_after_commit(session, FOLLOW_ROLLOUTS)
     return change
+
+
+def end_glass(session: Session, rollout: Rollout, *, actor: Actor, now: datetime, reason: str) -> PhaseChange:
+    """Back to where the version was before the glass was broken, which is never further up."""
+    phase, step = before_glass(rollout)
+    return enter_phase(session, rollout, phase, GLASS_ENDED, actor=actor, now=now, reason=reason, ramp_step=step)
+
+
+def _set_glass(rollout: Rollout, until: datetime | None) -> None:
+    came_from = before_glass(rollout) if until is not None else (None, None)
+    rollout.glass_until = until
+    rollout.glass_from_phase, rollout.glass_from_step = came_from
 
 
 def ramp_up(
@@ -260,6 +303,10 @@ def retire(session: Session, rollout: Rollout, kind: str, *, actor: Actor, now: 
     rollout.standing = Standing.RETIRED
     rollout.evidence_id = rollout.next_look_at = None
     note(session, rollout, kind, actor=actor, now=now, reason=reason, left=Phase(rollout.phase))
+    # Should it ever come back, then with what it had earned.
+    phase, rollout.ramp_step = before_glass(rollout)
+    rollout.phase = phase.value
+    _set_glass(rollout, None)
     write_policy(session, rollout, actor=actor, now=now, cause=f"{kind}: {reason}")
     audit.record(
         session, actor, f"version.{kind}", rollout.id, now=now, agent=rollout.agent,

@@ -48,6 +48,10 @@ class Rollout(Table):
     looked_at: Mapped[datetime | None]
     next_look_at: Mapped[datetime | None]
     evidence_id: Mapped[UUID | None]  # the newest evidence snapshot
+    # While break-glass is open: when it ends, and where the version goes back to then.
+    glass_until: Mapped[datetime | None]
+    glass_from_phase: Mapped[str | None] = mapped_column(String(16))
+    glass_from_step: Mapped[int | None]
     lock: Mapped[int] = mapped_column()
 
     __mapper_args__ = {"version_id_col": lock}  # noqa: RUF012 - SQLAlchemy's way
@@ -72,19 +76,20 @@ class PhaseChange(Table):
     """One line of a rollout's history."""
 
     __tablename__ = "phase_changes"
-    __table_args__ = (Index(None, "rollout_id", "at"), Index(None, "agent", "at"))
+    __table_args__ = (Index(None, "rollout_id", "at"), Index(None, "agent", "at"), Index(None, "kind", "at"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     rollout_id: Mapped[UUID] = mapped_column(ForeignKey("rollouts.id"))
     agent: Mapped[str] = mapped_column(String(128))
     version: Mapped[str] = mapped_column(String(128))
     # started | advanced | ramped | demoted | rolled_back | restored | promoted | retired | stopped | frozen
-    # unfrozen | refused | adopted
+    # unfrozen | refused | adopted | broke_glass | glass_ended
     kind: Mapped[str] = mapped_column(String(16))
     left: Mapped[str | None] = mapped_column(String(16))
     entered: Mapped[str | None] = mapped_column(String(16))
     epoch: Mapped[int]
     share: Mapped[float | None]
+    glass_until: Mapped[datetime | None]  # of broke_glass
     at: Mapped[datetime]
     by: Mapped[str] = mapped_column(String(128))
     reason: Mapped[str] = mapped_column(Text)

@@ -42,6 +42,7 @@ def prepare(snapshot: Snapshot, agent: AgentEntry, case: CaseIn, *, secret: byte
     confidence, given = confidence_of(case.confidence)
     valid = agent.output_valid(case.output)
     policy = snapshot.policies.get((agent.name, case.version))
+    policy = policy.at(now) if policy is not None else None
     view = Case(
         case_id=case.case_id,
         confidence=confidence,

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from kit import dialects
 from kit.dialects import skip_locked
 from routing.delivery.tables import OutboxMessage, Webhook
 
@@ -14,6 +17,18 @@ def active_webhooks(session: Session, agent: str) -> Sequence[Webhook]:
     return session.scalars(
         select(Webhook).where(Webhook.agent == agent, Webhook.active.is_(True)).order_by(Webhook.id)
     ).all()
+
+
+def known_messages(session: Session, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these ids that are in the outbox."""
+    return set(session.scalars(select(OutboxMessage.id).where(OutboxMessage.id.in_(ids)))) if ids else set()
+
+
+def add_message(session: Session, message: dict[str, Any]) -> bool:
+    """Insert it unless there is one of its id; whether it is new."""
+    table = OutboxMessage.__table__
+    statement = dialects.insert_new(session.get_bind().dialect.name, table).values(**message).returning(table.c.id)
+    return session.scalar(statement) is not None
 
 
 def due_messages(session: Session, now: datetime, limit: int) -> list[OutboxMessage]:

@@ -7,7 +7,8 @@ same to the letter and the receiver can drop it (Standard Webhooks: `webhook-id`
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid5
 
 import httpx2
 import orjson
@@ -16,6 +17,10 @@ from sqlalchemy.orm import Session
 from standardwebhooks import Webhook as Signer
 
 from kit.db import send_after_commit
+from rollout.versions import queries as version_queries
+from rollout.versions import steps
+from rollout.versions.schemas import ChangeOut
+from rollout.versions.tables import PhaseChange
 from routing.cases.outcomes import outcome_of
 from routing.cases.schemas import decision_out
 from routing.cases.tables import Decision
@@ -27,6 +32,8 @@ log = structlog.get_logger(__name__)
 # Standard Webhooks 1.0.0 recommends: at once, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
 _WAITS = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400))
 _GONE = 410
+GLASS_BROKEN = "rollout.glass_broken"
+_NEWS = timedelta(days=30)  # after so long an outage, what was open for at most a day is history
 _TAKEN_FOR = timedelta(minutes=2)  # longer than the parcels of one round may take together
 _ROUND = 5
 
@@ -65,6 +72,41 @@ def tell(session: Session, decision: Decision, *, kind: str, now: datetime) -> N
             )
         )
         send_after_commit(session, "routing.deliver")
+
+
+def tell_of_glass(session: Session, *, now: datetime) -> int:
+    """
+    One message to every webhook of the agent for each time its glass was broken; returns how many are new.
+
+    The id follows from the change and the webhook, so that however often this runs, everyone is told once. Webhooks
+    that were added later are not told of what was before them.
+    """
+    messages = [
+        _glass_message(change, webhook, now)
+        for change in version_queries.changes_since(session, steps.BROKE_GLASS, now - _NEWS)
+        for webhook in queries.active_webhooks(session, change.agent)
+        if webhook.created_at <= change.at
+    ]
+    known = queries.known_messages(session, [message["id"] for message in messages])
+    told = sum(queries.add_message(session, message) for message in messages if message["id"] not in known)
+    if told:
+        send_after_commit(session, "routing.deliver")
+    return told
+
+
+def _glass_message(change: PhaseChange, webhook: Webhook, now: datetime) -> dict[str, Any]:
+    data = ChangeOut.model_validate(change).model_dump(mode="json")
+    return {
+        "id": uuid5(change.id, str(webhook.id)),
+        "agent": change.agent,
+        "kind": GLASS_BROKEN,
+        "subject": str(webhook.id),
+        "body": {"type": GLASS_BROKEN, "timestamp": data["at"], "data": {"agent": change.agent, **data}},
+        "state": "waiting",
+        "attempts": 0,
+        "due_at": now,
+        "created_at": now,
+    }
 
 
 def take_due(session: Session, *, now: datetime, limit: int = _ROUND) -> list[Parcel]:

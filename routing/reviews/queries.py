@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, insert, or_, select, update
+from sqlalchemy import Select, and_, case, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from kit.dialects import skip_locked
@@ -73,12 +73,18 @@ def try_claim_next(
 
 
 def try_claim(session: Session, item_id: UUID, login: str, *, now: datetime, until: datetime) -> ReviewItem | None:
-    """Claim this item if nobody else holds it; None when somebody does or it has ended."""
+    """
+    Claim this item if nobody else holds it; None when somebody does or it has ended.
+
+    One's own is held on to, and how long the work takes is counted from the first claim.
+    """
     mine = and_(ReviewItem.state == "waiting", ReviewItem.claimed_by == login)
+    fresh = literal(now, ReviewItem.claimed_at.type)
+    since = case((and_(mine, ReviewItem.claimed_until >= now), ReviewItem.claimed_at), else_=fresh)
     return session.scalar(
         update(ReviewItem)
         .where(ReviewItem.id == item_id, or_(_free(now), mine))
-        .values(claimed_by=login, claimed_at=now, claimed_until=until)
+        .values(claimed_by=login, claimed_at=since, claimed_until=until)
         .returning(ReviewItem)
         .execution_options(synchronize_session=False, populate_existing=True)
     )
@@ -157,14 +163,12 @@ def ruled_since(session: Session, login: str, since: datetime) -> dict[str, int]
 
 def items_nobody_may_rule(session: Session, limit: int) -> Sequence[ReviewItem]:
     """
-    Open review items whose version no longer drafts for people: demoted to shadow or evaluation, retired,
-    or frozen. Audits of what already happened stay.
+    Open review items whose version no longer drafts for people: demoted to shadow or evaluation, or retired.
+
+    Not those of a frozen one: what it drafted before stays evidence, and whoever freezes it must not be able to
+    erase that. Audits of what already happened stay too.
     """
-    gone = or_(
-        Rollout.phase.in_(("evaluation", "shadow")),
-        Rollout.standing == "retired",
-        Rollout.frozen == "routing",
-    )
+    gone = or_(Rollout.phase.in_(("evaluation", "shadow")), Rollout.standing == "retired")
     statement = (
         select(ReviewItem)
         .join(Rollout, Rollout.id == ReviewItem.rollout_id)
@@ -192,9 +196,7 @@ def end_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         session.execute(update(ReviewItem), list(rows))
 
 
-def insert_rulings(
-    session: Session, rulings: Sequence[dict[str, Any]], labels: Sequence[dict[str, Any]]
-) -> None:
+def insert_rulings(session: Session, rulings: Sequence[dict[str, Any]], labels: Sequence[dict[str, Any]]) -> None:
     if rulings:
         session.execute(insert(Ruling), list(rulings))
         session.execute(insert(Label), list(labels))

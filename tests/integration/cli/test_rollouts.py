@@ -143,6 +143,29 @@ def test_a_demotion_from_a_phase_that_was_left_takes_nothing(shadowed: Context, 
 
 
 @pytest.mark.usefixtures("stopped_clock")
+def test_break_glass_is_for_the_owner_and_says_when_it_ends(shadowed: Context, phasegate: Run) -> None:
+    for login in ("eli", None):
+        refused = phasegate(
+            "break-glass", "claims", "v1", "--reason", "ill", "--hours", 4, *(["--as", login] if login else [])
+        )
+        assert refused.status == 1
+        assert "for mara or an admin" in refused.err
+    assert phasegate("break-glass", "claims", "--as", "mara", "--hours", 4).status == 2
+    assert phasegate("break-glass", "claims", "--as", "mara", "--reason", "ill", "--hours", 25).status == 1
+
+    ran = phasegate("break-glass", "claims", "v1", "--as", "mara", "--reason", "reviewers are ill", "--hours", 4)
+
+    assert ran.status == 0, ran.out + ran.err
+    assert "is in supervised until 15 Jan, 13:00 UTC" in ran.out
+    assert phase(shadowed) == "supervised"
+    assert "Break-glass by mara until 15 Jan, 13:00 UTC: reviewers are ill" in " ".join(
+        phasegate("status", "claims").out.split()
+    )
+    again = phasegate("break-glass", "claims", "--as", "mara", "--reason", "ill", "--hours", 4, "--json")
+    assert "open for version v1" in again.err
+
+
+@pytest.mark.usefixtures("stopped_clock")
 def test_a_rollback_without_an_earlier_version_is_refused(shadowed: Context, phasegate: Run) -> None:
     ran = phasegate("rollback", "claims", "-m", "bad")
     assert ran.status == 1

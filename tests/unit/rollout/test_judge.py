@@ -103,6 +103,8 @@ class TestHold:
             ({"reviews_held": ()}, "review_overdue"),
             ({"frozen": FreezeMode.ROUTING}, "frozen_routing"),
             ({"frozen": FreezeMode.ADVANCING}, "frozen_advancing"),
+            ({"glass_until": NOW + timedelta(hours=2)}, "glass_open"),
+            ({"glass_until": NOW - timedelta(hours=2)}, "glass_open"),
         ],
     )
     def test_any_one_thing_holds(self, more: dict[str, Any], code: str) -> None:
@@ -287,6 +289,9 @@ class TestNextLook:
         today = plan(windows=[{"from": "11:30", "to": "12:00"}])
 
         assert self.at(of=today) == NOW.replace(hour=11, minute=30)
+
+    def test_is_when_break_glass_ends(self) -> None:
+        assert self.at(glass_until=NOW + timedelta(minutes=20)) == NOW + timedelta(minutes=20)
 
     def test_is_always_later_than_now(self) -> None:
         midnight = replace(situation(), now=NOW.replace(hour=0))

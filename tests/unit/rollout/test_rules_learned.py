@@ -193,6 +193,7 @@ STATES = [
     pytest.param({}, id="as ever"),
     pytest.param({"frozen": FreezeMode.ROUTING}, id="frozen"),
     pytest.param({"frozen": FreezeMode.ADVANCING}, id="advancing frozen"),
+    pytest.param({"glass_until": NOW + timedelta(hours=2)}, id="break-glass open"),
     pytest.param({"reviews_held": ()}, id="a review overdue"),
     pytest.param({"standing": Standing.STABLE}, id="stable"),
     pytest.param({"phase_since": NOW}, id="just entered"),
