@@ -28,8 +28,8 @@ def parse(raw: bytes, *, nan_allowed_at: tuple[str, ...] = ()) -> Any:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _invalid("body", f"byte {error.start} is not UTF-8", "send the body as UTF-8") from None
-    if b"\x00" in raw or b"\\u0000" in raw:
-        raise _invalid("body", "it contains a NUL character", "remove U+0000; databases cannot store it")
+    if b"\x00" in raw:
+        raise _holds_nul("body")
     constants: list[str] = []
 
     def constant(name: str) -> float:
@@ -57,6 +57,8 @@ def _check(value: Any, raw: bytes, *, odd_constants: bool, nan_allowed_at: tuple
         _refuse_not_finite(value, nan_allowed_at)
     if _MAYBE_HUGE.search(raw):
         _refuse_huge_integers(value)
+    if b"\\u0000" in raw:  # or a backslash, escaped, before five ordinary characters
+        _refuse_nul(value)
     if _ANY_SURROGATE.search(raw):
         _refuse_half_surrogates(value)
 
@@ -112,6 +114,12 @@ def _refuse_huge_integers(value: Any) -> None:
             raise _invalid(place or "body", "the integer has more than 64 bits", "send it as a string")
 
 
+def _refuse_nul(value: Any) -> None:
+    for place, scalar in walk(value):
+        if isinstance(scalar, str) and "\x00" in scalar:
+            raise _holds_nul(place or "body")
+
+
 def _refuse_half_surrogates(value: Any) -> None:
     for place, scalar in walk(value):
         if isinstance(scalar, str):
@@ -121,10 +129,14 @@ def _refuse_half_surrogates(value: Any) -> None:
                 raise _invalid(place, "it contains half a surrogate pair", "send whole characters") from None
 
 
+def _holds_nul(place: str) -> Invalid:
+    return _invalid(place, "it contains a NUL character", "remove U+0000; databases cannot store it")
+
+
 def _too_deep() -> Invalid:
     return _invalid("body", f"it is nested more than {MAX_DEPTH} levels deep", "send a flatter document")
 
 
 def _invalid(place: str, problem: str, mend: str) -> Invalid:
-    place = place.encode(errors="replace").decode()  # a key may itself be what cannot be sent back
+    place = place.encode(errors="replace").decode().replace("\x00", "␀")  # a key may itself be what cannot be sent back
     return Invalid(f"{place}: {problem}", places=[Place(place, problem, mend)])

@@ -138,7 +138,7 @@ class TestStrictBodies:
             pytest.param(b'{"name": 3}', "name", id="a wrong type"),
             pytest.param(b'{"name": "a", "name": "b"}', "name", id="a doubled key"),
             pytest.param(b'{"name": "a", "amount": NaN}', "amount", id="NaN"),
-            pytest.param(rb'{"name": "\u0000"}', "body", id="a NUL"),
+            pytest.param(rb'{"name": "\u0000"}', "name", id="a NUL"),
             pytest.param(b'{"name": "\xff"}', "body", id="not UTF-8"),
             pytest.param(b'{"name": ', "line 1, column 10", id="half a document"),
             pytest.param(b"[" * 450 + b"]" * 450, "body", id="450 levels"),

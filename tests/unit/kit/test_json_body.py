@@ -44,7 +44,10 @@ def test_whatever_comes_it_is_a_value_or_an_invalid_with_a_place(raw: bytes) -> 
     [
         pytest.param(b'{"a": \xff}', "body", "byte 6 is not UTF-8", id="not UTF-8"),
         pytest.param(b'{"a": "\x00"}', "body", "NUL", id="a NUL byte"),
-        pytest.param(rb'{"a": "\u0000"}', "body", "NUL", id="an escaped NUL"),
+        pytest.param(rb'{"a": "\u0000"}', "a", "NUL", id="an escaped NUL"),
+        pytest.param(rb'{"a": {"b\u0000": 1}}', "a.b␀", "NUL", id="an escaped NUL in a key"),
+        pytest.param(rb'["C:\\\u0000"]', "0", "NUL", id="an escaped NUL behind a backslash"),
+        pytest.param(rb'"\u0000"', "body", "NUL", id="an escaped NUL alone"),
         pytest.param(b'{"a": 1,\n "b": }', "line 2, column 7", "expecting value", id="broken syntax"),
         pytest.param(b"", "line 1, column 1", "expecting value", id="nothing at all"),
         pytest.param(b'{"a": 1} x', "line 1, column 10", "extra data", id="something behind the end"),
@@ -79,6 +82,7 @@ def test_refuses_with_the_place(raw: bytes, place: str, problem: str) -> None:
         pytest.param(b"1.7976931348623157e308", id="the largest float"),
         pytest.param(b"1e-400", id="a number too small to be told from zero"),
         pytest.param(rb'"\ud83d\ude00"', id="a whole surrogate pair"),
+        pytest.param(rb'{"C:\\u0000": "C:\\u0000"}', id="a backslash before u0000"),
         pytest.param(b'{"a": {"k": 1}, "b": {"k": 2}}', id="the same key in two objects"),
     ],
 )
