@@ -1,7 +1,8 @@
 """
 Composition root of the workers: the context, every task, and the beat table.
 
-`celery -A celery_app worker` and `celery -A celery_app beat`; `phasegate up` starts both.
+`celery -A celery_app worker -Q celery`, the same with `-Q deliver`, and `celery -A celery_app beat`; `phasegate up`
+starts all three. Delivery has a worker of its own, so that no slow receiver keeps a guardrail waiting.
 """
 
 from typing import Any
@@ -16,12 +17,16 @@ import routing.tasks  # noqa: F401
 from kit import logging as kit_logging
 from kit.context import Context, make_context
 from kit.messages import publisher
-from kit.settings import Settings
-from kit.tasks import REGISTRY, Task
+from kit.settings import NoSecret, Settings
+from kit.tasks import REGISTRY, Task, routes
 
 log = structlog.get_logger(__name__)
 
 settings = Settings()
+try:
+    settings.check_secret()  # now, and not when the first task fails for want of it
+except NoSecret as missing:
+    raise SystemExit(missing.detail) from None
 app = Celery("phasegate", broker=settings.redis_url or "redis://127.0.0.1:6379/0")
 app.conf.update(
     task_ignore_result=True,
@@ -32,6 +37,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={"visibility_timeout": 300, "socket_timeout": 5, "socket_connect_timeout": 2},
     timezone="UTC",
+    task_routes=routes(),
     beat_schedule={
         known.name: {
             "task": known.name,
@@ -50,7 +56,7 @@ def context() -> Context:
     """The context of this process, made at first use: a forked child must not share its parent's connections."""
     if "ctx" not in _held:
         ctx = make_context(settings)
-        ctx.send_task = publisher(settings.redis_url, app.send_task)
+        ctx.send_through(publisher(settings.redis_url, app.send_task))
         _held["ctx"] = ctx
     return _held["ctx"]
 
@@ -59,6 +65,12 @@ def context() -> Context:
 def _fresh_context(**_: Any) -> None:
     _held.clear()
     kit_logging.set_up(settings.log_level)
+
+
+@signals.worker_process_shutdown.connect
+def _let_messages_out(**_: Any) -> None:
+    if "ctx" in _held:
+        _held["ctx"].drain()
 
 
 def _bind(known: Task) -> None:

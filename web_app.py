@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 
 import review_ui
+import routing.tasks  # noqa: F401 - registers them, so that what is sent to them finds its queue
 from governance.people import api as people_api
 from governance.people.keyring import Keyring
 from kit import http
@@ -24,7 +25,8 @@ from kit.context import Context, make_context
 from kit.errors import Unavailable
 from kit.http import Ctx
 from kit.messages import Listener, publisher
-from kit.settings import Settings
+from kit.settings import NoSecret, Settings
+from kit.tasks import routes
 from rollout.agents import api as agents_api
 from rollout.evaluation import api as evaluation_api
 from rollout.failures import api as failures_api
@@ -111,6 +113,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             listener.stop()
         app.state.writer.stop()
         app.state.holder.stop()
+        ctx.drain()
 
 
 def _add_probes(app: FastAPI) -> None:
@@ -136,12 +139,16 @@ def from_environment() -> FastAPI:
     """What `uvicorn --factory web_app:from_environment` runs."""
     settings = Settings()
     kit_logging.set_up(settings.log_level)
-    ctx = make_context(settings)
-    ctx.send_task = publisher(settings.redis_url, _sender(settings))
+    try:
+        ctx = make_context(settings)
+    except NoSecret as missing:
+        raise SystemExit(missing.detail) from None  # words, not a stack trace
+    ctx.send_through(publisher(settings.redis_url, _sender(settings)))
     return create_app(ctx)
 
 
 def _sender(settings: Settings) -> Any:
     client = Celery("phasegate", broker=settings.redis_url)
+    client.conf.task_routes = routes()
     client.conf.broker_transport_options = {"socket_timeout": 2, "socket_connect_timeout": 1}
     return client.send_task

@@ -29,12 +29,12 @@ def opened(*, migrated: bool = True) -> Iterator[Context]:
     try:
         if migrated:
             check_migrated(ctx)
-        send = publisher(settings.redis_url, _no_tasks)
-        ctx.send_task = send
+        ctx.send_through(publisher(settings.redis_url, _no_tasks))
         yield ctx
     except OperationalError as error:
         raise Unavailable(f"the database did not answer: {error.orig}") from None
     finally:
+        ctx.drain()
         ctx.db.close()
 
 
@@ -42,7 +42,7 @@ def check_migrated(ctx: Context) -> None:
     found = chain.current(ctx.db)
     if found != chain.head():
         state = f"is at {found}, this program needs {chain.head()}" if found else "has no tables yet"
-        raise Unavailable(f"the database {state}; `phasegate up` migrates it, and so does `phasegate doctor --repair`")
+        raise Unavailable(f"the database {state}; `phasegate migrate` mends that")
 
 
 def acting(ctx: Context, login: str | None) -> Actor:

@@ -1,5 +1,5 @@
 """
-The whole service on one machine: Valkey, web process, worker and beat, started and stopped together.
+The whole service on one machine: Valkey, web process, workers and beat, started and stopped together.
 
 `phasegate up` and the demo use it. What is given in the settings is used; what is not is brought along:
 without a `redis_url` a Valkey from its wheel, without a database address a file in the data directory.
@@ -64,7 +64,7 @@ class Stack:
         return self.folder / "log"
 
     def child(self, name: str) -> Child:
-        """One of `valkey`, `web`, `worker`, `beat`; for tests that kill it."""
+        """One of `valkey`, `web`, `worker`, `delivery`, `beat`; for tests that kill it."""
         return next(child for child in self._children if child.name == name)
 
     def __enter__(self) -> Self:
@@ -80,6 +80,7 @@ class Stack:
         """Migrate, start everything, and return when the web process answers; raises Unavailable."""
         self._be_the_only_one()
         try:
+            self.settings.check_secret()
             _check_port(self.settings.host, self.port)
             chain.upgrade(self.settings.resolved_database_url)
             self.settings.resolved_secret()  # made here once, before two processes want it
@@ -125,11 +126,14 @@ class Stack:
         web = ["uvicorn", "--factory", "web_app:from_environment", "--host", host, "--port", port]
         web += ["--log-level", "warning", "--no-access-log", "--timeout-graceful-shutdown", "5"]
         celery = ["celery", "--app", "celery_app", "--quiet"]
-        worker = [*celery, "worker", "--pool", "prefork", "--concurrency", str(self._workers)]
-        worker += ["--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+        quiet = ["--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+        worker = [*celery, "worker", *quiet, "--queues", "celery", "--hostname", "worker@%h"]
+        worker += ["--pool", "prefork", "--concurrency", str(self._workers)]
+        # Messages to agents have a process to themselves: a receiver that hangs holds up no settling and no look.
+        delivery = [*celery, "worker", *quiet, "--queues", "deliver", "--hostname", "delivery@%h", "--pool", "solo"]
         beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", "", "--max-interval", "1"]
         beat += ["--schedule", str(self.folder / "beat-schedule")]
-        return {"web": web, "worker": worker, "beat": beat}
+        return {"web": web, "worker": worker, "delivery": delivery, "beat": beat}
 
     def _start(self, name: str, argv: list[str], folder: Path | None = None) -> None:
         child = Child(name, argv, self.environment, folder or Path.cwd(), self.logs / f"{name}.log")

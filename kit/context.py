@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from kit.clock import Clock, clock_for
 from kit.db import Database
+from kit.messages import Notifier
 from kit.settings import Settings
 
 
@@ -16,7 +17,8 @@ class Context:
     db: Database
     clock: Clock
     secret: bytes
-    send_task: Callable[[str], None] = field(default=lambda _name: None)
+    send_task: Callable[[str], None] = field(default=lambda _name: None)  # returns at once, whatever is away
+    drain: Callable[[], object] = field(default=lambda: None)  # at the end: lets what was sent go out, briefly
     listeners: dict[str, list[Callable[[], None]]] = field(default_factory=dict)
 
     def announce(self, name: str) -> None:
@@ -24,6 +26,9 @@ class Context:
         for listener in self.listeners.get(name, ()):
             listener()
         self.send_task(name)
+
+    def send_through(self, publisher: Notifier) -> None:
+        self.send_task, self.drain = publisher, publisher.drain
 
     def listen(self, name: str, listener: Callable[[], None]) -> None:
         self.listeners.setdefault(name, []).append(listener)

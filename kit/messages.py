@@ -1,8 +1,9 @@
 """
 Messages between processes: start a task, tell every web process that policies changed.
 
-Redis may be away at any time. Then a message is lost, a warning is logged, and the sweep or the version
-check of the receiver finds the same work a little later.
+Redis may be away at any time, or take connections and never answer. Nobody waits for it: names are sent by a
+thread of their own. What is lost is logged, and the sweep or the version check of the receiver finds the same
+work a little later.
 """
 
 import threading
@@ -15,13 +16,62 @@ from sqlalchemy.exc import SQLAlchemyError
 
 log = structlog.get_logger(__name__)
 
-_QUIET = {"retry": False, "ignore_result": True}
+# A task that waited a minute has long been found by its sweep; without workers the queue must not grow.
+_QUIET = {"retry": False, "ignore_result": True, "expires": 60}
+_DRAIN = 1.0  # seconds that what was announced has to go out when a process ends
 
 
-def publisher(redis_url: str | None, send_task: Callable[..., Any]) -> Callable[[str], None]:
+class Notifier:
+    """
+    Takes names at once and sends them from its own thread, so that no commit ever waits for who is told of it.
+
+    A name that still waits to be sent is not added again: one message is as good as ten. So the backlog is as long
+    as there are names, however long Redis is silent.
+    """
+
+    def __init__(self, send: Callable[[str], object]) -> None:
+        self._send = send
+        self._waiting: dict[str, None] = {}  # a set that keeps its order
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._busy = False
+
+    def __call__(self, name: str) -> None:
+        with self._changed:
+            self._waiting[name] = None
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="notifier", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def drain(self, within: float = _DRAIN) -> bool:
+        """Wait until everything went out, for so many seconds at most; whether it did."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout=within)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: bool(self._waiting))
+                name = next(iter(self._waiting))
+                del self._waiting[name]  # before it is sent: what is announced from now on may be news
+                self._busy = True
+            self._tell(name)
+
+    def _tell(self, name: str) -> None:
+        # Broad on purpose: Redis, its client and Celery fail in many ways, and the thread must outlive all of them.
+        try:
+            self._send(name)
+        except Exception:
+            log.warning("a message was lost; the sweep finds its work", message=name, exc_info=True)
+
+
+def publisher(redis_url: str | None, send_task: Callable[..., Any]) -> Notifier:
     """A sender of names: `routing.…` names start tasks, names with a colon are told to every listener."""
     if redis_url is None:
-        return lambda _name: None
+        return Notifier(lambda _name: None)
     client = redis.Redis.from_url(redis_url, socket_timeout=2, socket_connect_timeout=1)
 
     def send(name: str) -> None:
@@ -30,7 +80,7 @@ def publisher(redis_url: str | None, send_task: Callable[..., Any]) -> Callable[
         else:
             send_task(name, **_QUIET)
 
-    return send
+    return Notifier(send)
 
 
 class Listener:
@@ -58,7 +108,9 @@ class Listener:
                 self._stop.wait(1.0)
 
     def _listen(self) -> None:
-        with redis.Redis.from_url(self._url, socket_connect_timeout=1) as client, client.pubsub() as heard:
+        # A server that went silent is noticed: a check it does not answer in time ends the connection.
+        patience = {"socket_connect_timeout": 1, "socket_timeout": 2, "health_check_interval": 10}
+        with redis.Redis.from_url(self._url, **patience) as client, client.pubsub() as heard:
             heard.subscribe(*self._channels)
             while not self._stop.is_set():
                 message = heard.get_message(ignore_subscribe_messages=True, timeout=0.5)

@@ -9,6 +9,13 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kit.errors import Conflict
+
+
+class NoSecret(Conflict):
+    code = "no-secret"
+    title = "A key is missing"
+
 
 class Settings(BaseSettings):
     """Every setting, its unit and its default. Names in the environment carry the prefix PHASEGATE_."""
@@ -18,7 +25,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var"), description="Where the embedded database, secret and spool live.")
     database_url: str | None = Field(None, description="SQLAlchemy URL; empty: SQLite in data_dir.")
     redis_url: str | None = Field(None, description="Redis or Valkey; empty: an embedded Valkey (phasegate up).")
-    secret: str | None = Field(None, description="Key for audit draws and sessions; empty: a file in data_dir.")
+    secret: str | None = Field(None, description="Key of draws and signatures; empty, on SQLite: a file in data_dir.")
     clock_file: Path | None = Field(None, description="Shared clock of the demo; empty: the machine's clock.")
 
     host: str = "127.0.0.1"
@@ -33,6 +40,7 @@ class Settings(BaseSettings):
     beat_seconds: float = Field(2.0, description="How often the sweeps run.")
     session_hours: int = Field(12, description="How long a sign-in lasts.")
     secure_cookies: bool = Field(False, description="Set behind HTTPS.")
+    webhooks_allow_private: bool = Field(False, description="Let webhooks be http, and inside the own network.")
     log_level: str = "INFO"
 
     @property
@@ -43,12 +51,22 @@ class Settings(BaseSettings):
         self.data_dir.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{(self.data_dir / 'phasegate.db').resolve()}"
 
+    def check_secret(self) -> None:
+        """Refuse a database for many hosts without a key for all of them: each host would make up its own."""
+        if not self.secret and not self.resolved_database_url.startswith("sqlite"):
+            raise NoSecret(
+                "PHASEGATE_DATABASE_URL names a server, so PHASEGATE_SECRET must be set, to the same value for every "
+                "process; without it each host would make a key of its own, and audit draws and signatures would not "
+                'agree. A good one: python -c "import secrets; print(secrets.token_hex(32))"'
+            )
+
     def resolved_secret(self) -> bytes:
         """
         The key from the settings, or one that is made once and kept in the data directory.
 
         It appears whole or not at all: when processes start together, one makes it and the others read it.
         """
+        self.check_secret()
         if self.secret:
             return self.secret.encode()
         path = self.data_dir / "secret"

@@ -4,21 +4,21 @@ The tasks of routing: settle, deliver, give back expired leases, follow what rol
 Each is started by a message after a commit and found by its sweep in any case.
 """
 
+import time
 from collections.abc import Mapping
-
-import httpx2
 
 from kit.context import Context
 from kit.tasks import task
 from routing import snapshot
 from routing.cases import settling
 from routing.delivery import service as delivery
+from routing.delivery.courier import Courier
 from routing.reviews import service as reviews
 from routing.snapshot import AgentEntry
 
 _ROUNDS = 200  # of 500 decisions: what one run settles at most before it lets others work
-_ROUNDS_OF_PARCELS = 20
-_TIMEOUT = 15.0  # seconds a webhook's receiver may take
+_PER_MESSAGE = 10.0  # seconds that one receiver may take
+_NO_MORE_AFTER = 20.0  # seconds of one run; with the last message it ends within thirty
 
 
 @task("routing.settle", every=1)
@@ -36,22 +36,25 @@ def settle(ctx: Context) -> int:
     return done
 
 
-@task("routing.deliver", every=1)
+@task("routing.deliver", every=1, queue="deliver")
 def deliver(ctx: Context) -> int:
-    """Send webhook messages that are due."""
-    sent = 0
-    with httpx2.Client(timeout=_TIMEOUT) as client:
-        for _ in range(_ROUNDS_OF_PARCELS):
-            now = ctx.clock.now()
-            with ctx.db.begin() as session:
-                parcels = delivery.take_due(session, now=now)
-            for parcel in parcels:
-                answer = delivery.send(client, parcel, now=now)
-                with ctx.db.begin() as session:
-                    delivery.record_sent(session, answer, now=ctx.clock.now())
-            sent += len(parcels)
-            if not parcels:
-                break
+    """
+    Send webhook messages that are due, for half a minute at most; the next run goes on.
+
+    Two runs at once do no harm: each takes messages that the other has not.
+    """
+    courier = Courier(allow_private=ctx.settings.webhooks_allow_private, seconds=_PER_MESSAGE)
+    began, sent = time.monotonic(), 0
+    while time.monotonic() - began < _NO_MORE_AFTER:
+        now = ctx.clock.now()
+        with ctx.db.begin() as session:
+            parcel = delivery.take_due(session, now=now)
+        if parcel is None:
+            break
+        answer = delivery.send(courier, parcel, now=now)
+        with ctx.db.begin() as session:
+            delivery.record_sent(session, answer, now=ctx.clock.now())
+        sent += 1
     return sent
 
 

@@ -8,11 +8,12 @@ from fastapi import APIRouter
 
 from governance.audit import service as audit
 from governance.people.api import ActorDep
-from kit.errors import NotFound
+from kit.errors import Invalid, NotFound, Place
 from kit.http import Ctx, StrictRoute
 from kit.ids import new_id
 from rollout.agents import service as agents
 from routing.delivery import queries
+from routing.delivery.courier import objection
 from routing.delivery.schemas import WebhookIn, WebhookOut
 from routing.delivery.tables import Webhook
 
@@ -23,6 +24,8 @@ router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["webhooks"])
 def add_webhook(agent: str, body: WebhookIn, actor: ActorDep, ctx: Ctx) -> WebhookOut:
     """Messages are signed as Standard Webhooks 1.0.0 says; the secret is shown once."""
     actor.require("configure", agent)
+    if reason := objection(str(body.url), allow_private=ctx.settings.webhooks_allow_private):
+        raise Invalid("messages cannot be sent there", places=[Place("url", reason, "give a public https address")])
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     with ctx.db.begin() as session:
         agents.get_agent(session, agent)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from kit import dialects
@@ -31,12 +31,21 @@ def add_message(session: Session, message: dict[str, Any]) -> bool:
     return session.scalar(statement) is not None
 
 
-def due_messages(session: Session, now: datetime, limit: int) -> list[OutboxMessage]:
-    """Messages whose time has come, oldest first, none that another worker holds."""
+def next_due(session: Session, now: datetime) -> OutboxMessage | None:
+    """The message whose time came first, none that another worker holds."""
     statement = (
         select(OutboxMessage)
         .where(OutboxMessage.state == "waiting", OutboxMessage.due_at <= now)
         .order_by(OutboxMessage.due_at, OutboxMessage.id)
-        .limit(limit)
+        .limit(1)
     )
-    return list(session.scalars(skip_locked(statement, session.get_bind().dialect.name)))
+    return session.scalars(skip_locked(statement, session.get_bind().dialect.name)).first()
+
+
+def postpone(session: Session, webhook_id: UUID, *, now: datetime, until: datetime) -> None:
+    """Put what is due for this webhook behind what is due for others. What another worker holds is not due."""
+    session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.subject == str(webhook_id), OutboxMessage.state == "waiting", OutboxMessage.due_at <= now)
+        .values(due_at=until)
+    )

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-import httpx2
 import orjson
 import structlog
 from sqlalchemy.orm import Session
@@ -25,17 +24,20 @@ from routing.cases.outcomes import outcome_of
 from routing.cases.schemas import decision_out
 from routing.cases.tables import Decision
 from routing.delivery import queries
+from routing.delivery.courier import Courier, Undeliverable
+from routing.delivery.schemas import AuditRulingOut
 from routing.delivery.tables import OutboxMessage, Webhook
 
 log = structlog.get_logger(__name__)
 
 # Standard Webhooks 1.0.0 recommends: at once, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
 _WAITS = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400))
+_TAKEN, _ELSEWHERE = 200, 300  # taken: from here to below there
 _GONE = 410
 GLASS_BROKEN = "rollout.glass_broken"
 _NEWS = timedelta(days=30)  # after so long an outage, what was open for at most a day is history
-_TAKEN_FOR = timedelta(minutes=2)  # longer than the parcels of one round may take together
-_ROUND = 5
+_TAKEN_FOR = timedelta(minutes=2)  # far longer than the ten seconds that one message may take
+_LEFT_ALONE = _WAITS[0]  # a receiver that did not answer: its other messages let everybody else's go first
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Parcel:
     """A message on its way: all that sending needs, nothing of the database."""
 
     message_id: UUID
+    webhook_id: UUID
     url: str
     secret: str
     body: bytes
@@ -51,13 +54,23 @@ class Parcel:
 @dataclass(frozen=True, slots=True)
 class Sent:
     message_id: UUID
+    webhook_id: UUID
     status: int | None
     error: str | None  # None: it was taken
 
 
-def tell(session: Session, decision: Decision, *, kind: str, now: datetime) -> None:
-    """Write the message; it is sent once this transaction is stored, and by the sweep in any case."""
+def tell(
+    session: Session, decision: Decision, *, kind: str, now: datetime, ruling: AuditRulingOut | None = None
+) -> None:
+    """
+    Write the message; it is sent once this transaction is stored, and by the sweep in any case.
+
+    The data is the decision as the API shows it. An audit leaves the decision as it was, so the message brings the
+    `ruling` beside it.
+    """
     data = decision_out(decision, outcome_of(decision)).model_dump(mode="json")
+    if ruling is not None:
+        data["audit_ruling"] = ruling.model_dump(mode="json")
     for webhook in queries.active_webhooks(session, decision.agent):
         session.add(
             OutboxMessage(
@@ -109,25 +122,26 @@ def _glass_message(change: PhaseChange, webhook: Webhook, now: datetime) -> dict
     }
 
 
-def take_due(session: Session, *, now: datetime, limit: int = _ROUND) -> list[Parcel]:
+def take_due(session: Session, *, now: datetime) -> Parcel | None:
     """
-    Take messages whose time has come, for two minutes: if this worker dies on the way, they come up again.
+    Take the next message whose time has come, for two minutes: if this worker dies on the way, it comes up again.
 
-    They are sent outside any transaction, so a slow receiver holds no lock.
+    One at a time, so that none waits taken behind a slow one. It is sent outside any transaction, so a slow receiver
+    holds no lock.
     """
-    parcels = []
-    for message in queries.due_messages(session, now, limit):
+    while message := queries.next_due(session, now):
         webhook = session.get(Webhook, UUID(message.subject))
         if webhook is None or not webhook.active:
             message.state, message.last_error = "nobody", "the webhook is gone"
+            session.flush()  # or it would be the next one again
             continue
         message.attempts += 1
         message.due_at = now + _TAKEN_FOR
-        parcels.append(Parcel(message.id, webhook.url, webhook.secret, orjson.dumps(message.body)))
-    return parcels
+        return Parcel(message.id, webhook.id, webhook.url, webhook.secret, orjson.dumps(message.body))
+    return None
 
 
-def send(client: httpx2.Client, parcel: Parcel, *, now: datetime) -> Sent:
+def send(courier: Courier, parcel: Parcel, *, now: datetime) -> Sent:
     """One signed POST. Never raises: what went wrong is part of the answer."""
     headers = {
         "content-type": "application/json",
@@ -136,15 +150,17 @@ def send(client: httpx2.Client, parcel: Parcel, *, now: datetime) -> Sent:
         "webhook-signature": Signer(parcel.secret).sign(str(parcel.message_id), now, parcel.body.decode()),
     }
     try:
-        answer = client.post(parcel.url, content=parcel.body, headers=headers, follow_redirects=False)
-    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
-        return Sent(parcel.message_id, None, f"{type(error).__name__}: {error}")
-    words = None if answer.is_success else f"the receiver answered {answer.status_code}"
-    return Sent(parcel.message_id, answer.status_code, words)
+        status = courier.post(parcel.url, parcel.body, headers)
+    except Undeliverable as error:
+        return Sent(parcel.message_id, parcel.webhook_id, None, str(error))
+    words = None if _TAKEN <= status < _ELSEWHERE else f"the receiver answered {status}"
+    return Sent(parcel.message_id, parcel.webhook_id, status, words)
 
 
 def record_sent(session: Session, sent: Sent, *, now: datetime) -> None:
-    """Delivered, dead, or a time to try again."""
+    """Delivered, dead, or a time to try again; after no answer at all, the receiver is left alone for a moment."""
+    if sent.status is None:
+        queries.postpone(session, sent.webhook_id, now=now, until=now + _LEFT_ALONE)
     message = session.get(OutboxMessage, sent.message_id)
     if message is None or message.state != "waiting":
         return

@@ -48,7 +48,7 @@ def rule_all(session: Session, recorded: Sequence[Recorded], *, agent: AgentEntr
         rows.add(one, ruling, agent, actor)
     rows.write(session)
     if rulings and delivery_queries.active_webhooks(session, agent.name):
-        _tell(session, recorded)
+        _tell(session, recorded, rulings)
     if rulings:
         for name in ("reviews:changed", "routing.settle", "decisions:ruled"):
             send_after_commit(session, name)
@@ -105,6 +105,7 @@ class _Rows:
 _RULING = tuple(column.key for column in Ruling.__table__.columns)
 
 
-def _tell(session: Session, recorded: Sequence[Recorded]) -> None:
-    for one in recorded:
-        delivery.tell(session, one.decision, kind=service.told_as(one.item), now=one.at)
+def _tell(session: Session, recorded: Sequence[Recorded], rulings: Sequence[Ruling]) -> None:
+    for one, ruling in zip(recorded, rulings, strict=True):
+        said = service.told_ruling(one.item, ruling)
+        delivery.tell(session, one.decision, kind=service.told_as(one.item), now=one.at, ruling=said)

@@ -23,6 +23,7 @@ from kit.ids import new_id
 from routing.cases.prepare import same
 from routing.cases.tables import Decision, Label
 from routing.delivery import service as delivery
+from routing.delivery.schemas import AuditRulingOut
 from routing.reviews import queries
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.snapshot import AgentEntry
@@ -220,7 +221,7 @@ def _conclude(
     if item.kind == "review":
         for name, value in outcome_row(decision, ruling, item.state).items():
             setattr(decision, name, value)
-    delivery.tell(session, decision, kind=told_as(item), now=now)
+    delivery.tell(session, decision, kind=told_as(item), now=now, ruling=told_ruling(item, ruling))
     send_after_commit(session, "routing.settle")
     send_after_commit(session, "decisions:ruled")
 
@@ -228,6 +229,20 @@ def _conclude(
 def told_as(item: ReviewItem) -> str:
     """The kind of the message to the agent."""
     return f"{'decision' if item.kind == 'review' else 'audit'}.ruled"
+
+
+def told_ruling(item: ReviewItem, ruling: Ruling) -> AuditRulingOut | None:
+    """What a message on an audit brings along. After a review the decision's own outcome says it."""
+    if item.kind == "review":
+        return None
+    return AuditRulingOut(
+        ruling=ruling.ruling,
+        reason_code=ruling.reason_code,
+        note=ruling.note,
+        output=ruling.output,
+        by=ruling.login,
+        at=ruling.at,
+    )
 
 
 def label_row(item: ReviewItem, ruling: Ruling, said: tuple[str, str | None]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def settings(tmp_path: Path) -> Settings:
 def family(stack: Stack) -> set[int]:
     """The ids of all processes of the stack, and of what they started."""
     found = set()
-    for name in ("valkey", "web", "worker", "beat"):
+    for name in ("valkey", "web", "worker", "delivery", "beat"):
         process = stack.child(name).process
         assert process is not None
         found |= {process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))}
@@ -133,7 +133,7 @@ def up(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 def test_up_stops_all_of_it_when_asked(tmp_path: Path, number: signal.Signals) -> None:
     with up(tmp_path, free_port("127.0.0.1")) as process:
         everybody = {child.pid for child in psutil.Process(process.pid).children(recursive=True)}
-        assert len(everybody) >= 6
+        assert len(everybody) >= 7
         process.send_signal(number)
         assert process.wait(timeout=30) == 0
         assert alive(everybody) == set()
