@@ -79,7 +79,7 @@ def create_app(ctx: Context) -> FastAPI:
     app.state.ctx = ctx
     app.state.keyring = Keyring(ctx)
     app.state.holder = SnapshotHolder(ctx, app.state.keyring)
-    app.state.writer = Writer(ctx)
+    app.state.writer = Writer(ctx, app.state.holder)
     app.state.waiters = waiting.Waiters()
     app.state.hot = hot.HotPath(ctx, app.state.keyring, app.state.holder, app.state.writer)
     http.install(app)

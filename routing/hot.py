@@ -21,7 +21,7 @@ from routing.cases.outcomes import outcome_of
 from routing.cases.prepare import prepare
 from routing.cases.schemas import CaseIn, DecisionOut, decision_out
 from routing.cases.service import Stored
-from routing.snapshot import AgentEntry, SnapshotHolder
+from routing.snapshot import SnapshotHolder
 from routing.writer import Writer
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
@@ -45,18 +45,17 @@ class HotPath:
         actor = self.keyring.known(header)
         return actor if actor is not None else await run_in_threadpool(self.keyring.actor, header)
 
-    async def agent(self, name: str) -> AgentEntry:
-        """The agent from memory; one that was registered a moment ago is looked for once more."""
-        entry = self.holder.agent(name)
-        if entry is None:
+    async def refuse_unknown(self, agent: str) -> None:
+        """An agent that was registered a moment ago is looked for once more before it is none."""
+        if not self.holder.current.has_agent(agent):
             await run_in_threadpool(self.holder.refresh)
-            entry = self.holder.agent(name)
-        if entry is None:
-            raise NotFound(f"there is no agent “{name}”")
-        return entry
+        if not self.holder.current.has_agent(agent):
+            raise NotFound(f"there is no agent “{agent}”")
 
-    async def decide(self, actor: Actor, agent: AgentEntry, case: CaseIn) -> Stored:
+    async def decide(self, actor: Actor, agent: str, case: CaseIn) -> Stored:
         """Route one case and return once its decision is committed."""
+        if not self.holder.current.has_version(agent, case.version):
+            await run_in_threadpool(self.holder.look_again)  # it may have been registered a moment ago, too
         now = self.ctx.clock.now()
         entry = prepare(self.holder.current, agent, case, secret=self.ctx.secret, now=now)
         return await self.writer.store(entry, actor.name)
@@ -85,8 +84,8 @@ async def route_decision(request: Request, agent: AgentName) -> Response:
     hot = cast("HotPath", request.app.state.hot)
     actor = await hot.actor(request)
     actor.require("decide", agent)
-    entry = await hot.agent(agent)
-    stored = await hot.decide(actor, entry, read_case(await request.body()))
+    await hot.refuse_unknown(agent)
+    stored = await hot.decide(actor, agent, read_case(await request.body()))
     body = decision_out(stored.decision, outcome_of(stored.decision)).model_dump_json()
     headers = {"Location": f"/v1/decisions/{stored.decision.id}"}
     return Response(body, status_code=201 if stored.new else 200, headers=headers, media_type="application/json")

@@ -26,10 +26,11 @@ def agents(session: Session) -> Sequence[Agent]:
     return session.scalars(select(Agent)).all()
 
 
-def newest_policies(session: Session) -> Sequence[PolicyRevision]:
-    """The revision in force of every version."""
+def newest_policies(session: Session) -> Sequence[tuple[str, str, PolicyRevision]]:
+    """Agent, version, and the revision in force of it."""
     in_force = (Rollout.id == PolicyRevision.rollout_id) & (Rollout.policy_revision == PolicyRevision.revision)
-    return session.scalars(select(PolicyRevision).join(Rollout, in_force)).all()
+    found = session.execute(select(Rollout.agent, Rollout.version, PolicyRevision).join(PolicyRevision, in_force))
+    return [(agent, version, revision) for agent, version, revision in found]
 
 
 def backlog(session: Session, now: datetime) -> dict[str, int]:

@@ -6,8 +6,9 @@ marks twice a second besides, so a lost message costs half a second and never mo
 """
 
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +18,15 @@ from sqlalchemy.orm import Session
 from evidence.comparing import ComparisonConfig, OutputSchema
 from governance.people.keyring import Keyring
 from kit.context import Context
+from kit.errors import Unavailable
 from rollout.agents.schemas import AgentSettings
 from rollout.agents.tables import Agent
 from rollout.domain.policy import Policy
 from routing import queries
 
 log = structlog.get_logger(__name__)
+
+_LOOK_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,23 @@ class AgentEntry:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
+    """
+    What of it this release cannot read stands under `broken_…`, with what was wrong.
+
+    A person does those cases; that one row is broken must not keep news of all others away.
+    """
+
     agents: dict[str, AgentEntry]
     policies: dict[tuple[str, str], Policy]
     marks: tuple[int, ...]
+    broken_agents: dict[str, str] = field(default_factory=dict)
+    broken_policies: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def has_agent(self, agent: str) -> bool:
+        return agent in self.agents or agent in self.broken_agents
+
+    def has_version(self, agent: str, version: str) -> bool:
+        return (agent, version) in self.policies or (agent, version) in self.broken_policies
 
 
 EMPTY = Snapshot({}, {}, ())
@@ -50,13 +68,20 @@ EMPTY = Snapshot({}, {}, ())
 
 def load(session: Session) -> Snapshot:
     """Everything, as it is stored now."""
-    found = queries.marks(session)
-    agents = {row.name: _entry(row) for row in queries.agents(session)}
-    policies = {}
-    for row in queries.newest_policies(session):
-        policy = Policy.from_body(row.rollout_id, row.revision, row.body)
-        policies[policy.agent, policy.version] = policy
-    return Snapshot(agents, policies, found)
+    snapshot = Snapshot({}, {}, queries.marks(session))
+    for row in queries.agents(session):
+        try:
+            snapshot.agents[row.name] = _entry(row)
+        except Exception as error:  # noqa: BLE001 - another release may have written anything
+            snapshot.broken_agents[row.name] = f"revision {row.revision}: {error}"
+    for agent, version, revision in queries.newest_policies(session):
+        try:
+            policy = Policy.from_body(revision.rollout_id, revision.revision, revision.body)
+        except Exception as error:  # noqa: BLE001 - the same
+            snapshot.broken_policies[agent, version] = f"revision {revision.revision}: {error!r}"
+        else:
+            snapshot.policies[agent, version] = policy
+    return snapshot
 
 
 def _entry(row: Agent) -> AgentEntry:
@@ -68,8 +93,11 @@ def _entry(row: Agent) -> AgentEntry:
 class SnapshotHolder:
     """Keeps the present snapshot of one process and refreshes it in a thread of its own."""
 
-    def __init__(self, ctx: Context, keyring: Keyring) -> None:
+    def __init__(self, ctx: Context, keyring: Keyring, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.current = EMPTY
+        self._monotonic = monotonic  # real seconds, whatever the clock of the house does
+        self._looked_at: float | None = None
+        self._looking = threading.Lock()
         self._ctx = ctx
         self._keyring = keyring
         self._refreshing = threading.Lock()
@@ -97,9 +125,21 @@ class SnapshotHolder:
         with self._refreshing, self._ctx.db.read() as session:
             self._keyring.refresh(session)
             if queries.marks(session) != self.current.marks:
-                self.current = load(session)
+                before, self.current = self.current, load(session)
+                _tell_of_broken(before, self.current)
+
+    def look_again(self) -> None:
+        """For something that is not in the snapshot: refresh, at most once a second however many ask."""
+        with self._looking:
+            now = self._monotonic()
+            if self._looked_at is None or now - self._looked_at >= _LOOK_AGAIN_SECONDS:
+                self.refresh()
+                self._looked_at = now
 
     def agent(self, name: str) -> AgentEntry | None:
+        """The agent, or None when there is none; one whose settings cannot be read is Unavailable."""
+        if name in self.current.broken_agents:
+            raise Unavailable(f"this release cannot read the settings of agent “{name}”; its owner has to mend them")
         return self.current.agents.get(name)
 
     def _run(self) -> None:
@@ -108,6 +148,16 @@ class SnapshotHolder:
             self._wake.clear()
             if not self._stopped:
                 _quietly(self.refresh)
+
+
+def _tell_of_broken(before: Snapshot, now: Snapshot) -> None:
+    """Once for each change that left something broken, not at every look."""
+    for name, problem in now.broken_agents.items():
+        if before.broken_agents.get(name) != problem:
+            log.error("an agent cannot be read; people do its cases", agent=name, problem=problem)
+    for (agent, version), problem in now.broken_policies.items():
+        if before.broken_policies.get((agent, version)) != problem:
+            log.error("a policy cannot be read; people do its cases", agent=agent, version=version, problem=problem)
 
 
 def _quietly(refresh: Callable[[], None]) -> None:

@@ -17,8 +17,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError  # noq
 from kit.context import Context
 from kit.errors import Problem, Unavailable
 from routing.cases import service
-from routing.cases.prepare import Entry
+from routing.cases.prepare import Entry, prepare_again
 from routing.cases.service import Stored
+from routing.snapshot import SnapshotHolder
 
 log = structlog.get_logger(__name__)
 
@@ -38,8 +39,9 @@ class _Waiting:
 class Writer:
     """Start it once per process; `store` from any coroutine of any loop."""
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, holder: SnapshotHolder) -> None:
         self._ctx = ctx
+        self._holder = holder
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(maxsize=ctx.settings.writer_backlog)
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._stopping = False
@@ -107,11 +109,17 @@ class Writer:
         results: dict[int, Result] = {}
         actors = sorted({waiting.actor for waiting in batch})
         with self._ctx.db.begin() as session:
+            entries = self._as_of_now(batch)
             for actor in actors:
-                mine = [(n, waiting.entry) for n, waiting in enumerate(batch) if waiting.actor == actor]
+                mine = [(n, entries[n]) for n, waiting in enumerate(batch) if waiting.actor == actor]
                 stored = service.store(session, [entry for _, entry in mine], actor)
                 results |= {n: result for (n, _), result in zip(mine, stored, strict=True)}
         return [results[n] for n in range(len(batch))]
+
+    def _as_of_now(self, batch: Sequence[_Waiting]) -> list[Entry]:
+        """Decided again where the policy changed while they waited: autonomy that was taken back is back."""
+        snapshot, secret, now = self._holder.current, self._ctx.secret, self._ctx.clock.now()
+        return [prepare_again(waiting.entry, snapshot, secret=secret, now=now) for waiting in batch]
 
 
 def _is_away(error: Exception) -> bool:

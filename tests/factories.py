@@ -140,9 +140,7 @@ def store(ctx: Context, *cases: CaseIn, agent: str = "claims") -> list[cases_ser
     """Decide and store these cases in one transaction, as the writer does."""
     with ctx.db.begin() as session:
         present = snapshot.load(session)
-        entries = [
-            prepare(present, present.agents[agent], one, secret=ctx.secret, now=ctx.clock.now()) for one in cases
-        ]
+        entries = [prepare(present, agent, one, secret=ctx.secret, now=ctx.clock.now()) for one in cases]
         return cases_service.store(session, entries, f"agent:{agent}")
 
 

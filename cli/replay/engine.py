@@ -129,7 +129,7 @@ class Run:
         self.last_at = at
         agent = self._snapshot.agents[house.agent]
         secret = house.ctx.secret
-        entries = [prepare(self._snapshot, agent, one.case, secret=secret, now=one.case.at) for one in batch]
+        entries = [prepare(self._snapshot, house.agent, one.case, secret=secret, now=one.case.at) for one in batch]
         with house.ctx.db.begin() as session:
             stored = cases.store(session, entries, f"agent:{house.agent}")
             decided = []

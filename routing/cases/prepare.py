@@ -16,10 +16,13 @@ from kit.ids import new_id
 from rollout.domain.phase import Lane, Phase, Route
 from rollout.domain.policy import Policy
 from routing.cases.schemas import CaseIn, confidence_of
-from routing.domain.decide import Answer, Case, decide
-from routing.snapshot import AgentEntry, Snapshot
+from routing.domain.decide import Answer, Case, decide, unreadable
+from routing.snapshot import Snapshot
 
-_MATERIAL = ("case_id", "version", "output", "input", "segment", "action", "amount", "risk", "attributes", "signals")
+_MATERIAL = ("case_id", "version", "output", "input", "segment", "action", "risk", "attributes", "signals")
+
+_STORABLE = range(-(2**63), 2**64)
+_BEYOND_FLOATS = 10**300
 
 Key = tuple[str, str, str, int]  # agent, case_id, version, attempt
 
@@ -30,6 +33,9 @@ class Entry:
 
     row: dict[str, Any]
     item: dict[str, Any] | None
+    case: CaseIn
+    snapshot: Snapshot
+    """What it was decided by; a newer one may decide otherwise until it is stored."""
 
     @property
     def key(self) -> Key:
@@ -37,11 +43,12 @@ class Entry:
         return row["agent"], row["case_id"], row["version"], row["attempt"]
 
 
-def prepare(snapshot: Snapshot, agent: AgentEntry, case: CaseIn, *, secret: bytes, now: datetime) -> Entry:
+def prepare(snapshot: Snapshot, agent: str, case: CaseIn, *, secret: bytes, now: datetime) -> Entry:
     """Decide a case and lay out its rows."""
     confidence, given = confidence_of(case.confidence)
-    valid = agent.output_valid(case.output)
-    policy = snapshot.policies.get((agent.name, case.version))
+    entry = snapshot.agents.get(agent)
+    valid = entry.output_valid(case.output) if entry is not None else None
+    policy = snapshot.policies.get((agent, case.version)) if entry is not None else None
     policy = policy.at(now) if policy is not None else None
     view = Case(
         case_id=case.case_id,
@@ -53,19 +60,42 @@ def prepare(snapshot: Snapshot, agent: AgentEntry, case: CaseIn, *, secret: byte
         amount=case.amount,
         risk=case.risk,
     )
-    answer = decide(policy, view, secret)
+    answer = _unreadable(snapshot, agent, case.version) or decide(policy, view, secret)
     row = _row(agent, case, policy, answer, now)
     row |= {"confidence": confidence, "confidence_given": given, "output_valid": valid}
     looked_at = policy is not None and (answer.route is Route.REVIEW or answer.lane is Lane.AUDIT)
-    return Entry(row, _item(row, policy) if looked_at and policy is not None else None)
+    return Entry(row, _item(row, policy) if looked_at and policy is not None else None, case, snapshot)
 
 
-def _row(agent: AgentEntry, case: CaseIn, policy: Policy | None, answer: Answer, now: datetime) -> dict[str, Any]:
+def prepare_again(entry: Entry, snapshot: Snapshot, *, secret: bytes, now: datetime) -> Entry:
+    """The same case by another snapshot; as it was where nothing changed for it."""
+    agent, version = entry.row["agent"], entry.case.version
+    if entry.snapshot is snapshot or _known_of(entry.snapshot, agent, version) == _known_of(snapshot, agent, version):
+        return entry
+    return prepare(snapshot, agent, entry.case, secret=secret, now=now)
+
+
+def _known_of(snapshot: Snapshot, agent: str, version: str) -> tuple[Any, ...]:
+    policy = snapshot.policies.get((agent, version))
+    entry = snapshot.agents.get(agent)
+    return (
+        (policy.rollout_id, policy.revision) if policy is not None else snapshot.broken_policies.get((agent, version)),
+        entry.settings.output_schema if entry is not None else snapshot.broken_agents.get(agent),
+    )
+
+
+def _unreadable(snapshot: Snapshot, agent: str, version: str) -> Answer | None:
+    if agent in snapshot.broken_agents:
+        return unreadable("agent")
+    return unreadable("policy") if (agent, version) in snapshot.broken_policies else None
+
+
+def _row(agent: str, case: CaseIn, policy: Policy | None, answer: Answer, now: datetime) -> dict[str, Any]:
     by_confidence = policy is not None and policy.phase in {Phase.CONFIDENCE, Phase.FULL}
     finite = case.amount is not None and abs(case.amount) < float("inf")
     return {
         "id": new_id(),
-        "agent": agent.name,
+        "agent": agent,
         "case_id": case.case_id,
         "version": case.version,
         "attempt": case.attempt,
@@ -141,10 +171,24 @@ def same(one: Any, other: Any) -> bool:
 
 def digest(case: CaseIn) -> str:
     """Tells a retry from another case; trace, usage and the time it happened may differ in a retry."""
-    material = {name: getattr(case, name) for name in _MATERIAL}
+    material = {name: _plain(getattr(case, name)) for name in _MATERIAL}
     for name in ("confidence", "amount"):  # either may be NaN, which JSON would make the same as nothing
-        material[name] = repr(getattr(case, name))
+        value = getattr(case, name)
+        number = _numeral(value)
+        material[name], material[f"{name}_number"] = value if number is None else None, number
     return hashlib.sha256(canonical(material)).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """A lone 12.0 is the same answer as 12: one of the databases knows no difference between them."""
+    return int(value) if isinstance(value, float) and value.is_integer() and int(value) in _STORABLE else value
+
+
+def _numeral(value: Any) -> str | None:
+    """A number in words that do not tell 1 from 1.0, nor -0.0 from 0; None for what is none, a truth value too."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return repr(float(value) + 0.0) if abs(value) < _BEYOND_FLOATS or isinstance(value, float) else repr(value)
 
 
 def fingerprint(shown_input: Any, output: Any, action: str | None) -> str:

@@ -11,6 +11,8 @@ from kit.http import Moment, Out, Strict
 from routing.cases.tables import Decision
 
 CaseId = Annotated[str, Field(min_length=1, max_length=200)]
+GIVEN_LENGTH = 64
+"""Characters that are kept of what was given instead of a confidence."""
 ShortName = Annotated[str, Field(min_length=1, max_length=128)]
 
 
@@ -127,7 +129,7 @@ def confidence_of(given: Any) -> tuple[float | None, str | None]:
         number = float(given) if abs(given) < 1e300 else math.inf  # noqa: PLR2004 - beyond a float's comfort
         if 0.0 <= number <= 1.0:
             return number, None
-    return None, repr(given)[:64]
+    return None, repr(given)[:GIVEN_LENGTH]
 
 
 def decision_out(row: Decision, outcome: OutcomeOut | None) -> DecisionOut:

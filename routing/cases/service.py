@@ -5,6 +5,7 @@ A batch is stored in a few statements. What was stored before is found by its ke
 attempt): the same body gets the same decision, another body is a conflict that names what differs.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import Any
 from uuid import uuid5
 
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import instance_dict, manager_of_class
 
 from governance.actors import Actor
 from governance.audit import service as audit
@@ -23,7 +25,7 @@ from rollout.failures import service as failures
 from rollout.failures.tables import Failure
 from routing.cases import queries
 from routing.cases.prepare import Entry, Key, same
-from routing.cases.schemas import FailureIn, HumanOutputIn, HumanOutputStored
+from routing.cases.schemas import GIVEN_LENGTH, FailureIn, HumanOutputIn, HumanOutputStored
 from routing.cases.tables import Decision, HumanOutput, Label
 from routing.reviews.tables import ReviewItem
 
@@ -73,7 +75,10 @@ def store(session: Session, entries: Sequence[Entry], actor: str) -> list[Stored
 
 
 def _row(entry: Entry) -> Decision:
-    return Decision(**entry.row)
+    """The row as if it had been read back, without the bookkeeping of a row that is still to be written."""
+    decision: Decision = manager_of_class(Decision).new_instance()
+    instance_dict(decision).update(entry.row)
+    return decision
 
 
 def _result(entry: Entry, found: Decision | Problem) -> Stored | Problem:
@@ -82,20 +87,28 @@ def _result(entry: Entry, found: Decision | Problem) -> Stored | Problem:
     if found.id == entry.row["id"]:
         return Stored(found, new=True)
     if found.body_digest != entry.row["body_digest"]:
-        return _differs(found, entry.row)
+        return _differs(found, entry)
     return Stored(found, new=False)
 
 
-def _differs(stored: Decision, row: dict[str, Any]) -> CaseDiffers:
-    names = [name for name in _COMPARED if not same(getattr(stored, name), row[name])]
-    # Neither a NaN nor a text given instead of a number stands in its column.
-    names = names or ["confidence" if stored.confidence_given != row["confidence_given"] else "amount"]
+def _differs(stored: Decision, entry: Entry) -> CaseDiffers:
+    names = [name for name in _COMPARED if not same(getattr(stored, name), entry.row[name])]
+    names = names or [_differs_unseen(stored, entry)]
     places = [
         Place(name, "it differs from what was decided", "send the first body again, or say attempt + 1")
         for name in names
     ]
     detail = f"case {stored.case_id} was decided with another {', '.join(names)}"
     return CaseDiffers(detail, places=places, decision_id=str(stored.id))
+
+
+def _differs_unseen(stored: Decision, entry: Entry) -> str:
+    """Neither a NaN nor a text instead of a number stands in its column, and of a long text only its beginning."""
+    if stored.confidence_given != entry.row["confidence_given"]:
+        return "confidence"
+    cut = len(stored.confidence_given or "") == GIVEN_LENGTH
+    amount = entry.case.amount
+    return "confidence" if cut and (amount is None or math.isfinite(amount)) else "amount"
 
 
 def _store_attempt(session: Session, entry: Entry, actor: str) -> tuple[Decision | Problem, bool]:

@@ -59,6 +59,11 @@ def decide(policy: Policy | None, case: Case, secret: bytes) -> Answer:
     return _by_confidence(policy, case, secret)
 
 
+def unreadable(what: Literal["agent", "policy"]) -> Answer:
+    """Where nobody can tell what is allowed, because this release does not understand what is stored."""
+    return _human(f"{what}_unreadable", f"This release cannot read the {what} that is stored, so a person does it.")
+
+
 def _blocked(policy: Policy, case: Case) -> Answer | None:
     if case.action is not None and case.action in policy.rules.blocked_actions:
         return Answer(

@@ -54,6 +54,14 @@ class TestOneCase:
             kept = session.get_one(Decision, decision.id)
             assert (kept.output, kept.input) == (output, {"of": output})
 
+    def test_is_answered_as_it_will_be_read(self, ctx: Context) -> None:
+        answered = factories.decision(ctx, confidence="high", amount=1, attributes={"a": 1}, usage={"tokens": 1})
+
+        with ctx.db.read() as session:
+            kept = session.get_one(Decision, answered.id)
+            names = [column.name for column in Decision.__table__.columns]
+            assert {name: getattr(answered, name) for name in names} == {name: getattr(kept, name) for name in names}
+
     def test_a_version_nobody_registered_is_stored_for_a_person(self, ctx: Context) -> None:
         decision = factories.decision(ctx, version="v99")
 
@@ -126,6 +134,39 @@ class TestOtherBody:
         assert [place.place for place in refused.places] == differing
         assert refused.extra["decision_id"] == str(first.id)
         assert count(ctx, Decision) == 1
+
+    @pytest.mark.parametrize(
+        ("first", "other", "differing"),
+        [
+            ({"amount": float("nan")}, {"amount": float("inf")}, ["amount"]),
+            ({"amount": float("nan")}, {"amount": None}, ["amount"]),
+            ({"confidence": "a" * 100}, {"confidence": "a" * 99 + "b"}, ["confidence"]),
+            ({"confidence": 0.5}, {"confidence": True}, ["confidence"]),
+            ({"confidence": 1, "output": 1}, {"confidence": 1.0, "output": "no"}, ["output"]),
+        ],
+    )
+    def test_names_also_what_no_column_shows(self, ctx: Context, first: Any, other: Any, differing: list[str]) -> None:
+        factories.decision(ctx, **first)
+
+        refused = factories.store(ctx, factories.case(**other))[0]
+
+        assert isinstance(refused, CaseDiffers)
+        assert [place.place for place in refused.places] == differing
+
+    @pytest.mark.parametrize(
+        ("first", "again"),
+        [
+            ({"confidence": 1}, {"confidence": 1.0}),
+            ({"confidence": float("nan")}, {"confidence": float("nan")}),
+            ({"amount": 12}, {"amount": 12.0}),
+            ({"amount": float("nan")}, {"amount": float("nan")}),
+            ({"output": 1}, {"output": 1.0}),
+        ],
+    )
+    def test_is_not_the_same_number_written_otherwise(self, ctx: Context, first: Any, again: Any) -> None:
+        factories.decision(ctx, **first)
+
+        assert not stored(factories.store(ctx, factories.case(**again))[0]).new
 
     def test_one_unusable_confidence_instead_of_another_is_named_too(self, ctx: Context) -> None:
         factories.decision(ctx, confidence="high")

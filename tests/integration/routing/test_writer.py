@@ -7,13 +7,17 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
+from governance.people.keyring import Keyring
 from kit.context import Context
 from kit.errors import Problem, Unavailable
+from rollout.versions.tables import Rollout
 from routing import snapshot
 from routing.cases import service
 from routing.cases.prepare import Entry, prepare
 from routing.cases.service import CaseDiffers, Stored
 from routing.cases.tables import Decision
+from routing.reviews.tables import ReviewItem
+from routing.snapshot import SnapshotHolder
 from routing.writer import Writer
 from tests import factories
 
@@ -25,8 +29,17 @@ def house(ctx: Context) -> None:
 
 
 @pytest.fixture
-def writer(ctx: Context) -> Iterator[Writer]:
-    made = Writer(ctx)
+def holder(ctx: Context) -> SnapshotHolder:
+    """As it is when requests come: it has looked, and hears of every change."""
+    made = SnapshotHolder(ctx, Keyring(ctx))
+    made.refresh()
+    ctx.listen("policies:changed", made.refresh)
+    return made
+
+
+@pytest.fixture
+def writer(ctx: Context, holder: SnapshotHolder) -> Iterator[Writer]:
+    made = Writer(ctx, holder)
     yield made
     made.stop()
 
@@ -35,7 +48,7 @@ def entry(ctx: Context, case_id: str = "c-1", **fields: Any) -> Entry:
     with ctx.db.read() as session:
         present = snapshot.load(session)
     made = factories.case(case_id, **fields)
-    return prepare(present, present.agents["claims"], made, secret=ctx.secret, now=ctx.clock.now())
+    return prepare(present, "claims", made, secret=ctx.secret, now=ctx.clock.now())
 
 
 def stored_in(ctx: Context) -> int:
@@ -142,9 +155,9 @@ def test_those_in_each_others_way_are_tried_one_by_one(
     assert {type(found) for found in store(writer, *entries)} == {Stored}
 
 
-def test_a_full_backlog_refuses_at_once_and_loses_nothing(ctx: Context) -> None:
+def test_a_full_backlog_refuses_at_once_and_loses_nothing(ctx: Context, holder: SnapshotHolder) -> None:
     settings = ctx.settings.model_copy(update={"writer_backlog": 3})
-    small = Writer(Context(settings, ctx.db, ctx.clock, ctx.secret))
+    small = Writer(Context(settings, ctx.db, ctx.clock, ctx.secret), holder)
     entries = [entry(ctx, f"c-{n}") for n in range(5)]
     threading.Timer(0.3, small.start).start()
 
@@ -194,3 +207,45 @@ def test_problems_are_raised_and_not_returned(ctx: Context, writer: Writer) -> N
 
     with pytest.raises(Problem):
         asyncio.run(writer.store(entry(ctx, output="no"), "agent:claims"))
+
+
+class TestPolicyThatChangesMeanwhile:
+    def test_decides_what_was_not_stored_yet(self, ctx: Context, writer: Writer) -> None:
+        with ctx.db.read() as session:
+            row = session.scalars(select(Rollout)).one()
+        entries = [entry(ctx, "c-1"), entry(ctx, "c-2", output="no")]
+        factories.change_rollout(ctx, row, phase="shadow")
+        writer.start()
+
+        results = store(writer, *entries)
+
+        routes = [
+            (found.decision.route, found.decision.policy_revision) for found in results if isinstance(found, Stored)
+        ]
+        assert routes == [("shadow", 2)] * 2
+        with ctx.db.read() as session:
+            assert [kept.route for kept in session.scalars(select(Decision))] == ["shadow"] * 2
+            assert session.scalars(select(ReviewItem)).all() == []
+
+    def test_of_another_version_leaves_a_decision_as_it_was(self, ctx: Context, writer: Writer) -> None:
+        prepared = entry(ctx)
+        factories.rollout(ctx, version="v2")
+        writer.start()
+
+        (result,) = store(writer, prepared)
+
+        assert isinstance(result, Stored)
+        assert result.decision.id == prepared.row["id"]
+
+    def test_gives_a_retry_its_first_answer_all_the_same(self, ctx: Context, writer: Writer) -> None:
+        first = factories.decision(ctx)
+        prepared = entry(ctx)
+        with ctx.db.read() as session:
+            row = session.scalars(select(Rollout)).one()
+        factories.change_rollout(ctx, row, phase="shadow")
+        writer.start()
+
+        (result,) = store(writer, prepared)
+
+        assert isinstance(result, Stored)
+        assert (result.new, result.decision.id, result.decision.route) == (False, first.id, "review")

@@ -66,7 +66,7 @@ def prepared(given_case: CaseIn | None = None, *, schema: Any = None, phase: Pha
         Rules.model_validate({"threshold": 0.0} | rules),
     )
     snapshot = Snapshot({"claims": agent}, {("claims", "v1"): policy}, (1,))
-    return prepare(snapshot, agent, given_case or case(), secret=KEY, now=NOW)
+    return prepare(snapshot, agent.name, given_case or case(), secret=KEY, now=NOW)
 
 
 class TestDigest:
@@ -114,6 +114,22 @@ class TestDigest:
         assert digest(case(amount=one)) == digest(case(amount=one))
         assert digest(case(amount=one)) not in others
         assert digest(case(confidence=one)) != digest(case(confidence=None))
+
+    @pytest.mark.parametrize("field", ["confidence", "amount", "output", "input"])
+    @pytest.mark.parametrize(("one", "other"), [(1, 1.0), (0, 0.0), (0.0, -0.0), (10**15, 1e15)])
+    def test_takes_a_number_as_the_number_that_it_is(self, field: str, one: Any, other: Any) -> None:
+        assert digest(case(**{field: one})) == digest(case(**{field: other}))
+
+    @pytest.mark.parametrize("one", [True, "1", "1.0", [1], {"a": 1}, "nan", None])
+    def test_but_nothing_else_for_a_number(self, one: Any) -> None:
+        assert digest(case(confidence=one)) not in {digest(case(confidence=n)) for n in (1, math.nan)}
+
+    def test_does_not_hang_on_the_order_of_keys_in_a_confidence(self) -> None:
+        assert digest(case(confidence={"a": 1, "b": 2})) == digest(case(confidence={"b": 2, "a": 1}))
+
+    @pytest.mark.parametrize("one", [10**400, 1e300, 2.0**80, -(2.0**63), math.inf])
+    def test_has_one_for_every_number(self, one: float) -> None:
+        assert digest(case(confidence=one)) != digest(case())
 
     @given(json_values, json_values)
     def test_other_values_have_another_canonical_form(self, one: Any, other: Any) -> None:
