@@ -7,7 +7,7 @@ import typer
 from sqlalchemy.exc import OperationalError
 from typer.core import TyperGroup
 
-from cli import doctor, files, importing, people, replaying, rollouts, serving
+from cli import doctor, files, importing, migrating, people, replaying, rollouts, serving
 from cli.output import Exit, complain, exit_code
 from kit.errors import Problem, Unavailable
 
@@ -63,6 +63,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "import": importing.import_files,
     "replay": replaying.replay,
     "doctor": doctor.doctor,
+    "migrate": migrating.migrate,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)

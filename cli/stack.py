@@ -27,6 +27,9 @@ from migrations import chain
 _ROOT = Path(__file__).resolve().parent.parent
 _READY_WITHIN = 30.0
 _STOP_WITHIN = 10.0
+_CELERY = ("celery", "--app", "celery_app", "--quiet")
+_QUIET = ("--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")
+_WORKER = (*_CELERY, "worker", *_QUIET)
 
 
 class Stack:
@@ -89,6 +92,7 @@ class Stack:
             for name, arguments in self._programs().items():
                 self._start(name, [sys.executable, "-m", *arguments])
             self._wait_until_ready()
+            self._start("delivery", [sys.executable, "-m", *self._delivery()])  # last: nobody waits for it to be up
         except BaseException:
             self.stop()
             raise
@@ -125,15 +129,16 @@ class Stack:
         host, port = self.settings.host, str(self.port)
         web = ["uvicorn", "--factory", "web_app:from_environment", "--host", host, "--port", port]
         web += ["--log-level", "warning", "--no-access-log", "--timeout-graceful-shutdown", "5"]
-        celery = ["celery", "--app", "celery_app", "--quiet"]
-        quiet = ["--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-        worker = [*celery, "worker", *quiet, "--queues", "celery", "--hostname", "worker@%h"]
+        worker = [*_WORKER, "--queues", "celery", "--hostname", "worker@%h"]
         worker += ["--pool", "prefork", "--concurrency", str(self._workers)]
-        # Messages to agents have a process to themselves: a receiver that hangs holds up no settling and no look.
-        delivery = [*celery, "worker", *quiet, "--queues", "deliver", "--hostname", "delivery@%h", "--pool", "solo"]
-        beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", "", "--max-interval", "1"]
+        beat = [*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "", "--max-interval", "1"]
         beat += ["--schedule", str(self.folder / "beat-schedule")]
-        return {"web": web, "worker": worker, "delivery": delivery, "beat": beat}
+        return {"web": web, "worker": worker, "beat": beat}
+
+    @staticmethod
+    def _delivery() -> list[str]:
+        """Messages to agents have a process to themselves: a receiver that hangs holds up no settling and no look."""
+        return [*_WORKER, "--queues", "deliver", "--hostname", "delivery@%h", "--pool", "solo"]
 
     def _start(self, name: str, argv: list[str], folder: Path | None = None) -> None:
         child = Child(name, argv, self.environment, folder or Path.cwd(), self.logs / f"{name}.log")

@@ -44,6 +44,11 @@ def head() -> str:
     return newest
 
 
+def knows(revision: str) -> bool:
+    """Whether it is a revision of this code's chain."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def current(db: Database) -> str | None:
     """The revision the database is at; None where nothing was ever migrated."""
     with db.read() as session:
