@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
 from kit.context import Context
-from kit.errors import Conflict, Invalid
+from kit.errors import Invalid
 from kit.http import Ctx
 from review_ui import desk_views as views
 from review_ui import words
@@ -30,7 +30,6 @@ from routing.snapshot import AgentEntry
 router = APIRouter(prefix="/review", include_in_schema=False)
 
 AgentQuery = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
-_LOOK_FURTHER = 20
 
 
 @router.get("")
@@ -82,7 +81,14 @@ def release(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx, form: 
     with ctx.db.begin() as session:
         service.release(session, item_id, actor=viewer.actor)
     with ctx.db.begin() as session:
-        _claim_another(session, viewer, ctx, agent=form.text("agent"), but=item_id)
+        service.claim_next(
+            session,
+            actor=viewer.actor,
+            now=ctx.clock.now(),
+            lease=lease_of(ctx),
+            agent=form.text("agent") or None,
+            but=(item_id,),
+        )
     return _to_desk(request, viewer, ctx, form.text("agent"), said="Given back to the queue.")
 
 
@@ -136,19 +142,6 @@ def _in_words(said: service.Said, entry: AgentEntry) -> str:
     return {"approve": "Approved.", "edit": "Approved with edits.", "escalate": "Escalated."}[said.ruling]
 
 
-def _claim_another(session: Session, viewer: Viewer, ctx: Context, *, agent: str, but: UUID) -> None:
-    """The next free case in turn that is not the one just given back."""
-    now, levels = ctx.clock.now(), service.levels_of(viewer.actor)
-    for item in queries.open_page(session, agent=agent or None, levels=levels, offset=0, limit=_LOOK_FURTHER):
-        if item.id == but or (item.claimed_by is not None and (item.claimed_until or now) >= now):
-            continue
-        try:
-            service.claim(session, item.id, actor=viewer.actor, now=now, lease=lease_of(ctx))
-        except Conflict:
-            continue  # somebody was faster; the one after it will do
-        return
-
-
 def _held(session: Session, viewer: Viewer, ctx: Context, agent: str, item_id: UUID | None) -> ReviewItem | None:
     """The named case if this person holds it, else the first they hold."""
     now = ctx.clock.now()
@@ -161,7 +154,8 @@ def _held(session: Session, viewer: Viewer, ctx: Context, agent: str, item_id: U
 
 def _case(request: Request, session: Session, item: ReviewItem, ctx: Context) -> views.CaseView:
     decision = queries.get_decision(session, item.decision_id)
-    return views.case_of(item, decision, agent_entry(request, item.agent), ctx.clock.now())
+    passed_on = item.level > 1 and queries.was_escalated_by_a_person(session, item)
+    return views.case_of(item, decision, agent_entry(request, item.agent), ctx.clock.now(), passed_on=passed_on)
 
 
 def _to_desk(
@@ -175,7 +169,7 @@ def _to_desk(
         held = _held(session, viewer, ctx, agent, item)
         view = _case(request, session, held, ctx) if held is not None else None
         status = views.status_of(session, viewer, ctx.clock.now(), agent)
-    return _desk(request, viewer, view, status, ctx, ruled=f"{said} {status.left:,} left." if said else "")
+    return _desk(request, viewer, view, status, ctx, ruled=f"{said} {words.many(status.left)} left." if said else "")
 
 
 def _once_more(

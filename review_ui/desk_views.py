@@ -84,7 +84,7 @@ def status_of(session: Session, viewer: Viewer, now: datetime, agent: str) -> St
     due = first[0].due_at if first else None
     return Status(
         agent=agent,
-        left=waiting.get(agent, 0) if agent else sum(waiting.values()),
+        left=waiting.get(agent, 0) if agent else min(sum(waiting.values()), queries.COUNTED_UP_TO),
         done=sum(today.values()),
         an_hour=sum(an_hour.values()),
         oldest_due=due,
@@ -95,7 +95,10 @@ def status_of(session: Session, viewer: Viewer, now: datetime, agent: str) -> St
     )
 
 
-def case_of(item: ReviewItem, decision: Decision, agent: AgentEntry, now: datetime) -> CaseView:
+def case_of(
+    item: ReviewItem, decision: Decision, agent: AgentEntry, now: datetime, *, passed_on: bool = False
+) -> CaseView:
+    """`passed_on`: a person escalated it; else it is in the second line because its time was over in the first."""
     settings = agent.settings
     held = item.claimed_until or now
     return CaseView(
@@ -104,7 +107,7 @@ def case_of(item: ReviewItem, decision: Decision, agent: AgentEntry, now: dateti
         case_id=item.case_id,
         version=item.version,
         kind="escalated" if item.level > 1 else item.kind,
-        why=_why(item, decision),
+        why=_why(item, decision, passed_on=passed_on),
         facts=_facts(decision),
         tabs=_tabs(decision, agent),
         fields=out_fields(decision.output, settings.fields.output, settings.output_schema),
@@ -127,8 +130,10 @@ def with_problem(view: CaseView, form: Posted, problem: Invalid) -> CaseView:
     return replace(view, fields=with_draft(view.fields, form, errors), problem=said, note=form.text("note"))
 
 
-def _why(item: ReviewItem, decision: Decision) -> str:
+def _why(item: ReviewItem, decision: Decision, *, passed_on: bool) -> str:
     """Why a person looks at it, without telling how sure the agent was."""
+    if item.level > 1 and not passed_on:
+        return "Nobody in the first line ruled on it in time."
     if item.kind == "audit":
         return "Drawn for an audit: the output was used already. Say whether it was right."
     if item.level > 1:

@@ -52,7 +52,7 @@ def show_queue(request: Request, viewer: ViewerDep, ctx: Ctx, agent: AgentQuery 
         viewer=viewer,
         rows=[_row(item, viewer.login, now) for item in found[:PAGE]],
         waiting=sorted(waiting.items()),
-        left=waiting.get(agent, 0) if agent else sum(waiting.values()),
+        left=waiting.get(agent, 0) if agent else min(sum(waiting.values()), queries.COUNTED_UP_TO),
         agent=agent,
         page=page,
         more=len(found) > PAGE,

@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from rollout.domain.words import NBSP, at_least, at_most, percent
+from routing.reviews.queries import COUNTED_UP_TO
 
 DASH = "–"
 
@@ -114,6 +115,11 @@ def count(value: float | None) -> str:
     return DASH if value is None else f"{value:,.0f}"
 
 
+def many(number: int) -> str:
+    """How many wait, where nobody counts further than a thousand: `1,000+`."""
+    return f"{COUNTED_UP_TO:,}+" if number >= COUNTED_UP_TO else f"{number:,}"
+
+
 def plural(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
@@ -173,6 +179,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "share": share,
     "count": count,
     "plural": plural,
+    "many": many,
     "short": short,
     "initial": initial,
     "sentence": sentence,

@@ -13,12 +13,15 @@ from routing import snapshot
 from routing.cases import settling
 from routing.delivery import service as delivery
 from routing.delivery.courier import Courier
+from routing.reviews import overdue
 from routing.reviews import service as reviews
 from routing.snapshot import AgentEntry
 
 _ROUNDS = 200  # of 500 decisions: what one run settles at most before it lets others work
 _PER_MESSAGE = 10.0  # seconds that one receiver may take
 _NO_MORE_AFTER = 20.0  # seconds of one run; with the last message it ends within thirty
+_ROUNDS_OF_OVERDUE = 50
+_OVERDUE_AT_ONCE = 100
 
 
 @task("routing.settle", every=1)
@@ -63,6 +66,20 @@ def release_expired(ctx: Context) -> int:
     """Put cases back in the queue whose reviewer walked away."""
     with ctx.db.begin() as session:
         return reviews.release_expired(session, ctx.clock.now())
+
+
+@task("routing.expire", every=1)
+def expire(ctx: Context) -> int:
+    """Pass on what nobody ruled on in time, and end what waited as long again. In small steps: others write too."""
+    done = 0
+    for step in (overdue.pass_on, overdue.expire):
+        for _ in range(_ROUNDS_OF_OVERDUE):
+            with ctx.db.begin() as session:
+                count = step(session, ctx.clock.now(), _OVERDUE_AT_ONCE)
+            done += count
+            if count < _OVERDUE_AT_ONCE:
+                break
+    return done
 
 
 @task("routing.follow_rollouts", every=1)

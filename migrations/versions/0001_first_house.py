@@ -221,6 +221,7 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("due_at", UtcTime(), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("claimed_by", sa.String(length=128), nullable=True),
         sa.Column("claimed_at", UtcTime(), nullable=True),
@@ -246,6 +247,38 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'waiting'"),
         sqlite_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index(
+        "ix_review_items_waiting_anywhere",
+        "review_items",
+        ["level", sa.literal_column("priority DESC"), "due_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'waiting'"),
+        sqlite_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index(
+        "ix_review_items_waiting_of_rollout",
+        "review_items",
+        ["rollout_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'waiting' AND kind = 'review'"),
+        sqlite_where=sa.text("state = 'waiting' AND kind = 'review'"),
+    )
+    op.create_index(
+        "ix_review_items_waiting_due_at",
+        "review_items",
+        ["level", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'waiting'"),
+        sqlite_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index(
+        "ix_review_items_waiting_expires_at",
+        "review_items",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'waiting' AND expires_at IS NOT NULL"),
+        sqlite_where=sa.text("state = 'waiting' AND expires_at IS NOT NULL"),
     )
     op.create_table(
         "rulings",

@@ -1,18 +1,38 @@
 """Statements on the review queue. A claim is one conditional UPDATE, so two people cannot both win."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, case, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from kit.dialects import skip_locked
 from kit.errors import NotFound
+from rollout.agents.tables import Agent
 from rollout.versions.tables import Rollout
 from routing.cases.tables import Decision, Label
 from routing.reviews.tables import ReviewItem, Ruling
+
+COUNTED_UP_TO = 1000
+"""How many waiting cases of an agent are counted; where there are more, nobody needs to know how many."""
+
+# A literal, not a parameter: a plan made for any value could not use the indexes over what waits.
+WAITING: ColumnElement[bool] = ReviewItem.state == literal_column("'waiting'")
 
 
 def get_item(session: Session, item_id: UUID) -> ReviewItem:
@@ -29,40 +49,60 @@ def get_decision(session: Session, decision_id: UUID) -> Decision:
     return row
 
 
-def _free(now: datetime) -> Any:
-    return and_(
-        ReviewItem.state == "waiting",
-        or_(ReviewItem.claimed_by.is_(None), ReviewItem.claimed_until < now),
-    )
+def _free(now: datetime) -> ColumnElement[bool]:
+    return and_(WAITING, or_(ReviewItem.claimed_by.is_(None), ReviewItem.claimed_until < now))
 
 
-def _in_turn(statement: Select[Any]) -> Select[Any]:
-    """Urgent first, then what is due first: the oldest, never the newest."""
-    return statement.order_by(ReviewItem.priority.desc(), ReviewItem.due_at, ReviewItem.id)
+# Urgent first, then what is due first: the oldest, never the newest.
+_TURN = (ReviewItem.priority.desc(), ReviewItem.due_at, ReviewItem.id)
 
 
-def _narrowed(statement: Select[Any], agent: str | None, levels: Sequence[int]) -> Select[Any]:
-    statement = statement.where(ReviewItem.level.in_(levels))
+def _line(statement: Select[Any], level: int, agent: str | None) -> Select[Any]:
+    """
+    One line of the queue in turn. One line at a time, since only then an index has its rows in order: over two
+    lines at once a million waiting cases are sorted to find the first.
+    """
+    statement = statement.where(ReviewItem.level == level).order_by(*_TURN)
     return statement.where(ReviewItem.agent == agent) if agent is not None else statement
 
 
 def held_by(session: Session, login: str, now: datetime, *, agent: str | None = None) -> ReviewItem | None:
     """The case a person holds, if any; reloading a page must not take another one."""
-    statement = select(ReviewItem).where(
-        ReviewItem.state == "waiting", ReviewItem.claimed_by == login, ReviewItem.claimed_until >= now
-    )
+    statement = select(ReviewItem).where(WAITING, ReviewItem.claimed_by == login, ReviewItem.claimed_until >= now)
     if agent is not None:
         statement = statement.where(ReviewItem.agent == agent)
-    held: ReviewItem | None = session.scalar(_in_turn(statement).limit(1))
+    held: ReviewItem | None = session.scalar(statement.order_by(*_TURN).limit(1))
     return held
 
 
+def lines_in_turn(
+    session: Session, *, agent: str | None, levels: Sequence[int], now: datetime, but: Collection[UUID] = ()
+) -> list[int]:
+    """The lines in which something is free, the one whose first case comes first at the front."""
+    if len(levels) == 1:
+        return list(levels)
+    firsts = []
+    for level in levels:
+        wanted = select(ReviewItem.priority, ReviewItem.due_at, ReviewItem.id)
+        first = session.execute(_line(wanted.where(_free(now), *_not(but)), level, agent).limit(1)).one_or_none()
+        if first is not None:
+            firsts.append(((-first.priority, first.due_at, first.id), level))
+    return [level for _, level in sorted(firsts)]
+
+
 def try_claim_next(
-    session: Session, login: str, *, agent: str | None, levels: Sequence[int], now: datetime, until: datetime
+    session: Session,
+    login: str,
+    *,
+    agent: str | None,
+    level: int,
+    now: datetime,
+    until: datetime,
+    but: Collection[UUID] = (),
 ) -> ReviewItem | None:
-    """Claim the first free item in turn; None when nothing waits."""
-    first = _narrowed(select(ReviewItem.id).where(_free(now)), agent, levels)
-    first = skip_locked(_in_turn(first).limit(1), session.get_bind().dialect.name)
+    """Claim the first free item of a line in turn; None when nothing waits there."""
+    first = _line(select(ReviewItem.id).where(_free(now), *_not(but)), level, agent)
+    first = skip_locked(first.limit(1), session.get_bind().dialect.name)
     return session.scalar(
         update(ReviewItem)
         .where(ReviewItem.id == first.scalar_subquery(), _free(now))
@@ -72,13 +112,17 @@ def try_claim_next(
     )
 
 
+def _not(but: Collection[UUID]) -> list[ColumnElement[bool]]:
+    return [ReviewItem.id.not_in(but)] if but else []
+
+
 def try_claim(session: Session, item_id: UUID, login: str, *, now: datetime, until: datetime) -> ReviewItem | None:
     """
     Claim this item if nobody else holds it; None when somebody does or it has ended.
 
     One's own is held on to, and how long the work takes is counted from the first claim.
     """
-    mine = and_(ReviewItem.state == "waiting", ReviewItem.claimed_by == login)
+    mine = and_(WAITING, ReviewItem.claimed_by == login)
     fresh = literal(now, ReviewItem.claimed_at.type)
     since = case((and_(mine, ReviewItem.claimed_until >= now), ReviewItem.claimed_at), else_=fresh)
     return session.scalar(
@@ -94,7 +138,7 @@ def try_renew(session: Session, item_id: UUID, login: str, *, until: datetime) -
     """Hold on to an item; also when the lease ran out and nobody took it meanwhile."""
     return session.scalar(
         update(ReviewItem)
-        .where(ReviewItem.id == item_id, ReviewItem.state == "waiting", ReviewItem.claimed_by == login)
+        .where(ReviewItem.id == item_id, WAITING, ReviewItem.claimed_by == login)
         .values(claimed_until=until)
         .returning(ReviewItem)
         .execution_options(synchronize_session=False, populate_existing=True)
@@ -104,7 +148,7 @@ def try_renew(session: Session, item_id: UUID, login: str, *, until: datetime) -
 def try_release(session: Session, item_id: UUID, login: str) -> bool:
     released = session.scalar(
         update(ReviewItem)
-        .where(ReviewItem.id == item_id, ReviewItem.state == "waiting", ReviewItem.claimed_by == login)
+        .where(ReviewItem.id == item_id, WAITING, ReviewItem.claimed_by == login)
         .values(claimed_by=None, claimed_at=None, claimed_until=None)
         .returning(ReviewItem.id)
         .execution_options(synchronize_session=False)
@@ -116,7 +160,7 @@ def try_end(session: Session, item_id: UUID, login: str, *, state: str, now: dat
     """End an item that this person holds; None when it is not theirs any more."""
     return session.scalar(
         update(ReviewItem)
-        .where(ReviewItem.id == item_id, ReviewItem.state == "waiting", ReviewItem.claimed_by == login)
+        .where(ReviewItem.id == item_id, WAITING, ReviewItem.claimed_by == login)
         .values(state=state, ended_at=now)
         .returning(ReviewItem)
         .execution_options(synchronize_session=False, populate_existing=True)
@@ -127,7 +171,7 @@ def release_expired(session: Session, now: datetime) -> int:
     """Put items back in the queue whose reviewer walked away."""
     released = session.scalars(
         update(ReviewItem)
-        .where(ReviewItem.state == "waiting", ReviewItem.claimed_until < now)
+        .where(WAITING, ReviewItem.claimed_until < now)
         .values(claimed_by=None, claimed_at=None, claimed_until=None)
         .returning(ReviewItem.id)
         .execution_options(synchronize_session=False)
@@ -139,18 +183,21 @@ def open_page(
     session: Session, *, agent: str | None, levels: Sequence[int], offset: int, limit: int
 ) -> Sequence[ReviewItem]:
     """The queue in turn, held items included."""
-    statement = _narrowed(select(ReviewItem).where(ReviewItem.state == "waiting"), agent, levels)
-    return session.scalars(_in_turn(statement).offset(offset).limit(limit)).all()
+    wanted = select(ReviewItem.id, ReviewItem.priority, ReviewItem.due_at).where(WAITING)
+    lines = [_line(wanted, level, agent).limit(offset + limit).subquery() for level in levels]
+    merged = union_all(*(select(line) for line in lines)).subquery()
+    turn = merged.c.priority.desc(), merged.c.due_at, merged.c.id
+    ids = session.scalars(select(merged.c.id).order_by(*turn).offset(offset).limit(limit)).all()
+    found = {item.id: item for item in session.scalars(select(ReviewItem).where(ReviewItem.id.in_(ids)))}
+    return [found[item_id] for item_id in ids if item_id in found]
 
 
 def waiting_counts(session: Session, levels: Sequence[int]) -> dict[str, int]:
-    """How many wait, by agent."""
-    statement = (
-        select(ReviewItem.agent, func.count())
-        .where(ReviewItem.state == "waiting", ReviewItem.level.in_(levels))
-        .group_by(ReviewItem.agent)
-    )
-    return dict(session.execute(statement).all())
+    """How many wait, by agent; counted no further than `COUNTED_UP_TO`."""
+    some = select(ReviewItem.id).where(WAITING, ReviewItem.agent == Agent.name, ReviewItem.level.in_(levels))
+    some_of_it = some.limit(COUNTED_UP_TO).correlate(Agent).subquery()
+    count = select(func.count()).select_from(some_of_it).scalar_subquery()
+    return {agent: waiting for agent, waiting in session.execute(select(Agent.name, count)).all() if waiting}
 
 
 def ruled_since(session: Session, login: str, since: datetime) -> dict[str, int]:
@@ -166,18 +213,44 @@ def items_nobody_may_rule(session: Session, limit: int) -> Sequence[ReviewItem]:
     Open review items whose version no longer drafts for people: demoted to shadow or evaluation, or retired.
 
     Not those of a frozen one: what it drafted before stays evidence, and whoever freezes it must not be able to
-    erase that. Audits of what already happened stay too.
+    erase that. Audits of what already happened stay too. Found from the few versions that are gone, not from all
+    that waits.
     """
     gone = or_(Rollout.phase.in_(("evaluation", "shadow")), Rollout.standing == "retired")
-    statement = (
-        select(ReviewItem)
-        .join(Rollout, Rollout.id == ReviewItem.rollout_id)
-        .where(ReviewItem.state == "waiting", ReviewItem.kind == "review", gone)
-        .limit(limit)
+    found: list[ReviewItem] = []
+    for rollout_id in session.scalars(select(Rollout.id).where(gone)):
+        wanted = select(ReviewItem).where(
+            WAITING, ReviewItem.kind == literal_column("'review'"), ReviewItem.rollout_id == rollout_id
+        )
+        wanted = skip_locked(wanted.limit(limit - len(found)), session.get_bind().dialect.name)
+        found += session.scalars(wanted)
+        if len(found) >= limit:
+            break
+    return found
+
+
+def overdue_in_the_first_line(session: Session, now: datetime, limit: int) -> list[ReviewItem]:
+    """What nobody ruled on in time and nobody looks at now, the oldest first; locked."""
+    wanted = select(ReviewItem).where(_free(now), ReviewItem.level == 1, ReviewItem.due_at < now)
+    wanted = wanted.order_by(ReviewItem.due_at).limit(limit)
+    return list(session.scalars(skip_locked(wanted, session.get_bind().dialect.name)))
+
+
+def expired_in_the_second_line(session: Session, now: datetime, limit: int) -> list[ReviewItem]:
+    """What nobody ruled on there either and nobody looks at now, the oldest first; locked."""
+    wanted = select(ReviewItem).where(_free(now), ReviewItem.expires_at.is_not(None), ReviewItem.expires_at < now)
+    wanted = wanted.order_by(ReviewItem.expires_at).limit(limit)
+    return list(session.scalars(skip_locked(wanted, session.get_bind().dialect.name)))
+
+
+def was_escalated_by_a_person(session: Session, item: ReviewItem) -> bool:
+    """Whether somebody passed this case of the second line on; else it is there because its time was over."""
+    passed_on = (
+        select(Ruling.id)
+        .join(ReviewItem, ReviewItem.id == Ruling.item_id)
+        .where(ReviewItem.decision_id == item.decision_id, ReviewItem.level == item.level - 1)
     )
-    if session.get_bind().dialect.name == "postgresql":
-        statement = statement.with_for_update(of=ReviewItem, skip_locked=True)
-    return session.scalars(statement).all()
+    return session.scalar(passed_on) is not None
 
 
 def ruling_of(session: Session, item_id: UUID) -> Ruling | None:

@@ -6,6 +6,7 @@ the fingerprint of the page. The item, the ruling, the decision's outcome, its l
 the message to the agent are stored together or not at all.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -75,16 +76,30 @@ def levels_of(actor: Actor) -> tuple[int, ...]:
 
 
 def claim_next(
-    session: Session, *, actor: Actor, now: datetime, lease: timedelta, agent: str | None = None
+    session: Session,
+    *,
+    actor: Actor,
+    now: datetime,
+    lease: timedelta,
+    agent: str | None = None,
+    but: Collection[UUID] = (),
 ) -> ReviewItem | None:
-    """The next case in turn, held for this person; the one already held, if there is one."""
+    """
+    The next case in turn, held for this person; the one already held, if there is one.
+
+    `but`: cases they do not want now, because they just gave them back.
+    """
     held = queries.held_by(session, actor.name, now, agent=agent)
     if held is not None:
         return queries.try_renew(session, held.id, actor.name, until=now + lease)
-    item = queries.try_claim_next(session, actor.name, agent=agent, levels=levels_of(actor), now=now, until=now + lease)
-    if item is not None:
-        send_after_commit(session, "reviews:changed")
-    return item
+    for level in queries.lines_in_turn(session, agent=agent, levels=levels_of(actor), now=now, but=but):
+        item = queries.try_claim_next(
+            session, actor.name, agent=agent, level=level, now=now, until=now + lease, but=but
+        )
+        if item is not None:
+            send_after_commit(session, "reviews:changed")
+            return item
+    return None
 
 
 def claim(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease: timedelta) -> ReviewItem:
@@ -127,7 +142,7 @@ def rule(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, acto
         raise _why_not(queries.get_item(session, item_id))
     ruling = _record(session, ended, said, actor, now)
     if said.ruling == "escalate":
-        _escalate(session, ended, now)
+        session.add(second_line(ended, now))
     else:
         _conclude(session, ended, decision, ruling, agent, now)
     audit_queries.add(session, [event_row(ended, ruling, actor)])
@@ -193,9 +208,9 @@ def _record(session: Session, item: ReviewItem, said: Said, actor: Actor, now: d
     return ruling
 
 
-def _escalate(session: Session, item: ReviewItem, now: datetime) -> None:
-    """Ends here and waits again in the second line, ahead of its ordinary work."""
-    second = ReviewItem(
+def second_line(item: ReviewItem, now: datetime) -> ReviewItem:
+    """The same case waiting in the second line, ahead of its ordinary work, for as long again as in the first."""
+    return ReviewItem(
         decision_id=item.decision_id,
         agent=item.agent,
         version=item.version,
@@ -208,9 +223,9 @@ def _escalate(session: Session, item: ReviewItem, now: datetime) -> None:
         fingerprint=item.fingerprint,
         created_at=now,
         due_at=item.due_at,
+        expires_at=now + (item.due_at - item.created_at),
         state="waiting",
     )
-    session.add(second)
 
 
 def _conclude(

@@ -28,6 +28,34 @@ class ReviewItem(Table):
             postgresql_where=text("state = 'waiting'"),
             sqlite_where=text("state = 'waiting'"),
         ),
+        Index(  # the same for those who work for all agents
+            "ix_review_items_waiting_anywhere",
+            "level",
+            text("priority DESC"),
+            "due_at",
+            "id",
+            postgresql_where=text("state = 'waiting'"),
+            sqlite_where=text("state = 'waiting'"),
+        ),
+        Index(
+            "ix_review_items_waiting_of_rollout",
+            "rollout_id",
+            postgresql_where=text("state = 'waiting' AND kind = 'review'"),
+            sqlite_where=text("state = 'waiting' AND kind = 'review'"),
+        ),
+        Index(  # what the sweep for overdue cases looks through: the first line by due_at, the second by expires_at
+            "ix_review_items_waiting_due_at",
+            "level",
+            "due_at",
+            postgresql_where=text("state = 'waiting'"),
+            sqlite_where=text("state = 'waiting'"),
+        ),
+        Index(
+            "ix_review_items_waiting_expires_at",
+            "expires_at",
+            postgresql_where=text("state = 'waiting' AND expires_at IS NOT NULL"),
+            sqlite_where=text("state = 'waiting' AND expires_at IS NOT NULL"),
+        ),
         Index(
             "ix_review_items_claimed_until",
             "claimed_until",
@@ -49,6 +77,7 @@ class ReviewItem(Table):
     fingerprint: Mapped[str] = mapped_column(String(64))  # of input and output as shown; a ruling names it
     created_at: Mapped[datetime]
     due_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]  # in the second line: when it ends without a ruling
     # waiting, or how it ended: approved edited rejected escalated expired cancelled superseded
     state: Mapped[str] = mapped_column(String(16), default="waiting")
     claimed_by: Mapped[str | None] = mapped_column(String(128))

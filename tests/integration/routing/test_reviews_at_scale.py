@@ -1,0 +1,162 @@
+"""How the queue is read when very many wait: in the order of an index, never by sorting what waits."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert, text
+
+from governance.actors import Actor
+from kit.context import Context
+from kit.ids import new_id
+from rollout.versions.tables import Rollout
+from routing.reviews import overdue, queries, service
+from routing.reviews.tables import ReviewItem
+from tests import factories
+
+LEASE = timedelta(minutes=10)
+WAITING = 4000
+
+
+@pytest.fixture
+def gone(ctx: Context) -> Rollout:
+    """Four thousand waiting cases of two agents in both lines, half of them urgent; and a version that is gone."""
+    factories.agent(ctx)
+    factories.agent(ctx, "refunds")
+    rollouts = [factories.rollout(ctx), factories.rollout(ctx, "refunds")]
+    past = factories.rollout(ctx, "claims", "v0")
+    with ctx.db.begin() as session:
+        session.execute(insert(ReviewItem), [_row(ctx, n, rollouts[n % 2]) for n in range(WAITING)])
+        session.execute(insert(ReviewItem), [_row(ctx, 0, past)])
+    with ctx.db.begin() as session:
+        session.execute(text("ANALYZE"))
+    return past
+
+
+def _row(ctx: Context, number: int, rollout: Rollout) -> dict[str, Any]:
+    now, level = ctx.clock.now(), 1 + number % 5 // 4
+    return {
+        "id": new_id(), "decision_id": new_id(), "agent": rollout.agent, "version": "v1", "rollout_id": rollout.id,
+        "case_id": f"c-{number}", "kind": "review", "level": level, "segment": "", "priority": number % 3 // 2,
+        "fingerprint": "0" * 64, "created_at": now, "due_at": now + timedelta(seconds=number * 7919 % WAITING),
+        "expires_at": now + timedelta(days=1) if level > 1 else None, "state": "waiting",
+    }  # fmt: skip
+
+
+@contextmanager
+def plans(ctx: Context) -> Iterator[list[str]]:
+    """The plan of every statement on the queue that is sent meanwhile."""
+    found: list[str] = []
+    word = "EXPLAIN QUERY PLAN " if ctx.db.dialect == "sqlite" else "EXPLAIN "
+
+    def explain(_: Any, cursor: Any, statement: str, parameters: Any, *__: Any) -> None:
+        if "review_items" in statement:
+            cursor.execute(word + statement, parameters)
+            found.append(f"{statement}\n" + "\n".join(str(row[-1]) for row in cursor.fetchall()))
+
+    event.listen(ctx.db.engine, "before_cursor_execute", explain)
+    try:
+        yield found
+    finally:
+        event.remove(ctx.db.engine, "before_cursor_execute", explain)
+
+
+@pytest.mark.parametrize("agent", [None, "claims"])
+@pytest.mark.parametrize("role", ["reviewer", "lead"])
+@pytest.mark.usefixtures("gone")
+def test_the_next_case_is_found_in_the_order_of_an_index(ctx: Context, role: str, agent: str | None) -> None:
+    actor = factories.actor(ctx, "alice", roles=(role,))
+    given_back = new_id()
+
+    with plans(ctx) as found, ctx.db.begin() as session:
+        item = service.claim_next(
+            session, actor=actor, now=ctx.clock.now(), lease=LEASE, agent=agent, but=(given_back,)
+        )
+
+    assert item is not None
+    looked = [plan for plan in found if "claimed_by = " not in plan.partition("WHERE")[2]]
+    assert len(looked) == (1 if role == "reviewer" else 3)
+    for plan in looked:
+        _reads_an_index_in_order(plan)
+
+
+@pytest.mark.usefixtures("gone")
+def test_people_of_both_lines_get_what_comes_first_in_either(ctx: Context) -> None:
+    lead = factories.actor(ctx, "lena", roles=("lead",))
+    with ctx.db.read() as session:
+        expected = [item.id for item in queries.open_page(session, agent=None, levels=(1, 2), offset=0, limit=8)]
+
+    taken = [_take_and_end(ctx, lead) for _ in range(8)]
+
+    assert taken == expected
+
+
+def _take_and_end(ctx: Context, actor: Actor) -> Any:
+    with ctx.db.begin() as session:
+        item = service.claim_next(session, actor=actor, now=ctx.clock.now(), lease=LEASE)
+        assert item is not None
+        queries.try_end(session, item.id, actor.name, state="approved", now=ctx.clock.now())
+        return item.id
+
+
+@pytest.mark.usefixtures("gone")
+def test_a_page_of_the_queue_is_in_turn_over_both_lines(ctx: Context) -> None:
+    with ctx.db.read() as session:
+        pages = [
+            item
+            for offset in (0, 50, 100)
+            for item in queries.open_page(session, agent="claims", levels=(1, 2), offset=offset, limit=50)
+        ]
+
+    turn = [(-item.priority, item.due_at, item.id) for item in pages]
+    assert turn == sorted(turn)
+    assert len({item.id for item in pages}) == 150
+    assert {item.level for item in pages} == {1, 2}
+
+
+@pytest.mark.usefixtures("gone")
+def test_waiting_cases_are_counted_no_further_than_a_thousand(ctx: Context) -> None:
+    with ctx.db.read() as session:
+        both, second_line = queries.waiting_counts(session, (1, 2)), queries.waiting_counts(session, (2,))
+
+    assert both == {"claims": 1000, "refunds": 1000}
+    assert second_line == {"claims": 400, "refunds": 400}
+
+
+@pytest.mark.parametrize(
+    "sweep",
+    [
+        pytest.param(service.cancel_what_nobody_may_rule, id="taken back"),
+        pytest.param(lambda session, now: overdue.pass_on(session, now, 100), id="overdue"),
+        pytest.param(lambda session, now: overdue.expire(session, now, 100), id="expired"),
+        pytest.param(service.release_expired, id="leases"),
+    ],
+)
+def test_a_sweep_with_nothing_to_do_does_not_read_all_that_waits(
+    ctx: Context, gone: Rollout, sweep: Callable[[Any, Any], Any]
+) -> None:
+    factories.change_rollout(ctx, gone, phase="shadow")
+
+    with plans(ctx) as found, ctx.db.begin() as session:
+        sweep(session, ctx.clock.now())
+
+    assert found
+    for plan in found:
+        _reads_an_index_in_order(plan)
+
+
+def test_only_what_waits_for_a_version_that_is_gone_is_taken_back(ctx: Context, gone: Rollout) -> None:
+    factories.change_rollout(ctx, gone, phase="shadow")
+
+    with ctx.db.begin() as session:
+        found = queries.items_nobody_may_rule(session, 200)
+
+    assert [item.rollout_id for item in found] == [gone.id]
+
+
+def _reads_an_index_in_order(plan: str) -> None:
+    assert "ix_review_items" in plan, plan
+    for word in ("Sort", "TEMP B-TREE", "SCAN review_items\n", "Seq Scan on review_items"):
+        assert word not in plan, plan
