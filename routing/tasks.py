@@ -5,17 +5,15 @@ Each is started by a message after a commit and found by its sweep in any case.
 """
 
 import time
-from collections.abc import Mapping
 
 from kit.context import Context
 from kit.tasks import task
-from routing import snapshot
+from routing import queries, snapshot
 from routing.cases import settling
 from routing.delivery import service as delivery
 from routing.delivery.courier import Courier
 from routing.reviews import overdue
 from routing.reviews import service as reviews
-from routing.snapshot import AgentEntry
 
 _ROUNDS = 200  # of 500 decisions: what one run settles at most before it lets others work
 _PER_MESSAGE = 10.0  # seconds that one receiver may take
@@ -28,11 +26,12 @@ _OVERDUE_AT_ONCE = 100
 def settle(ctx: Context) -> int:
     """Compare, label and count what changed."""
     done = 0
-    agents: Mapping[str, AgentEntry] | None = None
+    present = snapshot.EMPTY
     for _ in range(_ROUNDS):
         with ctx.db.begin() as session:
-            agents = agents if agents is not None else snapshot.load(session).agents
-            result = settling.settle(session, agents, now=ctx.clock.now())
+            if queries.marks(session) != present.marks:  # an agent may be new or compare otherwise since the last round
+                present = snapshot.load(session)
+            result = settling.settle(session, present.agents, now=ctx.clock.now())
         done += result.decisions
         if not result.more:
             break

@@ -136,6 +136,7 @@ def upgrade() -> None:
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("output", Json, nullable=True),
         sa.Column("person", sa.String(length=128), nullable=True),
+        sa.Column("posted_by", sa.String(length=128), nullable=False),
         sa.Column("occurred_at", UtcTime(), nullable=True),
         sa.Column("stored_at", UtcTime(), nullable=False),
         sa.Column("superseded", sa.Boolean(), nullable=False),

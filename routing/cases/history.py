@@ -18,6 +18,7 @@ class HumanOutputOut(Out):
     revision: int
     output: Any
     person: str | None
+    posted_by: str
     occurred_at: datetime | None
     stored_at: datetime
     superseded: bool

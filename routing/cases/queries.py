@@ -1,21 +1,24 @@
 """Statements on decisions, human outputs, comparisons and labels."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, tuple_, update
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy import and_, func, insert, select, tuple_, update
+from sqlalchemy.orm import Session, aliased, load_only
 
 from kit.dialects import insert_new, skip_locked
 from kit.errors import NotFound
-from routing.cases.tables import ComparisonRow, Decision, HumanOutput, Label
+from routing.cases.tables import RANKS, ComparisonRow, Decision, HumanOutput, Label
 from routing.reviews.tables import ReviewItem
 
 _SETTLED_BY = (
     Decision.agent,
     Decision.case_id,
+    Decision.version,
+    Decision.attempt,
     Decision.output,
     Decision.output_valid,
     Decision.confidence_given,
@@ -27,6 +30,20 @@ _SETTLED_BY = (
     Decision.superseded_by,
     Decision.counted_as,
 )
+
+
+class Attempt(NamedTuple):
+    """What counting the others of its case needs to know of one."""
+
+    agent: str
+    case_id: str
+    version: str
+    attempt: int
+    rollout_id: UUID | None
+    epoch: int | None
+    counted_as: str | None
+
+
 CHUNK = 400  # keys in one IN list; SQLite takes 32,766 variables, four a key
 
 
@@ -85,13 +102,14 @@ def decision_page(
     return session.scalars(statement).all()
 
 
-def unsettled(session: Session, limit: int) -> list[Decision]:
+def unsettled(session: Session, agents: Collection[str], limit: int) -> list[Decision]:
     """
-    Decisions whose label or count may have to move, oldest first, none that another worker holds.
+    Decisions of these agents whose label or count may have to move, oldest first, none that another worker holds.
 
     Without what settling does not look at: inputs and traces are large, and cost more to read than all the rest.
     """
-    statement = select(Decision).where(Decision.unsettled.is_(True)).order_by(Decision.id).limit(limit)
+    wanted = Decision.unsettled.is_(True), Decision.agent.in_(agents)
+    statement = select(Decision).where(*wanted).order_by(Decision.id).limit(limit)
     statement = statement.options(load_only(*_SETTLED_BY))
     return list(session.scalars(skip_locked(statement, session.get_bind().dialect.name)))
 
@@ -152,14 +170,82 @@ def compared_pairs(session: Session, decision_ids: Sequence[UUID]) -> dict[tuple
     return found
 
 
-def newest_labels(session: Session, decision_ids: Sequence[UUID]) -> dict[UUID, Label]:
-    """The label that counts, per decision: the one given last."""
+def labels_that_count(
+    session: Session, decision_ids: Sequence[UUID], not_compared: Collection[UUID]
+) -> dict[UUID, Label]:
+    """
+    The label that counts, per decision: of the highest rank, and of those the one given last.
+
+    What was said of an earlier human output does not stand in for one that could not be compared.
+    """
     found: dict[UUID, Label] = {}
     for start in range(0, len(decision_ids), CHUNK):
         statement = select(Label).where(Label.decision_id.in_(decision_ids[start : start + CHUNK]))
         for row in session.scalars(statement.order_by(Label.at, Label.id)):
-            found[row.decision_id] = row
+            if row.source == "human_output" and row.decision_id in not_compared:
+                continue
+            before = found.get(row.decision_id)
+            if before is None or RANKS[row.source] >= RANKS[before.source]:
+                found[row.decision_id] = row
     return found
+
+
+def superseded_after_people(session: Session, decision_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these superseded decisions that had a human output to be held against when they were replaced."""
+    later = aliased(Decision)
+    found: set[UUID] = set()
+    for start in range(0, len(decision_ids), CHUNK):
+        statement = (
+            select(Decision.id)
+            .join(later, later.id == Decision.superseded_by)
+            .join(HumanOutput, and_(HumanOutput.agent == Decision.agent, HumanOutput.case_id == Decision.case_id))
+            .where(Decision.id.in_(decision_ids[start : start + CHUNK]))
+            .where(HumanOutput.revision == 1, HumanOutput.stored_at <= later.decided_at)
+        )
+        found |= set(session.scalars(statement))
+    return found
+
+
+def attempts_with(session: Session, rows: Sequence[Decision]) -> tuple[list[Attempt], set[tuple[str, str, str]]]:
+    """
+    All attempts of the cases of these decisions as they are counted now, and the cases (agent, case_id, version) of
+    which another worker is settling an attempt, whose count is therefore about to change.
+
+    Those that nobody holds are kept from being settled until the transaction ends, by a lock that stops only that:
+    an update of another column, such as the mark that asks for settling, goes through.
+    """
+    key = tuple_(Decision.agent, Decision.case_id, Decision.version)
+    keys = list({(row.agent, row.case_id, row.version) for row in rows})
+    found: list[Attempt] = []
+    stored: Counter[tuple[str, str, str]] = Counter()
+    for start in range(0, len(keys), CHUNK):
+        chain = key.in_(keys[start : start + CHUNK])
+        free = select(*(getattr(Decision, name) for name in Attempt._fields)).where(chain)
+        if session.get_bind().dialect.name == "postgresql":
+            free = free.with_for_update(read=True, key_share=True, skip_locked=True)
+        found += [Attempt(*row) for row in session.execute(free)]
+        counts = select(Decision.agent, Decision.case_id, Decision.version, func.count()).where(chain)
+        for agent, case_id, version, count in session.execute(counts.group_by(*counts.selected_columns[:3])):
+            stored[agent, case_id, version] = count
+    free_ones = Counter(row[:3] for row in found)
+    return found, {case for case, count in stored.items() if free_ones[case] < count}
+
+
+def unsettle_attempts(session: Session, rows: Sequence[Decision]) -> None:
+    """
+    Mark the later attempts of these decisions, whose verdict came or went.
+
+    What another worker settles just now is left out: `attempts_with` tells it that we hold one, so it leaves the mark.
+    """
+    key = tuple_(Decision.agent, Decision.case_id, Decision.version)
+    keys = list({(row.agent, row.case_id, row.version) for row in rows})
+    for start in range(0, len(keys), CHUNK):
+        later = select(Decision.id).where(key.in_(keys[start : start + CHUNK]), Decision.attempt > 1)
+        if session.get_bind().dialect.name == "postgresql":
+            later = later.with_for_update(key_share=True, skip_locked=True)
+        ids = session.scalars(later).all()
+        marked = update(Decision).where(Decision.id.in_(ids)).values(unsettled=True)
+        session.execute(marked.execution_options(synchronize_session=False))
 
 
 def labels_of(session: Session, decision_ids: Sequence[UUID]) -> Sequence[Label]:

@@ -198,6 +198,7 @@ def add_human_outputs(
             revision=before.revision + 1 if before else 1,
             output=item.output,
             person=item.person,
+            posted_by=actor.name,
             occurred_at=item.occurred_at,
             stored_at=now,
             superseded=False,
@@ -264,7 +265,7 @@ def report_failure(
 
 
 def _label_failed(session: Session, row: Decision, failure: Failure, now: datetime) -> None:
-    """A reported error is a verdict on the decision: the newest, so it counts, with its source on record."""
+    """A reported error is a verdict on the decision: the one that counts, with its source on record."""
     session.add(
         Label(
             decision_id=row.id,

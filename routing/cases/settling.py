@@ -22,6 +22,7 @@ from kit.ids import new_id
 from rollout.domain.totals import Counts
 from rollout.gates import service as gates
 from routing.cases import queries
+from routing.cases.attempts import Attempts
 from routing.cases.tables import ComparisonRow, Decision, HumanOutput, Label
 from routing.snapshot import AgentEntry
 
@@ -44,29 +45,37 @@ def settle(session: Session, agents: Mapping[str, AgentEntry], *, now: datetime,
     outputs = queries.unsettled_human_outputs(session, limit)
     if outputs:
         queries.unsettle_for(session, outputs)
-    rows = queries.unsettled(session, limit)
+    # A case of an agent that these do not know yet stays as it is, with its mark, until they do.
+    taken = queries.unsettled(session, agents, limit)
+    attempts = Attempts(session, taken)
+    rows = sorted(filter(attempts.ready, taken), key=_attempt)
     compared, failed = _compare_new(session, rows, agents, now)
-    labels = queries.newest_labels(session, [row.id for row in rows])
-    # What was said of an earlier human output does not stand in for one that could not be compared.
-    labels = {key: label for key, label in labels.items() if key not in failed or label.source != "human_output"}
+    labels = queries.labels_that_count(session, [row.id for row in rows], failed)
     deltas: dict[gates.TotalKey, Counts] = defaultdict(Counts)
     updates = []
     for row in rows:
         label = labels.get(row.id)
-        counted = _counted_as(row, label)
+        counted = attempts.count(row, _counted_as(row, label))
         for key, change in _moves(row, counted):
             deltas[key] = deltas[key] + change
         updates.append(_update(row, label, counted))
+    if attempts.changed:
+        queries.unsettle_attempts(session, attempts.changed)  # those among `rows` are settled in this very round
     queries.update_settled(session, updates)
     gates.count(session, deltas)
-    return Settled(len(rows), compared, len(rows) == limit or len(outputs) == limit)
+    return Settled(len(rows), compared, len(taken) == limit or len(outputs) == limit or bool(attempts.changed))
+
+
+def _attempt(row: Decision) -> int:
+    return row.attempt
 
 
 def _compare_new(
     session: Session, rows: Sequence[Decision], agents: Mapping[str, AgentEntry], now: datetime
 ) -> tuple[int, set[UUID]]:
     """
-    Compare each decision with the newest human output of its case, unless that was done before.
+    Compare each decision with the newest human output of its case, unless that was done before. Not one that was
+    replaced before anybody did the case: it was taken back while nobody could know whether it was right.
 
     How many were compared, and the decisions whose comparison failed, now or then.
     """
@@ -74,13 +83,15 @@ def _compare_new(
     for row in rows:
         by_agent[row.agent].add(row.case_id)
     people = {agent: queries.current_human_outputs(session, agent, cases) for agent, cases in by_agent.items()}
-    pairs = [(row, people[row.agent].get(row.case_id)) for row in rows if row.superseded_by is None]
+    replaced = [row.id for row in rows if row.superseded_by is not None]
+    replaced_before = set(replaced) - queries.superseded_after_people(session, replaced)
+    pairs = [(row, people[row.agent].get(row.case_id)) for row in rows if row.id not in replaced_before]
     open_pairs = [(row, output) for row, output in pairs if output is not None]
     done = queries.compared_pairs(session, [row.id for row, _ in open_pairs])
     failed = {row.id for row, output in open_pairs if done.get((row.id, output.id)) == Kind.ERROR}
     comparisons, labels = [], []
     for row, output in open_pairs:
-        if (row.id, output.id) in done or row.agent not in agents:
+        if (row.id, output.id) in done:
             continue
         result = compare(row.output, output.output, agents[row.agent].comparison, schema_valid=row.output_valid)
         comparison = _comparison_row(row, output, result, now)
@@ -126,10 +137,8 @@ def _label_row(row: Decision, output: HumanOutput, comparison: dict[str, Any], r
 def _counted_as(row: Decision, label: Label | None) -> str:
     if row.rollout_id is None:
         return "nothing"
-    if row.superseded_by is not None:
-        return "void"
     if label is None:
-        return "pending"
+        return "void" if row.superseded_by is not None else "pending"
     if label.verdict == "override":
         return "severe" if label.severity == "severe" else "override"
     return label.verdict
@@ -137,6 +146,8 @@ def _counted_as(row: Decision, label: Label | None) -> str:
 
 def contribution(row: Decision, counted_as: str) -> Counts:
     """What a decision adds to its cohort when it is counted as this."""
+    if counted_as == "nothing":
+        return Counts()
     return Counts(
         cases=1,
         agreed=int(counted_as == "agree"),

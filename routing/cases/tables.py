@@ -12,6 +12,16 @@ from kit.dialects import Json
 from kit.ids import new_id
 from kit.tables import Table
 
+VERDICTS = frozenset({"agree", "override", "severe"})
+"""What a decision is counted as when somebody said whether it was right; else it is void, pending or nothing."""
+
+RANKS = {"failure": 3, "review": 2, "audit": 2, "human_output": 1, "cancelled": 0, "superseded": 0}
+"""
+Which label counts, by source: a reported failure over a ruling over a comparison with a human output, and the
+newest only among equals. Agents post human outputs, so those must not overturn what a reviewer ruled; that a
+decision was cancelled or superseded says only why nobody will.
+"""
+
 
 class Decision(Table):
     """
@@ -108,7 +118,8 @@ class HumanOutput(Table):
     case_id: Mapped[str] = mapped_column(String(200))
     revision: Mapped[int]
     output: Mapped[Any] = mapped_column(Json, nullable=True)
-    person: Mapped[str | None] = mapped_column(String(128))
+    person: Mapped[str | None] = mapped_column(String(128))  # who did the work, as the poster says
+    posted_by: Mapped[str] = mapped_column(String(128))  # whose key or session it came with
     occurred_at: Mapped[datetime | None]
     stored_at: Mapped[datetime]
     superseded: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -134,7 +145,7 @@ class ComparisonRow(Table):
 
 
 class Label(Table):
-    """A verdict on a decision with its provenance. The newest one counts, all are kept."""
+    """A verdict on a decision with its provenance. One counts (see `RANKS`), all are kept."""
 
     __tablename__ = "labels"
     __table_args__ = (Index(None, "decision_id", "at"), Index(None, "source_id", "decision_id", unique=True))

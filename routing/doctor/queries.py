@@ -14,6 +14,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    not_,
     or_,
     select,
     text,
@@ -25,7 +26,7 @@ from sqlalchemy.orm import Session, aliased
 from kit.dialects import utc_day
 from rollout.domain.totals import Counts
 from rollout.gates.tables import EvidenceSnapshot, Total
-from routing.cases.tables import ComparisonRow, Decision, HumanOutput, Label
+from routing.cases.tables import RANKS, VERDICTS, ComparisonRow, Decision, HumanOutput, Label
 from routing.reviews.tables import ReviewItem
 
 Cohort = tuple[UUID, int, str, str, date]  # rollout, epoch, lane, segment, day
@@ -93,24 +94,34 @@ def replace_totals(session: Session, counted: dict[Cohort, Counts]) -> None:
 
 
 def _counted_wrongly() -> ColumnElement[bool]:
-    newest = aliased(Label)
+    label = aliased(Label)
     # As settling has it: a label of an earlier human output does not stand in for one that could not be compared.
-    failed = and_(newest.source == "human_output", _comparison_failed())
-    severe = and_(newest.verdict == "override", newest.severity == "severe")
+    failed = and_(label.source == "human_output", _comparison_failed())
+    severe = and_(label.verdict == "override", label.severity == "severe")
     verdict = (
-        select(case((failed, "pending"), (severe, "severe"), else_=newest.verdict))
-        .where(newest.decision_id == Decision.id)
-        .order_by(newest.at.desc(), newest.id.desc())
+        select(case((severe, "severe"), else_=label.verdict))
+        .where(label.decision_id == Decision.id, not_(failed))
+        .order_by(case(RANKS, value=label.source).desc(), label.at.desc(), label.id.desc())
         .limit(1)
         .correlate(Decision)
         .scalar_subquery()
     )
     right = case(
-        (Decision.rollout_id.is_(None), "nothing"),
-        (Decision.superseded_by.is_not(None), "void"),
-        else_=func.coalesce(verdict, "pending"),
+        (or_(Decision.rollout_id.is_(None), _has_earlier_verdict()), "nothing"),
+        else_=func.coalesce(verdict, case((Decision.superseded_by.is_not(None), "void"), else_="pending")),
     )
     return and_(Decision.unsettled.is_(False), Decision.counted_as.is_distinct_from(right))
+
+
+def _has_earlier_verdict() -> ColumnElement[bool]:
+    """Whether an earlier attempt of the case is counted with a verdict, so that this one is no evidence."""
+    earlier = aliased(Decision)
+    same = [
+        getattr(earlier, name) == getattr(Decision, name)
+        for name in ("agent", "case_id", "version", "rollout_id", "epoch")
+    ]
+    found = select(earlier.id).where(*same, earlier.attempt < Decision.attempt, earlier.counted_as.in_(VERDICTS))
+    return and_(Decision.attempt > 1, found.correlate(Decision).exists())
 
 
 def _comparison_failed() -> ColumnElement[bool]:
@@ -122,7 +133,7 @@ def _comparison_failed() -> ColumnElement[bool]:
 
 
 def counted_wrongly(session: Session) -> tuple[int, Sequence[UUID]]:
-    """Settled decisions that are not counted as their newest label says."""
+    """Settled decisions that are not counted as the label that counts and their earlier attempts say."""
     return _found(session, select(Decision.id).where(_counted_wrongly()))
 
 

@@ -49,8 +49,8 @@ class Finding:
 
 _LISTED = (
     ("counted_as_labelled", queries.counted_wrongly,
-     "every settled decision is counted as its newest label says",
-     "decisions are counted otherwise than their newest label says"),
+     "every settled decision is counted as its label says",
+     "decisions are counted otherwise than their label says"),
     ("reviews_queued", queries.without_item,
      "every decision to be looked at has exactly one first review item",
      "decisions should be looked at and are in no queue"),

@@ -414,21 +414,6 @@ class TestLateVerdicts:
         assert shadow(ctx) == {"cases": 1, "overridden": 1}
         assert len(rows(ctx, Label)) == 3
 
-    def test_a_superseded_case_is_void_whatever_was_said_of_it(self, ctx: Context, clock: FixedClock) -> None:
-        first = factories.decision(ctx)
-        factories.human_output(ctx)
-        settle(ctx)
-        factories.decision(ctx, attempt=2, output="no")
-        settle(ctx)
-        clock.move(timedelta(days=1))
-        fail(ctx, first)
-
-        settle(ctx)
-
-        assert decision(ctx, first.id).counted_as == "void"
-        assert shadow(ctx) == {"cases": 2, "void": 1, "overridden": 1}
-        assert_recount_agrees(ctx)
-
     def test_rulings_are_counted_by_lane(self, ctx: Context) -> None:
         factories.rollout(ctx, version="v2", phase=Phase.SUPERVISED)
         factories.rollout(ctx, version="v3", phase=Phase.FULL, audit_rate=1.0)
