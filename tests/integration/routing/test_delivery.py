@@ -1,17 +1,21 @@
 import json
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from governance.actors import SYSTEM
+from governance.people.api import current_actor
 from kit.clock import FixedClock, SystemClock
 from kit.context import Context
 from kit.ids import new_id
 from kit.tasks import REGISTRY
-from routing import tasks as _tasks  # noqa: F401 - importing registers the tasks
+from routing import tasks
 from routing.cases.tables import Decision
 from routing.delivery import service
 from routing.delivery.courier import Courier
@@ -20,6 +24,7 @@ from routing.delivery.tables import OutboxMessage, Webhook
 from tests import factories
 from tests.integration.routing.racing import together
 from tests.receiver import Receiver, receiving
+from web_app import create_app
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the vector below, published with the specification
 
@@ -221,6 +226,87 @@ class TestRepeating:
         assert sorted(message.state for message in messages(ctx)) == ["delivered", "waiting"]
         assert len(receiver.seen) == 1
         assert next(message.last_error for message in messages(ctx) if message.state == "waiting")
+
+
+class TestSlowReceivers:
+    @pytest.fixture
+    def hanging(self) -> Iterator[str]:
+        """Takes connections and never says a word."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}/hook"
+
+    def test_one_that_hangs_lets_the_messages_of_others_go_first(
+        self, ctx: Context, clock: FixedClock, receiver: Receiver, hanging: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tasks, "_PER_MESSAGE", 0.2)
+        webhook(ctx, hanging)
+        webhook(ctx, receiver.url)
+        for number in range(4):
+            tell(ctx, f"c-{number}")
+
+        assert deliver(ctx) == 5
+
+        found = messages(ctx)
+        assert sorted(message.state for message in found) == ["delivered"] * 4 + ["waiting"] * 4
+        assert sorted(message.attempts for message in found if message.state == "waiting") == [0, 0, 0, 1]
+        assert "did not answer within" in next(message.last_error or "" for message in found if message.attempts == 1)
+        clock.move(timedelta(seconds=5))
+        assert deliver(ctx) == 1  # what was put back comes up again, and so on
+
+    def test_a_run_ends_in_time_however_many_hang(
+        self, ctx: Context, hanging: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tasks, "_PER_MESSAGE", 0.2)
+        monkeypatch.setattr(tasks, "_NO_MORE_AFTER", 0.3)
+        for number in range(10):
+            webhook(ctx, f"{hanging}/{number}")
+        tell(ctx)
+
+        assert deliver(ctx) == 2
+        assert sum(message.attempts for message in messages(ctx)) == 2  # the others are not taken and wait their turn
+
+    def test_a_message_is_held_for_longer_than_it_may_take(self) -> None:
+        assert service._TAKEN_FOR.total_seconds() > 2 * tasks._PER_MESSAGE
+        assert tasks._NO_MORE_AFTER + tasks._PER_MESSAGE <= 30
+
+
+class TestAddresses:
+    def test_inside_the_own_network_get_nothing(self, ctx: Context, receiver: Receiver) -> None:
+        ctx.settings.webhooks_allow_private = False
+        webhook(ctx, receiver.url)
+        webhook(ctx, receiver.url.replace("http://127.0.0.1", "https://localhost"))
+        tell(ctx)
+
+        deliver(ctx)
+
+        assert receiver.seen == []
+        assert [message.last_error for message in messages(ctx)] == [
+            "the address is not https",
+            "ConnectError: localhost leads to 127.0.0.1, which is inside a private network",
+        ]
+
+    @pytest.mark.parametrize(
+        ("url", "private", "status"),
+        [
+            ("https://hooks.example.com/in", False, 201),
+            ("http://hooks.example.com/in", False, 422),
+            ("https://me:secret@hooks.example.com/in", False, 422),
+            ("https://192.168.1.7/in", False, 422),
+            ("https://[::ffff:127.0.0.1]/in", False, 422),
+            ("http://127.0.0.1:8080/in", True, 201),
+            ("http://me@127.0.0.1:8080/in", True, 422),
+        ],
+    )
+    def test_are_looked_at_when_they_are_registered(self, ctx: Context, url: str, private: bool, status: int) -> None:
+        ctx.settings.webhooks_allow_private = private
+        app = create_app(ctx)
+        app.dependency_overrides[current_actor] = lambda: SYSTEM
+
+        answer = TestClient(app).post("/v1/agents/claims/webhooks", json={"url": url})
+
+        assert answer.status_code == status
+        if status == 422:
+            assert [place["place"] for place in answer.json()["errors"]] == ["url"]
 
 
 class TestCrash:

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +15,11 @@ from kit.tasks import REGISTRY
 from rollout.domain.phase import Phase
 from routing import snapshot
 from routing import tasks as _tasks  # noqa: F401 - importing registers the tasks
+from routing.cases.schemas import decision_out
 from routing.cases.tables import Decision, Label
 from routing.delivery.tables import OutboxMessage, Webhook
-from routing.reviews import service
+from routing.reviews import bulk, service
+from routing.reviews.bulk import Recorded
 from routing.reviews.service import Said
 from routing.reviews.tables import ReviewItem, Ruling
 from tests import factories
@@ -500,6 +502,50 @@ class TestAudit:
         rule(ctx, alice, audited)
 
         assert [message.kind for message in rows(ctx, OutboxMessage)] == ["audit.ruled"]
+
+    @pytest.mark.parametrize(
+        ("word", "said"),
+        [("approve", {}), ("reject", {"reason_code": "wrong", "note": "not ours"}), ("edit", {"output": "no"})],
+    )
+    def test_the_message_says_what_the_person_said_beside_the_decision_as_it_was(
+        self, ctx: Context, alice: Actor, audited: ReviewItem, word: str, said: dict[str, Any]
+    ) -> None:
+        webhook(ctx)
+
+        rule(ctx, alice, audited, word, **said)
+
+        (message,) = rows(ctx, OutboxMessage)
+        told = message.body["data"].pop("audit_ruling")
+        at = told.pop("at")
+        nothing = {"reason_code": None, "note": "", "output": None}
+        assert told == {"ruling": word, "by": "alice", **nothing, **said}
+        assert datetime.fromisoformat(at) == ctx.clock.now()
+        with ctx.db.read() as session:
+            decision = session.get_one(Decision, audited.decision_id)
+        assert message.body["data"] == decision_out(decision, None).model_dump(mode="json")
+
+    def test_recorded_audits_are_told_in_the_same_words(self, ctx: Context, alice: Actor, audited: ReviewItem) -> None:
+        webhook(ctx)
+        with ctx.db.begin() as session:
+            agent = snapshot.load(session).agents[audited.agent]
+            item = session.get_one(ReviewItem, audited.id)
+            decision = session.get_one(Decision, audited.decision_id)
+            said = Said("reject", fingerprint=item.fingerprint, reason_code="wrong")
+            bulk.rule_all(session, [Recorded(item, decision, said, ctx.clock.now())], agent=agent, actor=alice)
+
+        (message,) = rows(ctx, OutboxMessage)
+        told = message.body["data"]["audit_ruling"]
+        assert (message.kind, told["ruling"], told["reason_code"], told["by"]) == (
+            "audit.ruled", "reject", "wrong", "alice",
+        )  # fmt: skip
+
+    def test_a_review_needs_no_ruling_beside_its_outcome(self, ctx: Context, alice: Actor) -> None:
+        webhook(ctx)
+
+        rule(ctx, alice, held(ctx, alice, "c-9"))
+
+        (message,) = rows(ctx, OutboxMessage)
+        assert "audit_ruling" not in message.body["data"]
 
 
 class TestEscalation:
