@@ -14,10 +14,13 @@ from zoneinfo import ZoneInfo
 from rapidfuzz import fuzz
 
 from evidence.comparing.result import shown
-from evidence.comparing.rules import DateRule, ExactRule, FuzzyRule, NumberRule, TextRule
+from evidence.comparing.rules import AnyRule, DateRule, ExactRule, FuzzyRule, NumberRule, TextRule
 
 LONGEST_FUZZY = 50_000
 """Characters; the cost grows with the product of both lengths, and this much takes 40 ms."""
+
+_READING, _READING_EACH = 70, 1300
+"""What it takes to bring a character to its normal form, as characters x characters; more where each is looked at."""
 
 _LONGEST_NUMBER = 400
 _ARITHMETIC = Context(prec=50, traps=[])
@@ -128,6 +131,17 @@ def compare_fuzzy(rule: FuzzyRule, actual: Any, expected: Any) -> Mismatch | Non
     if likeness >= rule.threshold:
         return None
     return differ(actual, expected, why=f"alike to {likeness:.3f}, needed is {rule.threshold:g}")
+
+
+def effort(rule: AnyRule, actual: Any, expected: Any) -> int:
+    """What comparing two texts costs, in characters x characters; 0 for everything that is cheap."""
+    if not isinstance(rule, TextRule | FuzzyRule):
+        return 0
+    if not (isinstance(actual, str) and isinstance(expected, str)) or actual == expected:
+        return 0
+    likened = isinstance(rule, FuzzyRule) and max(len(actual), len(expected)) <= LONGEST_FUZZY
+    both = len(actual) * len(expected) if likened else 0
+    return both + (_READING_EACH if rule.ignore_punctuation else _READING) * (len(actual) + len(expected))
 
 
 def compare_number(rule: NumberRule, actual: Any, expected: Any) -> Mismatch | None:

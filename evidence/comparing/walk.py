@@ -17,6 +17,7 @@ from evidence.comparing.comparators import (
     compare_number,
     compare_text,
     differ,
+    effort,
     same,
 )
 from evidence.comparing.config import ComparisonConfig, Node, own_rule, step
@@ -33,6 +34,12 @@ from evidence.comparing.matching import (
 from evidence.comparing.paths import DEEPEST, escape, too_deep
 from evidence.comparing.result import EQUAL, IGNORED, Comparison, Difference, Kind, Severity, shown
 from evidence.comparing.rules import AnyRule, ExactRule, JsonRule, ListRule
+
+MOST_EFFORT = 50_000_000_000
+"""Characters x characters of likeness, over the whole comparison: some seconds. Beyond it nothing is decided."""
+
+_PAIR = 50_000
+"""What holding two members of a list against each other costs at least, in the same unit."""
 
 MOST_LISTED = 100
 """Differences that a result lists; the rest is counted."""
@@ -73,7 +80,7 @@ def compare(output: Any, human_output: Any, config: ComparisonConfig, schema_val
         return EQUAL
     if too_deep(output) or too_deep(human_output):
         return _undecidable(f"nests deeper than {DEEPEST} levels")
-    walk = _Walk()
+    walk = _Walk(_Budget(MOST_EFFORT))
     top = Place("", (config.tree,), config.default, JsonRule(compare="json"), config.severity)
     score = walk.value(top, output, human_output)
     return walk.result(score)
@@ -85,9 +92,24 @@ def _undecidable(words: str) -> Comparison:
 
 
 @dataclass(slots=True)
+class _Budget:
+    """Shared by all trials of a comparison, so that no list of long texts in any order takes minutes."""
+
+    left: int
+
+    def lacks(self, effort: int) -> bool:
+        self.left -= effort
+        return self.left < 0
+
+
+_TOO_MUCH = Mismatch("error", "too much text to compare by likeness or in any order: name the field that tells (by)")
+
+
+@dataclass(slots=True)
 class _Walk:
     """What was found so far."""
 
+    budget: _Budget
     differences: list[Difference] = field(default_factory=list)
     left_out: int = 0
     severities: set[Severity] = field(default_factory=set)
@@ -119,6 +141,8 @@ class _Walk:
         return self._leaf(place, rule, actual, expected)
 
     def _leaf(self, place: Place, rule: AnyRule, actual: Any, expected: Any) -> float:
+        if self.budget.lacks(effort(rule, actual, expected)):
+            return self._note(place, _TOO_MUCH, actual, expected)
         mismatch = _COMPARATORS[rule.compare](rule, actual, expected)
         return 1.0 if mismatch is None else self._note(place, mismatch, actual, expected)
 
@@ -159,7 +183,12 @@ class _Walk:
         fallback = rule.items or place.json
 
         def alike(position: int, one: Any, other: Any) -> bool:
-            trial = _Walk()
+            if self.failed:
+                return False  # nothing can be decided any more
+            if self.budget.lacks(_PAIR):
+                self._note(place, _TOO_MUCH, actual, expected)
+                return False
+            trial = _Walk(self.budget)
             result = trial.result(trial.value(place.inside(str(position), fallback), one, other))
             if trial.failed and not self.failed:
                 self.failed, self.differences = True, [*result.differences]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.comparing import ComparisonConfig, Kind, compare
+from evidence.comparing import ComparisonConfig, Kind, compare, walk
 from tests.unit.evidence.outputs import JSON, holds_nan
 
 NUMBERS = st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False)
@@ -222,6 +222,33 @@ class TestFuzzy:
 
         assert kind(rule, "a" * 10_000_000, "b" * 10_000_000) is Kind.ERROR
         assert kind(rule, "a" * 10_000_000, "A" * 10_000_000) is Kind.EQUAL
+
+    @pytest.mark.parametrize("punctuation", [False, True], ids=["as it is", "without punctuation"])
+    @pytest.mark.parametrize("letters", [20_000, 50_001])
+    def test_nor_a_list_that_would_in_any_order(self, letters: int, punctuation: bool) -> None:
+        items = {"compare": "fuzzy", "threshold": 0.9, "ignore_punctuation": punctuation}
+        rule = {"compare": "list", "order": "any", "items": items}
+        one, other = ([f"{side}{n} " * (letters // 5) for n in range(100)] for side in "ab")
+
+        result = compare(one, other, ComparisonConfig.parse({"default": rule}))
+
+        assert result.kind is Kind.ERROR
+        assert (result.differences[0].kind, result.differences[0].path) == ("error", "/0")
+
+    def test_nor_lists_in_lists_in_any_order(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(walk, "MOST_EFFORT", 1_000_000_000)
+        inner = {"compare": "list", "order": "any", "items": "number"}
+        rule = {"compare": "list", "order": "any", "items": inner}
+        one, other = ([[n * 1000.0 + m + shift for m in range(60)] for n in range(60)] for shift in (0.0, 0.5))
+
+        assert kind(rule, one, other) is Kind.ERROR
+
+    def test_a_hundred_ordinary_lines_are_compared_in_any_order(self) -> None:
+        rule = {"compare": "list", "order": "any", "items": {"compare": "fuzzy", "threshold": 0.99}}
+        one = [f"line {n} {'of some length ' * 10}{n}" for n in range(100)]
+
+        assert kind(rule, one, one[::-1]) is Kind.EQUAL
+        assert kind(rule, one, [*one[:0:-1], "x"]) is Kind.DIFFERENT
 
 
 class TestSet:
