@@ -202,7 +202,7 @@ def _to_investigate(agent: Agent, failure: Failure) -> Todo:
     first = failure.description.splitlines()[0][:90] if failure.description else "no description"
     return Todo(
         "bad", "alert", f"Investigate: {first}", f"{agent.title} · {failure.severity}, reported", failure.reported_at,
-        "Investigate", _address(agent, failure.version, "failures"),
+        "Investigate", f"/agents/{agent.name}/failures/{failure.id}",
     )  # fmt: skip
 
 

@@ -178,6 +178,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "word": word,
     "share": share,
     "count": count,
+    "lines": lines,
     "plural": plural,
     "many": many,
     "short": short,
