@@ -57,7 +57,7 @@ def _free(now: datetime) -> ColumnElement[bool]:
 _TURN = (ReviewItem.priority.desc(), ReviewItem.due_at, ReviewItem.id)
 
 
-def _line(statement: Select[Any], level: int, agent: str | None) -> Select[Any]:
+def _line(statement: Select[*tuple[Any, ...]], level: int, agent: str | None) -> Select[*tuple[Any, ...]]:
     """
     One line of the queue in turn. One line at a time, since only then an index has its rows in order: over two
     lines at once a million waiting cases are sorted to find the first.
