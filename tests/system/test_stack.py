@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +20,10 @@ from kit.context import make_context
 from kit.errors import Conflict, Unavailable
 from kit.settings import Settings
 from routing.cases.tables import Decision
+from routing.delivery import service as delivery
+from routing.delivery.tables import Webhook
 from tests import factories
+from tests.receiver import receiving
 
 pytestmark = pytest.mark.system
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +78,30 @@ def test_a_stack_serves_settles_heals_and_leaves_nobody_behind(settings: Setting
     assert alive(everybody) == set()
 
 
+def test_receivers_that_hang_keep_no_settling_waiting_and_the_others_get_their_messages(settings: Settings) -> None:
+    settings = settings.model_copy(update={"webhooks_allow_private": True})
+    with socket.create_server(("127.0.0.1", 0)) as hanging, receiving() as receiver, Stack(settings) as stack:
+        ctx = make_context(stack.settings)
+        factories.agent(ctx)
+        factories.rollout(ctx)
+        at = f"http://127.0.0.1:{hanging.getsockname()[1]}"
+        decisions = [factories.decision(ctx, f"c-{number}") for number in range(4)]
+        with ctx.db.begin() as session:
+            for url in (f"{at}/first", f"{at}/second", receiver.url):
+                session.add(Webhook(agent="claims", url=url, secret="whsec_" + "A" * 32, active=True,
+                                    created_at=ctx.clock.now(), created_by="t"))  # fmt: skip
+            for decision in decisions:
+                delivery.tell(session, decision, kind="decision.ruled", now=ctx.clock.now())
+        hanging.settimeout(30)
+        with hanging.accept()[0]:  # the worker of messages now waits twenty seconds for both
+            began = time.monotonic()
+            another = factories.decision(ctx, "c-9")
+            soon(lambda: settled(ctx, another))
+            assert time.monotonic() - began < 15
+        soon(lambda: len(receiver.contents()) == 4, within=60)
+        ctx.db.close()
+
+
 def settled(ctx: object, decision: Decision) -> bool:
     with ctx.db.read() as session:  # type: ignore[attr-defined]
         return not session.get_one(Decision, decision.id).unsettled
@@ -85,8 +113,6 @@ def test_two_stacks_on_one_folder_are_one_too_many(settings: Settings) -> None:
 
 
 def test_a_port_in_use_is_told_before_anything_starts(settings: Settings) -> None:
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
