@@ -1,11 +1,12 @@
 """Output against human output: what counts as equal, what differs where and how gravely.
 
 Three separate ideas. *Compare* decides. *Ignore* takes known-benign differences out of numerator and denominator.
-*Clean* changes only what is stored, never what is compared. What cannot be compared is an error, and what does
-not fit the agent's schema an invalid output: neither is agreement, and neither is a disagreement.
+*Clean* changes only what is stored of the differences (`storable`), never what is compared. What cannot be compared
+is an error, and what does not fit the agent's schema an invalid output: neither is agreement, and neither is a
+disagreement.
 """
 
-from evidence.comparing.cleaning import clean
+from evidence.comparing.cleaning import clean, storable
 from evidence.comparing.config import ComparisonConfig, ComparisonConfigError, Problem
 from evidence.comparing.result import Comparison, Difference, Kind, Severity
 from evidence.comparing.schema import OutputSchema, OutputSchemaError
@@ -23,4 +24,5 @@ __all__ = [
     "Severity",
     "clean",
     "compare",
+    "storable",
 ]

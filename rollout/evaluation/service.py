@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from evidence.comparing import Comparison, ComparisonConfig, Kind, OutputSchema, compare
+from evidence.comparing import Comparison, ComparisonConfig, Kind, OutputSchema, compare, storable
 from governance.actors import Actor
 from governance.audit import service as audit
 from kit.db import send_after_commit
@@ -173,7 +173,7 @@ class _Scored:
             return
         output = outputs[key]
         fits = self._schema.fits(output) if self._schema is not None else None
-        found = compare(output, expected, self._config, fits)
+        found = storable(compare(output, expected, self._config, fits), self._config)
         self._count(key, found)
 
     def _count(self, key: str, found: Comparison) -> None:

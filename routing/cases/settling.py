@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session
 
-from evidence.comparing import Comparison, Kind, compare
+from evidence.comparing import Comparison, Kind, compare, storable
 from kit.ids import new_id
 from rollout.domain.totals import Counts
 from rollout.gates import service as gates
@@ -93,7 +93,8 @@ def _compare_new(
     for row, output in open_pairs:
         if (row.id, output.id) in done:
             continue
-        result = compare(row.output, output.output, agents[row.agent].comparison, schema_valid=row.output_valid)
+        config = agents[row.agent].comparison
+        result = storable(compare(row.output, output.output, config, schema_valid=row.output_valid), config)
         comparison = _comparison_row(row, output, result, now)
         comparisons.append(comparison)
         if result.kind in _VERDICTS:

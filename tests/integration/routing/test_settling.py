@@ -19,6 +19,7 @@ from rollout.gates.tables import Total
 from routing import snapshot
 from routing import tasks as _tasks  # noqa: F401 - importing registers the tasks
 from routing.cases import service, settling
+from routing.cases.history import case_out
 from routing.cases.schemas import FailureIn, HumanOutputIn
 from routing.cases.tables import ComparisonRow, Decision, HumanOutput, Label
 from routing.doctor import service as doctor
@@ -337,6 +338,23 @@ class TestCounting:
         summed = sum((Counts(**counts) for counts in totals(ctx).values()), Counts())
         assert (summed.cases, summed.agreed, summed.overridden) == (300, 50, 50)
         assert_recount_agrees(ctx)
+
+
+class TestCleaning:
+    def test_what_is_cleaned_decides_but_is_neither_stored_nor_shown(self, ctx: Context) -> None:
+        factories.agent(ctx, "pay", comparison={"clean": [{"path": "/iban", "redact": True}]})
+        factories.rollout(ctx, "pay", phase=Phase.SHADOW)
+        row = factories.decision(ctx, agent="pay", output={"iban": "DE11"})
+        factories.human_output(ctx, agent="pay", output={"iban": "DE22"})
+
+        settle(ctx)
+
+        assert decision(ctx, row.id).label == "override"
+        with ctx.db.read() as session:
+            [stored] = case_out(session, "pay", "c-1").comparisons
+        [found] = stored.differences
+        assert (found["path"], found["expected"], found["actual"]) == ("/iban", "[redacted]", "[redacted]")
+        assert "DE" not in str(stored.differences)
 
 
 class TestComparisonThatFails:
