@@ -75,6 +75,23 @@ def get_decision(session: Session, decision_id: UUID, agent: str | None = None) 
     return row
 
 
+def lock_decision(session: Session, decision_id: UUID) -> None:
+    """Until the end of the transaction nobody else passes here with the same decision."""
+    session.execute(select(Decision.id).where(Decision.id == decision_id).with_for_update())
+
+
+def insert_human_outputs(session: Session, rows: Sequence[dict[str, Any]]) -> set[UUID]:
+    """Insert what is not there yet, by case and revision; the ids that were inserted."""
+    statement = insert_new(session.get_bind().dialect.name, HumanOutput.__table__)
+    return set(session.scalars(statement.returning(HumanOutput.__table__.c.id), list(rows)))
+
+
+def supersede_human_outputs(session: Session, ids: Sequence[UUID]) -> None:
+    """Bulk update by primary key."""
+    if ids:
+        session.execute(update(HumanOutput), [{"id": one, "superseded": True} for one in ids])
+
+
 def latest_attempt(session: Session, agent: str, case_id: str, version: str) -> Decision | None:
     return session.scalar(
         select(Decision)

@@ -6,11 +6,12 @@ attempt): the same body gets the same decision, another body is a conflict that 
 """
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import instance_dict, manager_of_class
@@ -19,7 +20,7 @@ from governance.actors import Actor
 from governance.audit import service as audit
 from governance.audit.tables import AuditEvent
 from kit.db import send_after_commit
-from kit.errors import Conflict, Place, Problem
+from kit.errors import Conflict, Place, Problem, Unavailable
 from kit.ids import new_id
 from rollout.failures import service as failures
 from rollout.failures.tables import Failure
@@ -30,6 +31,7 @@ from routing.cases.tables import Decision, HumanOutput, Label
 from routing.reviews.tables import ReviewItem
 
 _COMPARED = ("output", "input", "confidence", "segment", "action", "amount", "risk", "attributes", "signals")
+_BEATEN_AT_MOST = 20  # rounds in which somebody else was faster
 
 
 class CaseDiffers(Conflict):
@@ -183,48 +185,78 @@ def add_human_outputs(
     """
     Store what people did. The same output again changes nothing; another one is a correction: a new
     revision, the earlier ones kept.
+
+    In rounds of at most one revision a case. Where somebody else stored that revision first, the next round
+    looks again, and finds the same output or one to correct.
     """
-    current = queries.current_human_outputs(session, agent, {item.case_id for item in items})
-    results = []
-    for item in items:
-        before = current.get(item.case_id)
-        if before is not None and same(before.output, item.output):
-            results.append(_stored(before, "unchanged"))
-            continue
-        row = HumanOutput(
-            id=new_id(),
-            agent=agent,
-            case_id=item.case_id,
-            revision=before.revision + 1 if before else 1,
-            output=item.output,
-            person=item.person,
-            posted_by=actor.name,
-            occurred_at=item.occurred_at,
-            stored_at=now,
-            superseded=False,
-            unsettled=True,
-        )
-        if before is not None:
-            before.superseded = True
-        session.add(row)
-        current[item.case_id] = row
-        results.append(_stored(row, "corrected" if before else "created"))
-        audit.record(
-            session,
-            actor,
-            "human_output.corrected" if before else "human_output.stored",
-            row.id,
-            now=now,
-            agent=agent,
-            case_id=item.case_id,
-            revision=row.revision,
-        )
+    waiting: dict[str, deque[int]] = defaultdict(deque)
+    for n, item in enumerate(items):
+        waiting[item.case_id].append(n)
+    results: dict[int, HumanOutputStored] = {}
+    beaten = 0
+    while waiting:
+        current = queries.current_human_outputs(session, agent, waiting)
+        rows = {}
+        for case_id in sorted(waiting):  # in one order, so that two batches do not wait for each other
+            turn, before = waiting[case_id], current.get(case_id)
+            while turn and before is not None and same(before.output, items[turn[0]].output):
+                results[turn.popleft()] = _stored(before.id, case_id, before.revision, "unchanged")
+            if turn:
+                rows[case_id] = _human_output(agent, items[turn[0]], before, actor, now)
+        inserted = queries.insert_human_outputs(session, list(rows.values())) if rows else set()
+        stored = {case_id: row for case_id, row in rows.items() if row["id"] in inserted}
+        _follow_human_outputs(session, current, stored, actor)
+        for case_id, row in stored.items():
+            status = "corrected" if row["revision"] > 1 else "created"
+            results[waiting[case_id].popleft()] = _stored(row["id"], case_id, row["revision"], status)
+        waiting = {case_id: turn for case_id, turn in waiting.items() if turn}
+        beaten += len(stored) < len(rows)
+        if beaten > _BEATEN_AT_MOST:
+            raise Unavailable("others are storing human outputs for the same cases; try again")
     send_after_commit(session, "routing.settle")
-    return results
+    return [results[n] for n in range(len(items))]
 
 
-def _stored(row: HumanOutput, status: Any) -> HumanOutputStored:
-    return HumanOutputStored(id=row.id, case_id=row.case_id, revision=row.revision, status=status)
+def _human_output(
+    agent: str, item: HumanOutputIn, before: HumanOutput | None, actor: Actor, now: datetime
+) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "agent": agent,
+        "case_id": item.case_id,
+        "revision": before.revision + 1 if before else 1,
+        "output": item.output,
+        "person": item.person,
+        "posted_by": actor.name,
+        "occurred_at": item.occurred_at,
+        "stored_at": now,
+        "superseded": False,
+        "unsettled": True,
+    }
+
+
+def _follow_human_outputs(
+    session: Session, current: Mapping[str, HumanOutput], stored: Mapping[str, dict[str, Any]], actor: Actor
+) -> None:
+    """The revisions before are superseded, and every new one is on record."""
+    queries.supersede_human_outputs(session, [current[case_id].id for case_id in stored if case_id in current])
+    events = [
+        audit.event_row(
+            actor,
+            "human_output.corrected" if row["revision"] > 1 else "human_output.stored",
+            row["id"],
+            now=row["stored_at"],
+            agent=row["agent"],
+            case_id=case_id,
+            revision=row["revision"],
+        )
+        for case_id, row in stored.items()
+    ]
+    queries.insert_rows(session, AuditEvent, events)
+
+
+def _stored(row_id: UUID, case_id: str, revision: int, status: Any) -> HumanOutputStored:
+    return HumanOutputStored(id=row_id, case_id=case_id, revision=revision, status=status)
 
 
 class ReportDiffers(Conflict):
@@ -239,6 +271,7 @@ def report_failure(
     A reported error becomes a failure and a verdict on the decision. The id follows from decision and key,
     so a repeat finds the first report; True when it is new.
     """
+    queries.lock_decision(session, row.id)  # a twin of this call with the same key waits here, and then finds it
     failure_id = uuid5(row.id, key) if key is not None else new_id()
     before = session.get(Failure, failure_id)
     if before is not None:
