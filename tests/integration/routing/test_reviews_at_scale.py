@@ -128,7 +128,7 @@ def test_waiting_cases_are_counted_no_further_than_a_thousand(ctx: Context) -> N
 @pytest.mark.parametrize(
     "sweep",
     [
-        pytest.param(service.cancel_what_nobody_may_rule, id="taken back"),
+        pytest.param(lambda session, _now: queries.items_nobody_may_rule(session, 200), id="taken back"),
         pytest.param(lambda session, now: overdue.pass_on(session, now, 100), id="overdue"),
         pytest.param(lambda session, now: overdue.expire(session, now, 100), id="expired"),
         pytest.param(service.release_expired, id="leases"),

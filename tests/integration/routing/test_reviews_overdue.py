@@ -78,7 +78,8 @@ def stored(ctx: Context, decision_id: UUID) -> Decision:
 
 
 def verbs(ctx: Context) -> list[str]:
-    return [event.verb for event in rows(ctx, AuditEvent) if event.verb.startswith("review.")]
+    events = sorted(rows(ctx, AuditEvent), key=lambda event: (event.at, event.id))
+    return [event.verb for event in events if event.verb.startswith("review.")]
 
 
 def hold(ctx: Context, actor: Actor, item: ReviewItem) -> ReviewItem:
