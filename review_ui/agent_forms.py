@@ -120,7 +120,8 @@ def _refuse(session: Session, rollout: Rollout, viewer: Viewer, ctx: Context, fo
 
 
 def _demote(session: Session, rollout: Rollout, viewer: Viewer, ctx: Context, form: Posted) -> str:
-    to = _one_of(form.text("to"), [phase.value for phase in Phase], "to") if form.text("to") else None
+    phases = [phase.value for phase in Phase]
+    to = _one_of(form.text("to"), phases, "to") if form.text("to") else None
     change = versions.demote(
         session,
         rollout,
@@ -128,6 +129,7 @@ def _demote(session: Session, rollout: Rollout, viewer: Viewer, ctx: Context, fo
         now=ctx.clock.now(),
         reason=form.text("reason"),
         to=Phase(to) if to else None,
+        seen=Phase(_one_of(form.text("from"), phases, "from")) if form.text("from") else None,
     )
     return f"Demoted to {words.word(change.entered or '')}."
 

@@ -9,6 +9,7 @@ from review_ui import words
 from review_ui.evidence_views import deciding_gate, short_figure
 from rollout.domain.phase import Phase, Standing
 from rollout.domain.plan import Plan
+from rollout.domain.words import moment
 from rollout.failures.tables import Failure
 from rollout.gates.tables import EvidenceSnapshot
 from rollout.versions.tables import PhaseChange, Rollout, Version
@@ -181,12 +182,18 @@ def _out_of_order(rollout: Rollout) -> Banner | None:
         return Banner(
             "warn", "pause", "Frozen: nothing advances.", "It keeps its phase and share. Guardrails go on working."
         )
+    if rollout.glass_until is not None:
+        strong = f"Break-glass until {moment(rollout.glass_until)}: more autonomy than its evidence carries."
+        back = words.word(rollout.glass_from_phase or "")
+        return Banner("bad", "alert", strong, f"It goes back to {back} by itself. Nothing advances meanwhile.")
     return None
 
 
 _HISTORY: dict[str, tuple[str, str, str]] = {
     "started": ("", "go", "Registered"),
     "advanced": ("ok", "go", "Advanced to {entered}"),
+    "broke_glass": ("bad", "alert", "Break-glass: {entered} for a few hours"),
+    "glass_ended": ("", "down", "Break-glass is over, back to {entered}"),
     "ramped": ("ok", "go", "Share grew to {share}"),
     "demoted": ("bad", "down", "Demoted to {entered}"),
     "rolled_back": ("bad", "back", "Rolled back"),
