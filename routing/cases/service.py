@@ -94,7 +94,12 @@ def _result(entry: Entry, found: Decision | Problem) -> Stored | Problem:
 
 
 def _differs(stored: Decision, entry: Entry) -> CaseDiffers:
-    names = [name for name in _COMPARED if not same(getattr(stored, name), entry.row[name])]
+    instead = stored.confidence_given != entry.row["confidence_given"]
+    names = [
+        name
+        for name in _COMPARED
+        if not same(getattr(stored, name), entry.row[name]) or (name == "confidence" and instead)
+    ]
     names = names or [_differs_unseen(stored, entry)]
     places = [
         Place(name, "it differs from what was decided", "send the first body again, or say attempt + 1")
@@ -105,9 +110,7 @@ def _differs(stored: Decision, entry: Entry) -> CaseDiffers:
 
 
 def _differs_unseen(stored: Decision, entry: Entry) -> str:
-    """Neither a NaN nor a text instead of a number stands in its column, and of a long text only its beginning."""
-    if stored.confidence_given != entry.row["confidence_given"]:
-        return "confidence"
+    """An amount that is no number stands in no column, and of a long text given as a confidence only its beginning."""
     cut = len(stored.confidence_given or "") == GIVEN_LENGTH
     amount = entry.case.amount
     return "confidence" if cut and (amount is None or math.isfinite(amount)) else "amount"

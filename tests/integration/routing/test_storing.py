@@ -142,6 +142,7 @@ class TestOtherBody:
             ({"amount": float("nan")}, {"amount": None}, ["amount"]),
             ({"confidence": "a" * 100}, {"confidence": "a" * 99 + "b"}, ["confidence"]),
             ({"confidence": 0.5}, {"confidence": True}, ["confidence"]),
+            ({"confidence": "high"}, {"confidence": "low", "output": "no"}, ["output", "confidence"]),
             ({"confidence": 1, "output": 1}, {"confidence": 1.0, "output": "no"}, ["output"]),
         ],
     )
