@@ -155,6 +155,7 @@ def _item(row: dict[str, Any], policy: Policy) -> dict[str, Any]:
         "claimed_at": None,
         "claimed_until": None,
         "ended_at": None,
+        "expires_at": None,
     }
 
 
