@@ -104,14 +104,13 @@ def test_nobody_else_in_the_environment_claims_our_packages() -> None:
 def test_importing_a_package_does_not_ask_for_the_time_or_the_environment(package: str) -> None:
     """A module of ours does nothing when it is imported: no call that reads clock, environment or disk."""
     asks = {"now", "time", "getenv", "open", "read_text", "connect", "create_engine", "begin"}
-    found = []
-    for path in sorted((ROOT / package).rglob("*.py")):
-        if path.name == "__main__.py":
-            continue
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef | ast.If):
-                continue
-            for call in ast.walk(node):
-                if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in asks:
-                    found.append(f"{path.relative_to(ROOT)}:{call.lineno}: {call.func.attr}()")
+    found = [
+        f"{path.relative_to(ROOT)}:{call.lineno}: {call.func.attr}()"
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if path.name != "__main__.py"
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef | ast.If)
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in asks
+    ]
     assert found == []
