@@ -191,7 +191,7 @@ def case(ctx: Context, case_id: str, name: str = "digits", version: str = "1.9.0
     } | more
     with ctx.db.begin() as session:
         known = snapshot.load(session)
-        entry = prepare(known, known.agents[name], CaseIn.model_validate(body), secret=ctx.secret, now=ctx.clock.now())
+        entry = prepare(known, name, CaseIn.model_validate(body), secret=ctx.secret, now=ctx.clock.now())
         stored = cases.store(session, [entry], f"agent:{name}")[0]
     assert isinstance(stored, cases.Stored)
     return stored
