@@ -24,7 +24,9 @@ def test_a_person_is_added_with_a_password_from_a_pipe_and_can_sign_in(ctx: Cont
     ran = phasegate("users", "add", "mara", "--name", "Mara Lind", "-r", "owner", typed="a long password\n")
     assert ran.status == 0, ran.err
     with ctx.db.begin() as session:
-        _, sign_in = service.sign_in(session, "mara", "a long password", now=ctx.clock.now(), hours=1)
+        caller = service.look_up(session, "mara", now=ctx.clock.now())
+        service.check_password(caller, "a long password")
+        _, sign_in = service.sign_in(session, caller, now=ctx.clock.now(), hours=1)
     assert sign_in.login == "mara"
 
 
