@@ -17,10 +17,3 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     name = f"{request.getfixturevalue('database_name')}_house"
     with servers.database(request.getfixturevalue("postgres_url"), name) as url, house_on(url, folder) as house:
         yield house
-
-
-@pytest.fixture(autouse=True)
-def _present(request: pytest.FixtureRequest) -> None:
-    """Each test begins at the machine's time."""
-    if "house" in request.fixturenames:
-        request.getfixturevalue("house").tick()
