@@ -16,7 +16,7 @@ from routing.cases.outcomes import outcome_of
 from routing.cases.schemas import (
     DecisionPage,
     FailureIn,
-    HumanOutputIn,
+    HumanOutputsBody,
     HumanOutputsIn,
     HumanOutputsOut,
     decision_out,
@@ -54,7 +54,7 @@ def _as_id(position: str) -> UUID:
 
 
 @router.post("/agents/{agent}/human-outputs", status_code=201)
-def add_human_outputs(agent: str, body: HumanOutputIn | HumanOutputsIn, actor: ActorDep, ctx: Ctx) -> HumanOutputsOut:
+def add_human_outputs(agent: str, body: HumanOutputsBody, actor: ActorDep, ctx: Ctx) -> HumanOutputsOut:
     """Store what people did for cases, one or up to 1,000, before or after the agent's output."""
     actor.require("report", agent)
     items = body.items if isinstance(body, HumanOutputsIn) else [body]

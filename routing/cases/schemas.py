@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, field_validator
+from pydantic import Field, WrapValidator, field_validator
 
 from kit.http import Moment, Out, Strict
 from routing.cases.tables import Decision
@@ -100,6 +100,15 @@ class HumanOutputIn(Strict):
 
 class HumanOutputsIn(Strict):
     items: Annotated[list[HumanOutputIn], Field(min_length=1, max_length=1000)]
+
+
+def _as_one_or_as_many(given: Any, _try_both: Any) -> HumanOutputIn | HumanOutputsIn:
+    """Whoever sends `items` means many. Tried as both, every fault would be told twice, once of a form not meant."""
+    many = isinstance(given, dict) and "items" in given
+    return HumanOutputsIn.model_validate(given) if many else HumanOutputIn.model_validate(given)
+
+
+HumanOutputsBody = Annotated[HumanOutputIn | HumanOutputsIn, WrapValidator(_as_one_or_as_many)]
 
 
 class HumanOutputStored(Out):
