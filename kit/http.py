@@ -310,10 +310,10 @@ def decode_cursor(cursor: str | None) -> str | None:
     if not cursor:
         return None
     try:
-        position = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        position = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except ValueError:
-        position = "\x00"
-    if "\x00" in position:
+        position = ""
+    if not position or "\x00" in position:
         place = Place("cursor", "it is not one of ours", "use next_cursor of an earlier answer")
         raise errors.Invalid("cursor: it is not one of ours", places=[place])
     return position
