@@ -52,8 +52,11 @@ class Strict(BaseModel):
 _YEARS = range(1900, 2201)
 _MENDS = {
     "extra_forbidden": "remove it, or look for a spelling mistake",
+    "missing": "send it, too",
+    "timezone_aware": "send a time with its zone, as in 2026-01-05T09:00:00Z",
     "moment_out_of_range": f"send a time in the years {_YEARS[0]} to {_YEARS[-1]}, with its zone",
 }
+_ANY_MEND = "look up what fits here in /openapi.json"
 
 
 def _in_utc(given: datetime) -> datetime:
@@ -161,7 +164,7 @@ def invalid_from(found: Sequence[Any], *, skip: tuple[str, ...] = ()) -> errors.
         location = [str(part) for part in item["loc"]]
         if location and location[0] in skip:
             location = location[1:] or location
-        mend = _MENDS.get(item["type"], "")
+        mend = _MENDS.get(item["type"], _ANY_MEND)
         places.append(Place(".".join(location) or "body", item["msg"][0].lower() + item["msg"][1:], mend))
     detail = "; ".join(f"{place.place}: {place.problem}" for place in places[:3])
     return errors.Invalid(detail, places=places)
@@ -256,7 +259,7 @@ class BodyLimit:
             limit = self._larger.limit
         length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
         if length.isdigit() and int(length) > limit:
-            await _too_large(limit)(scope, receive, send)
+            await answer(_too_large(limit))(scope, receive, send)
             return
         seen = 0
 
@@ -265,19 +268,15 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > limit:
-                raise errors.TooLarge(f"the body is larger than {limit} bytes")
+                raise _too_large(limit)
             return message
 
         await self._app(scope, counted, send)
 
 
-def _too_large(limit: int) -> Response:
-    return answer(
-        errors.TooLarge(
-            f"the body is larger than {limit} bytes",
-            places=[Place("body", f"larger than {limit} bytes", "send less at once, or a link to large documents")],
-        )
-    )
+def _too_large(limit: int) -> errors.TooLarge:
+    place = Place("body", f"larger than {limit} bytes", "send less at once, or a link to large documents")
+    return errors.TooLarge(f"the body is larger than {limit} bytes", places=[place])
 
 
 def get_context(request: Request) -> Context:

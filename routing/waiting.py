@@ -17,7 +17,7 @@ from kit.context import Context
 from routing.cases import queries
 from routing.cases.outcomes import outcome_of
 from routing.cases.schemas import DecisionOut, decision_out
-from routing.hot import HotPath
+from routing.hot import WANTS_A_KEY, HotPath
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 
@@ -51,7 +51,7 @@ class Waiters:
             return
 
 
-@router.get("/decisions/{decision_id}")
+@router.get("/decisions/{decision_id}", openapi_extra=WANTS_A_KEY)
 async def get_decision(
     request: Request,
     decision_id: UUID,

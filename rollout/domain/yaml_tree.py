@@ -72,7 +72,7 @@ class FileInvalid(Invalid):
 
 def _as_place(found: Problem) -> Place:
     where = f"line {found.line}" if found.line else ""
-    return Place(", ".join(part for part in (where, found.place) if part), found.problem, found.mend)
+    return Place(", ".join(part for part in (where, found.place) if part) or "body", found.problem, found.mend)
 
 
 @dataclass(frozen=True, slots=True)

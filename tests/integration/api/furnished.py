@@ -1,0 +1,134 @@
+"""
+A house with something behind every path of the API, and requests made from the OpenAPI document.
+
+A new endpoint is covered by itself; one with a new path parameter needs a value for it in `furnish`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from starlette.testclient import TestClient
+
+from governance.actors import ROLES
+from kit.context import Context
+from migrations.tables import metadata
+from rollout.domain.phase import Phase
+from rollout.gates.tables import EvidenceSnapshot
+from tests import factories
+
+ALL_ROLES = tuple(role for role in ROLES if role != "auditor")
+_METHODS = {"get", "put", "post", "delete", "patch"}
+_PARSED = "application/json"
+_FORMATS = {"uri": "https://example.org/", "uuid": "00000000-0000-4000-8000-000000000000"}
+_SCALARS = {"integer": 1, "number": 1, "boolean": False}
+
+
+def furnish(ctx: Context, client: TestClient) -> dict[str, str]:
+    """Fill the house through its own API, as its root; the values of all path parameters."""
+    factories.person(ctx, "root", roles=ALL_ROLES)
+    client.headers = factories.bearer(ctx, login="root")  # type: ignore[assignment]
+    factories.agent(ctx, owner="root")
+    factories.agent(ctx, "letters")
+    rollout = factories.rollout(ctx, phase=Phase.SUPERVISED)
+    ids = {"agent": "claims", "version": "v1", "name": "forms", "item": "owner_named"}
+    case = {"version": "v1", "input": {"text": "Good morning"}, "output": "yes", "confidence": 0.9}
+    for number in range(4):
+        made = _post(client, "agents/claims/decisions", case | {"case_id": f"c-{number}"})
+    ids |= {"decision_id": made["id"], "case_id": made["case_id"]}
+    ids["item_id"] = client.get("/v1/queue").json()["items"][0]["id"]
+    failure = {"severity": "major", "description": "It was wrong.", "correct_output": "no"}
+    ids["failure_id"] = _post(client, f"decisions/{ids['decision_id']}/failures", failure)["id"]
+    ids["webhook_id"] = _post(client, "agents/claims/webhooks", {"url": "https://example.org/told"})["id"]
+    line = b'{"id": "a", "input": 1, "expected": "yes"}\n'
+    told = client.post("/v1/agents/claims/suites/forms", content=line, headers={"content-type": "application/x-ndjson"})
+    assert told.status_code == 201, told.text
+    run = {"suite": "forms", "version": "v1", "outputs": [{"case": "a", "output": "yes"}]}
+    ids["run_id"] = _post(client, "agents/claims/evaluation-runs", run)["id"]
+    ids["key_id"] = str(factories.key(ctx, agent="claims")[0].id)
+    client.post("/v1/agents/claims/versions/v1/rollout/look")
+    with ctx.db.read() as session:
+        evidence = session.scalars(select(EvidenceSnapshot).where(EvidenceSnapshot.rollout_id == rollout.id)).first()
+    ids["evidence_id"] = str(evidence.id) if evidence is not None else ids["decision_id"]
+    return ids
+
+
+def _post(client: TestClient, path: str, body: Any) -> Any:
+    answer = client.post(f"/v1/{path}", json=body)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def rows(ctx: Context) -> dict[str, int]:
+    """How many rows every table has."""
+    with ctx.db.read() as session:
+        return {table.name: len(session.execute(select(table)).all()) for table in metadata.sorted_tables}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path, as the document says."""
+
+    method: str
+    path: str
+    schemas: dict[str, Any]  # of the body, by media type
+    components: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def address(self, ids: dict[str, str]) -> str:
+        return self.path.format_map(ids)
+
+    def body(self) -> tuple[Any, str]:
+        """The least that the schema allows, and its media type."""
+        media_type, schema = next(iter(self.schemas.items()))
+        return least(schema, self.components), media_type
+
+    def moments(self) -> Iterator[str]:
+        """The fields of the body that hold a time."""
+        for schema in _variants(self.schemas.get(_PARSED, {}), self.components):
+            for name, field in schema.get("properties", {}).items():
+                if any(one.get("format") == "date-time" for one in _variants(field, self.components)):
+                    yield name
+
+
+def operations(document: dict[str, Any]) -> list[Operation]:
+    return [
+        Operation(
+            method.upper(),
+            path,
+            {kind: held["schema"] for kind, held in said.get("requestBody", {}).get("content", {}).items()},
+            document["components"],
+        )
+        for path, said_of in document["paths"].items()
+        for method, said in said_of.items()
+        if method in _METHODS
+    ]
+
+
+def _variants(schema: Any, components: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "$ref" in schema:
+        yield from _variants(components["schemas"][schema["$ref"].rpartition("/")[2]], components)
+    elif "anyOf" in schema:
+        for one in schema["anyOf"]:
+            yield from _variants(one, components)
+    else:
+        yield schema
+
+
+def least(schema: Any, components: dict[str, Any]) -> Any:
+    """The smallest value of a schema."""
+    schema = next(_variants(schema, components))
+    for key in ("default", "const"):
+        if key in schema:
+            return schema[key]
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema.get("type") == "object":
+        return {name: least(schema["properties"][name], components) for name in schema.get("required", ())}
+    if schema.get("type") == "array":
+        return [least(schema["items"], components)] * schema.get("minItems", 0)
+    text = _FORMATS.get(schema.get("format", ""), "x" * max(1, schema.get("minLength", 1)))
+    return _SCALARS.get(schema.get("type", ""), text)
