@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from kit.clock import FixedClock
 from kit.context import Context, make_context
@@ -113,7 +113,8 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
         )
         opened.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
+        expect.set_options(timeout=20_000)  # a busy machine is slow, and no less right
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
         if login is not None:

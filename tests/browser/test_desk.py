@@ -25,7 +25,8 @@ def desk(site: Site, visit: Visit) -> Page:
         house.case(site.ctx, f"form-{number}")
     page = visit("rita")
     page.goto("/review")
-    page.keyboard.press("Enter")  # the button that takes the next case has the focus
+    expect(page.get_by_role("button", name="Take the next case")).to_be_focused()
+    page.keyboard.press("Enter")
     expect_case(page, "form-1")
     return page
 
