@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 import structlog
 from sqlalchemy.orm import Session
@@ -166,7 +165,3 @@ def _quietly(refresh: Callable[[], None]) -> None:
         refresh()
     except Exception:
         log.warning("could not look for changed policies; keeping the ones we have", exc_info=True)
-
-
-def policy_of(snapshot: Snapshot, rollout_id: UUID) -> Policy | None:
-    return next((policy for policy in snapshot.policies.values() if policy.rollout_id == rollout_id), None)

@@ -295,13 +295,3 @@ def supersede_open_items(session: Session, decision_id: UUID, now: datetime) -> 
         .values(state="superseded", ended_at=now)
         .execution_options(synchronize_session=False)
     )
-
-
-def highest_revisions(session: Session, agent: str, case_ids: Sequence[str]) -> dict[str, int]:
-    """The newest revision of the human output of each case."""
-    statement = (
-        select(HumanOutput.case_id, func.max(HumanOutput.revision))
-        .where(HumanOutput.agent == agent, HumanOutput.case_id.in_(case_ids))
-        .group_by(HumanOutput.case_id)
-    )
-    return dict(session.execute(statement).all())

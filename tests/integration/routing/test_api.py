@@ -137,6 +137,11 @@ class TestDecide:
 
         assert (answer.status_code, answer.json()["route"]) == (201, "human")
 
+    def test_for_an_agent_that_is_not_there_there_is_no_decision(self, client: TestClient, keys: Keys) -> None:
+        answer = client.post("/v1/agents/nobodys/decisions", json=CASE, headers=keys["engineer"])
+
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
+
     def test_a_key_made_a_moment_ago_works(self, client: TestClient, ctx: Context) -> None:
         answer = client.post(DECISIONS, json=CASE, headers=factories.bearer(ctx, agent="claims"))
 
@@ -303,7 +308,7 @@ class TestListing:
         assert [item["attempt"] for item in page["items"]] == [2, 1]
         assert page["items"][1]["outcome"]["state"] == "superseded"
 
-    @pytest.mark.parametrize("cursor", ["nonsense", "AAAA", "\u00e4", "=" * 10, "x" * 200])
+    @pytest.mark.parametrize("cursor", ["nonsense", "AAAA", "YWJj", "\u00e4", "=" * 10, "x" * 200])
     def test_a_cursor_of_somebody_else_is_refused(self, client: TestClient, keys: Keys, cursor: str) -> None:
         for path, key in ((DECISIONS, "claims"), ("/v1/queue", "reviewer")):
             answer = client.get(path, params={"cursor": cursor}, headers=keys[key])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, TimeoutError  # noqa: A004 - of a pool that is empty
 
 from governance.people.keyring import Keyring
 from kit.context import Context
@@ -249,3 +249,76 @@ class TestPolicyThatChangesMeanwhile:
 
         assert isinstance(result, Stored)
         assert (result.new, result.decision.id, result.decision.route) == (False, first.id, "review")
+
+
+def test_a_commit_holds_no_more_than_a_batch(
+    ctx: Context, holder: SnapshotHolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    really = service.store
+
+    def counted(session: Any, entries: Any, actor: str) -> Any:
+        sizes.append(len(entries))
+        return really(session, entries, actor)
+
+    monkeypatch.setattr("routing.cases.service.store", counted)
+    settings = ctx.settings.model_copy(update={"writer_batch": 4})
+    small = Writer(Context(settings, ctx.db, ctx.clock, ctx.secret), holder)
+    entries = [entry(ctx, f"c-{n}") for n in range(10)]
+    threading.Timer(0.3, small.start).start()
+
+    results = store(small, *entries)
+
+    small.stop()
+    assert all(isinstance(found, Stored) for found in results)
+    assert sizes == [4, 4, 2]
+
+
+def test_what_was_handed_over_just_before_the_end_is_stored_with_it(ctx: Context, holder: SnapshotHolder) -> None:
+    ending = Writer(ctx, holder)
+    entries = [entry(ctx, f"c-{n}") for n in range(3)]
+
+    async def run() -> list[Any]:
+        waiting = [asyncio.ensure_future(ending.store(one, "agent:claims")) for one in entries]
+        await asyncio.sleep(0)
+        ending._queue.put(None)  # the end is in the queue before the first of them is taken out
+        ending.start()
+        return await asyncio.gather(*waiting)
+
+    assert [found.new for found in asyncio.run(run())] == [True] * 3
+    ending._thread.join(timeout=30)
+    assert not ending._thread.is_alive()
+
+
+def test_a_caller_who_gave_up_waiting_is_stored_and_told_by_the_retry(ctx: Context, writer: Writer) -> None:
+    one = entry(ctx)
+
+    async def run() -> tuple[bool, Stored]:
+        call = asyncio.ensure_future(writer.store(one, "agent:claims"))
+        await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        writer.start()
+        return call.cancelled(), await writer.store(entry(ctx), "agent:claims")
+
+    gave_up, again = asyncio.run(run())
+
+    assert gave_up
+    assert (again.new, again.decision.id) == (False, one.row["id"])
+
+
+def test_an_empty_pool_is_a_database_that_is_away(
+    ctx: Context, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def empty(*_: Any) -> None:
+        tries.append(1)
+        raise TimeoutError("QueuePool limit reached")
+
+    monkeypatch.setattr("routing.cases.service.store", empty)
+    entries = [entry(ctx, f"c-{n}") for n in range(5)]
+    threading.Timer(0.2, writer.start).start()
+
+    assert {type(found) for found in store(writer, *entries)} == {Unavailable}
+    assert len(tries) == 1
