@@ -42,6 +42,8 @@ EVERYBODY = ("web", "worker", "delivery")
 VICTIMS = (("web",), ("worker",), ("web", "worker"), ("web",), ("delivery",), EVERYBODY)
 DECISIONS = "/v1/agents/claims/decisions"
 
+KILLS = 10
+
 
 @pytest.fixture
 def settings(tmp_path: Path, empty_url: str) -> Settings:
@@ -207,21 +209,15 @@ def hook(stack: Stack, receiver: Receiver, headers: dict[str, str]) -> None:
     assert httpx2.post(url, json={"url": receiver.url}, headers=headers).status_code == 201
 
 
-@pytest.fixture
-def kills(empty_url: str) -> int:
-    """Ten on SQLite; on PostgreSQL web, worker, and both."""
-    return 10 if empty_url.startswith("sqlite") else 3
-
-
 @pytest.mark.timeout(240)
 def test_web_and_workers_are_killed_again_and_again_under_load_and_nothing_is_lost(
-    settings: Settings, kills: int
+    settings: Settings,
 ) -> None:
     with receiving(500, 500, 500, 204) as receiver, Stack(settings, workers=1) as stack, house(stack.settings) as ctx:
         load, owner = prepared(ctx, stack.url)
         hook(stack, receiver, owner)
         with load.running():
-            for turn in range(kills):
+            for turn in range(KILLS):
                 before = progress(ctx, load, receiver)
                 soon(
                     lambda: all(map(gt, progress(ctx, load, receiver), before)),  # noqa: B023 - asked within this turn
@@ -235,7 +231,7 @@ def test_web_and_workers_are_killed_again_and_again_under_load_and_nothing_is_lo
         hurry(ctx)
         soon(lambda: drained(stack, owner), "everything is settled and told", stack)
         assert_nothing_lost(ctx, load, receiver)
-        print(f"{kills} kills, {len(load.decided)} cases, {len(load.ruled)} rulings, {len(receiver.seen)} messages")
+        print(f"{KILLS} kills, {len(load.decided)} cases, {len(load.ruled)} rulings, {len(receiver.seen)} messages")
 
 
 def assert_nothing_lost(ctx: Context, load: Load, receiver: Receiver) -> None:
