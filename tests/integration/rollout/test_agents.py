@@ -13,7 +13,7 @@ from rollout.agents.service import AgentExists, NotSomebodyWhoSigns, SettingsInv
 from rollout.agents.tables import Agent
 from tests import factories
 from tests.integration.rollout.house import RITA, House, build
-from tests.integration.rollout.racing import together
+from tests.racing import together
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from rollout.versions.steps import GlassOpen, NotTheOwner, NoWayThere, Retired
 from rollout.versions.tables import PhaseChange
 from tests import factories
 from tests.integration.rollout.house import RITA, House, build, plan_data, served
-from tests.integration.rollout.racing import together
+from tests.racing import together
 
 WHY = "half of the reviewers are ill"
 ROLLOUT = "/v1/agents/reader/versions/v1/rollout"

@@ -11,7 +11,7 @@ from rollout.plans.service import PlanWidens
 from rollout.plans.tables import PlanRevision
 from rollout.versions import queries as version_queries
 from tests.integration.rollout.house import RITA, House, build, plan_data
-from tests.integration.rollout.racing import together
+from tests.racing import together
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from rollout.plans import service as plans
 from rollout.versions import queries as version_queries
 from rollout.versions import service as versions
 from tests.integration.rollout.house import House, build
-from tests.integration.rollout.racing import together
+from tests.racing import together
 
 
 @pytest.fixture

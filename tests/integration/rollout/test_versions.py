@@ -16,7 +16,7 @@ from rollout.versions.service import AlreadySo, CandidateOnItsWay, NothingToRoll
 from rollout.versions.steps import NoWayThere, Retired
 from rollout.versions.tables import PolicyRevision, Rollout
 from tests.integration.rollout.house import RITA, House, build
-from tests.integration.rollout.racing import together
+from tests.racing import together
 
 
 @pytest.fixture

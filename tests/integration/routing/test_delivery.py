@@ -22,7 +22,7 @@ from routing.delivery.courier import Courier
 from routing.delivery.service import Parcel
 from routing.delivery.tables import OutboxMessage, Webhook
 from tests import factories
-from tests.integration.routing.racing import together
+from tests.racing import together
 from tests.receiver import Receiver, receiving
 from web_app import create_app
 

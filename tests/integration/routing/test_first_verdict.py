@@ -23,7 +23,6 @@ from routing.doctor import service as doctor
 from routing.reviews import service as reviews
 from routing.snapshot import AgentEntry
 from tests import factories
-from tests.integration.routing.racing import together
 from tests.integration.routing.test_settling import (
     assert_recount_agrees,
     decision,
@@ -33,6 +32,7 @@ from tests.integration.routing.test_settling import (
     settle,
     shadow,
 )
+from tests.racing import together
 
 
 @pytest.fixture(autouse=True)

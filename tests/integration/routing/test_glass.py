@@ -19,7 +19,7 @@ from routing import tasks
 from routing.delivery import service
 from routing.delivery.tables import OutboxMessage, Webhook
 from tests import factories
-from tests.integration.routing.racing import together
+from tests.racing import together
 from tests.receiver import receiving
 
 WHY = "half of the reviewers are ill"

@@ -14,7 +14,7 @@ from routing.cases.schemas import FailureIn, HumanOutputIn, HumanOutputStored
 from routing.cases.service import ReportDiffers
 from routing.cases.tables import HumanOutput, Label
 from tests import factories
-from tests.integration.routing.racing import together
+from tests.racing import together
 
 
 @pytest.fixture(autouse=True)

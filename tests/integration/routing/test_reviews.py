@@ -23,7 +23,7 @@ from routing.reviews.bulk import Recorded
 from routing.reviews.service import Said
 from routing.reviews.tables import ReviewItem, Ruling
 from tests import factories
-from tests.integration.routing.racing import together
+from tests.racing import together
 
 LEASE = timedelta(minutes=10)
 

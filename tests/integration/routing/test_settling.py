@@ -27,7 +27,7 @@ from routing.reviews import service as reviews
 from routing.reviews.service import Said
 from routing.reviews.tables import ReviewItem
 from tests import factories
-from tests.integration.routing.racing import together
+from tests.racing import together
 
 NAMES = [field.name for field in dataclasses.fields(Counts)]
 

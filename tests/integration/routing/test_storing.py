@@ -11,7 +11,7 @@ from routing.cases.service import AttemptOutOfOrder, CaseDiffers, Stored
 from routing.cases.tables import Decision, Label
 from routing.reviews.tables import ReviewItem
 from tests import factories
-from tests.integration.routing.racing import together
+from tests.racing import together
 
 
 @pytest.fixture(autouse=True)
