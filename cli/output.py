@@ -1,6 +1,6 @@
 """How every command speaks: data on stdout (a table, or JSON for scripts), words about it on stderr."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Annotated, Any
 
@@ -72,10 +72,3 @@ def complain(problem: Problem) -> None:
 
 def words_of(place: Place) -> str:
     return f"{place.place}: {place.problem}" + (f" ({place.mend})" if place.mend else "")
-
-
-def in_words(value: Any) -> str:
-    """A JSON value in a table cell."""
-    if isinstance(value, Mapping | list):
-        return orjson.dumps(value).decode()
-    return "" if value is None else str(value)

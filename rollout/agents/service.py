@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from evidence.comparing import ComparisonConfig, ComparisonConfigError, OutputSchema, OutputSchemaError
@@ -13,7 +12,6 @@ from governance.people import queries as people_queries
 from governance.people import service as people
 from kit.db import send_after_commit
 from kit.errors import Conflict, Invalid, NotFound, Place
-from kit.http import invalid_from
 from rollout.agents import queries
 from rollout.agents.schemas import AgentIn, AgentSettings, NewAgent
 from rollout.agents.tables import Agent
@@ -104,14 +102,6 @@ def as_edited(agent: Agent) -> AgentIn:
         second=agent.second,
         settings=settings_of(agent),
     )
-
-
-def parse_settings(given: Any) -> AgentSettings:
-    """Settings from data; refuses with the place of everything that is wrong."""
-    try:
-        return AgentSettings.model_validate(given)
-    except ValidationError as error:
-        raise invalid_from(error.errors()) from None
 
 
 def _detail(agent: AgentIn) -> dict[str, Any]:

@@ -136,12 +136,6 @@ def policies(
     return session.scalars(wanted.order_by(PolicyRevision.revision.desc()).limit(limit)).all()
 
 
-def present_policies(session: Session) -> Sequence[PolicyRevision]:
-    """The policy in force of every version, retired ones too."""
-    same = and_(PolicyRevision.rollout_id == Rollout.id, PolicyRevision.revision == Rollout.policy_revision)
-    return session.scalars(select(PolicyRevision).join(Rollout, same)).all()
-
-
 def newest_sequence(session: Session) -> int:
     """Grows with every policy written; a process that holds less has old policies."""
     return session.scalar(select(func.max(PolicyRevision.sequence))) or 0

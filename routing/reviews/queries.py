@@ -253,16 +253,6 @@ def was_escalated_by_a_person(session: Session, item: ReviewItem) -> bool:
     return session.scalar(passed_on) is not None
 
 
-def ruling_of(session: Session, item_id: UUID) -> Ruling | None:
-    return session.scalar(select(Ruling).where(Ruling.item_id == item_id))
-
-
-def items_of_decision(session: Session, decision_id: UUID) -> Sequence[ReviewItem]:
-    return session.scalars(
-        select(ReviewItem).where(ReviewItem.decision_id == decision_id).order_by(ReviewItem.level)
-    ).all()
-
-
 def end_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Bulk update by primary key: items nobody holds, ended with what recorded work says of them."""
     if rows:
