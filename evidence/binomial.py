@@ -1,0 +1,137 @@
+"""
+What counts say when they are looked at once, at a moment that was fixed beforehand: exact binomial bounds and tests.
+
+For a number that people watch day by day use `sequences`, which pays for the watching. These here are for one look
+planned in advance: a calibration of a threshold, the audit of a month, the answers of a reviewer to seeded cases.
+
+Sources: Clopper, Pearson (1934), Biometrika 26; Wilson (1927), JASA 22, for display only.
+"""
+
+import math
+import operator
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special, stats
+
+Ints: TypeAlias = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float64]
+
+
+class Interval(NamedTuple):
+    """A rate lies between `lower` and `upper`, both in [0, 1]."""
+
+    lower: float
+    upper: float
+
+
+def upper_bound(bad: int, cases: int, confidence: float = 0.95) -> float:
+    """The one-sided upper bound for a rate (Clopper and Pearson). 1 when nothing was seen: no evidence, no bound."""
+    bad, cases = checked_counts(bad, cases)
+    delta = _delta(confidence)
+    if bad == cases:
+        return 1.0
+    return float(special.betainccinv(bad + 1, cases - bad, delta))
+
+
+def lower_bound(bad: int, cases: int, confidence: float = 0.95) -> float:
+    """The one-sided lower bound for a rate (Clopper and Pearson). 0 when nothing was seen, or nothing bad."""
+    bad, cases = checked_counts(bad, cases)
+    delta = _delta(confidence)
+    if bad == 0:
+        return 0.0
+    return float(special.betaincinv(bad, cases - bad + 1, delta))
+
+
+def interval(bad: int, cases: int, confidence: float = 0.95) -> Interval:
+    """The two-sided exact interval: half of the doubt on either side."""
+    half = 1.0 - _delta(confidence) / 2.0
+    return Interval(lower_bound(bad, cases, half), upper_bound(bad, cases, half))
+
+
+def wilson(bad: int, cases: int, confidence: float = 0.95) -> Interval:
+    """Wilson's two-sided score interval. For display: it covers on average, not always, so nothing is decided by it."""
+    bad, cases = checked_counts(bad, cases)
+    if cases == 0:
+        return Interval(0.0, 1.0)
+    z = float(special.ndtri(1.0 - _delta(confidence) / 2.0))
+    rate, spread = bad / cases, z * z / cases
+    middle = (rate + spread / 2.0) / (1.0 + spread)
+    half = z * math.sqrt(rate * (1.0 - rate) / cases + spread / (4.0 * cases)) / (1.0 + spread)
+    return Interval(0.0 if bad == 0 else max(0.0, middle - half), 1.0 if bad == cases else min(1.0, middle + half))
+
+
+def p_value(bad: int, cases: int, limit: float) -> float:
+    """
+    The chance of so few bad ones or fewer when the rate is just at `limit`: P(Bin(cases, limit) <= bad).
+
+    The uniformly most powerful test of "the rate is `limit` or more" at one look. 1 when nothing was seen.
+    """
+    bad, cases = checked_counts(bad, cases)
+    return float(stats.binom.cdf(bad, cases, checked_rate(limit, "limit"))) if cases else 1.0
+
+
+def tolerated(most: int, limit: float, delta: float = 0.05) -> Ints:
+    """
+    How many bad ones the exact test at level `delta` tolerates among n = 0 .. `most` cases; -1 where not even none.
+
+    `tolerated(...)[n]` is max{k : P(Bin(n, limit) <= k) <= delta}. Shape (most + 1,), never falling.
+    """
+    points = design_points(most, limit, delta)
+    n = np.arange(most + 1)
+    return (np.searchsorted(points, n, side="right") - 1).astype(np.int64)
+
+
+def design_points(most: int, limit: float, delta: float = 0.05) -> Ints:
+    """
+    The smallest n, up to `most`, at which 0, 1, 2, ... bad ones are tolerated: 59, 93, 124, ... at 5 % and 5 %.
+
+    Ascending, shape (tolerated(most) + 1,); empty when `most` cases are too few for any statement.
+    """
+    most = checked_whole(most, "most")
+    limit, delta = checked_rate(limit, "limit"), checked_rate(delta, "delta")
+    if most == 0:
+        return np.empty(0, dtype=np.int64)
+    highest = int(stats.binom.ppf(delta, most, limit)) + 2
+    k = np.arange(highest + 1)
+    return _smallest_n(k, most, limit, delta)
+
+
+def _smallest_n(k: Ints, most: int, limit: float, delta: float) -> Ints:
+    """For each k the smallest n with P(Bin(n, limit) <= k) <= delta, by bisection of all k at once."""
+    low, high = k.astype(np.int64), np.full(k.shape, most + 1, dtype=np.int64)  # at n = k the probability is one
+    while np.any(high - low > 1):
+        middle = (low + high) // 2
+        enough = stats.binom.cdf(k, middle, limit) <= delta
+        high, low = np.where(enough, middle, high), np.where(enough, low, middle)
+    return high[high <= most]
+
+
+def checked_counts(bad: int, cases: int) -> tuple[int, int]:
+    """Two whole numbers, bad of cases. Raises ValueError with what is wrong."""
+    bad, cases = checked_whole(bad, "bad"), checked_whole(cases, "cases")
+    if bad > cases:
+        raise ValueError(f"bad must not exceed cases, but {bad} > {cases}")
+    return bad, cases
+
+
+def checked_whole(count: int, name: str) -> int:
+    """Counts are integers, never `n * (k / n)`: that is off by one for 7 of 25."""
+    if isinstance(count, bool) or not hasattr(count, "__index__"):
+        raise ValueError(f"{name} must be a whole number, not {count!r}")
+    number = operator.index(count)
+    if number < 0:
+        raise ValueError(f"{name} must not be negative, but is {number}")
+    return number
+
+
+def checked_rate(rate: float, name: str) -> float:
+    """A rate strictly between 0 and 1; NaN is none. At 0 or 1 there is nothing to test."""
+    if not 0.0 < rate < 1.0:
+        raise ValueError(f"{name} must lie strictly between 0 and 1, not {rate!r}")
+    return float(rate)
+
+
+def _delta(confidence: float) -> float:
+    return 1.0 - checked_rate(confidence, "confidence")
