@@ -1,0 +1,177 @@
+"""
+Says how far losses between 0 and 1 carry that are not plain right or wrong: weighted by severity, or scored by field.
+
+The e-value against "the mean loss is `limit` or more" is the capital of somebody who bets on the opposite, label by
+label, at fair or unfavourable odds,
+
+    E = product over labels of (1 - bet * (loss - limit)),   0 <= bet <= 1/2 / (1 - limit),
+
+and mirrored for "`limit` or less" (Waudby-Smith and Ramdas 2024, arXiv 2010.09686, predictable plug-in bets). It may
+be looked at whenever one likes (Ville). Each bet is fixed before the labels that it is placed on, from the mean and
+the spread of the labels before. For plain right or wrong use `sequences`, which has no bet to choose.
+
+A stream is bet on either label by label (`Wealth`, a handful of floats) or cohort by cohort, say day by day: the bet
+is then the same for a whole cohort, so that only how often each loss occurred in it matters, and not in which order.
+A cohort must not be cut by what its labels turn out to be: a day is one, "until the third severe error" is not.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from evidence.binomial import checked_rate, checked_whole
+
+Floats: TypeAlias = NDArray[np.float64]
+Cohort: TypeAlias = Mapping[float, int] | Sequence[tuple[float, int]]
+"""How many labels had which loss: {0.0: 480, 0.2: 15, 1.0: 3}."""
+
+_STAKE: Final = 0.5
+"""At most this part of the capital is lost on one label, the worst that can come ("c" in the paper)."""
+_FIRST_MEAN, _FIRST_SPREAD = 0.5, 0.25
+"""What is believed of mean and variance before the first label, with the weight of one label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wealth:
+    """
+    The e-value of a stream that is bet on label by label, as plain numbers that can be stored and read again.
+
+    `below`: against "the mean is `limit` or more", otherwise against "the mean is `limit` or less". The bets are
+    tuned to be decided at `confidence`; the evidence holds at any.
+    """
+
+    limit: float
+    below: bool = True
+    confidence: float = 0.95
+    log_e: float = 0.0
+    labels: int = 0
+    total: float = 0.0
+    spread: float = 0.0
+
+    def __post_init__(self) -> None:
+        checked_rate(self.limit, "limit")
+        checked_rate(self.confidence, "confidence")
+
+    def update(self, loss: float) -> Self:
+        """The state after one more label, with a `loss` in [0, 1]. O(1)."""
+        loss = _checked_loss(loss, "loss")
+        seen, limit = (loss, self.limit) if self.below else (1.0 - loss, 1.0 - self.limit)
+        bet = min(_bet(self.labels, self.spread, self.confidence), _STAKE / (1.0 - limit))
+        labels, total = self.labels + 1, self.total + seen
+        mean = (_FIRST_MEAN + total) / (labels + 1)
+        return type(self)(
+            limit=self.limit,
+            below=self.below,
+            confidence=self.confidence,
+            log_e=self.log_e + math.log1p(-bet * (seen - limit)),
+            labels=labels,
+            total=total,
+            spread=self.spread + (seen - mean) ** 2,
+        )
+
+
+def log_e_below(days: Sequence[Cohort], limit: float, confidence: float = 0.95) -> float:
+    """
+    Log e-value against "the mean loss is `limit` or more"; large means that the mean is below the limit.
+
+    `days` are cohorts in order of time. 0 when nothing was seen. `confidence` tunes the bets, no more.
+    """
+    limit = checked_rate(limit, "limit")
+    return _Bets.placed_on(days, confidence).log_e(limit)
+
+
+def log_e_above(days: Sequence[Cohort], limit: float, confidence: float = 0.95) -> float:
+    """Log e-value against "the mean loss is `limit` or less"; large means that the mean is above the limit."""
+    limit = checked_rate(limit, "limit")
+    return _Bets.placed_on(days, confidence, mirrored=True).log_e(1.0 - limit)
+
+
+def upper_bound(days: Sequence[Cohort], confidence: float = 0.95) -> float:
+    """
+    The largest mean loss that the labels do not rule out; holds at all looks together with `confidence`.
+
+    Lies below a limit exactly when `log_e_below` at that limit has reached log(1/delta). 1 when nothing was seen.
+    """
+    return _Bets.placed_on(days, confidence).largest_mean(confidence)
+
+
+def lower_bound(days: Sequence[Cohort], confidence: float = 0.95) -> float:
+    """The smallest mean loss that the labels do not rule out; holds at all looks together. 0 when nothing was seen."""
+    return 1.0 - _Bets.placed_on(days, confidence, mirrored=True).largest_mean(confidence)
+
+
+def mean_loss(days: Iterable[Cohort]) -> float | None:
+    """The plain mean of all losses, to show beside its bound; `None` when nothing was seen."""
+    pairs = [pair for place, day in enumerate(days) for pair in _checked_cohort(day, f"days[{place}]")]
+    labels = sum(count for _, count in pairs)
+    return math.fsum(loss * count for loss, count in pairs) / labels if labels else None
+
+
+class _Bets(NamedTuple):
+    """The bets that were placed, one row per cohort and loss; before the cap that depends on the limit."""
+
+    losses: Floats
+    counts: Floats
+    bets: Floats
+
+    @classmethod
+    def placed_on(cls, days: Sequence[Cohort], confidence: float, *, mirrored: bool = False) -> Self:
+        confidence = checked_rate(confidence, "confidence")
+        labels, total, spread = 0, 0.0, 0.0
+        rows: list[tuple[float, int, float]] = []
+        for place, day in enumerate(days):
+            cohort = _checked_cohort(day, f"days[{place}]")
+            if mirrored:
+                cohort = [(1.0 - loss, count) for loss, count in cohort]
+            if not cohort:
+                continue
+            bet = _bet(labels, spread, confidence)
+            rows += [(loss, count, bet) for loss, count in cohort]
+            labels += sum(count for _, count in cohort)
+            total += math.fsum(loss * count for loss, count in cohort)
+            mean = (_FIRST_MEAN + total) / (labels + 1)
+            spread += math.fsum(count * (loss - mean) ** 2 for loss, count in cohort)
+        table = np.array(rows, dtype=np.float64).reshape(-1, 3)
+        return cls(table[:, 0], table[:, 1], table[:, 2])
+
+    def log_e(self, limit: float) -> float:
+        bets = np.minimum(self.bets, _STAKE / (1.0 - limit))
+        return float(np.sum(self.counts * np.log1p(-bets * (self.losses - limit))))
+
+    def largest_mean(self, confidence: float) -> float:
+        """
+        Where the evidence crosses 1/delta. With the cap, too, every factor grows with the limit (its derivative is
+        bet > 0, and (1 - loss)/(1 - limit)^2 >= 0 where the cap holds), so there is one such place at most.
+        """
+        threshold = -math.log1p(-confidence)
+        highest = math.nextafter(1.0, 0.0)
+        if not len(self.losses) or self.log_e(highest) < threshold:
+            return 1.0
+        return float(optimize.brentq(lambda limit: self.log_e(limit) - threshold, 0.0, highest, xtol=1e-14, rtol=1e-13))
+
+
+def _bet(labels: int, spread: float, confidence: float) -> float:
+    """The plug-in bet before the cap: sqrt(2 log(1/delta) / (variance * t * log(1 + t))), t the coming label."""
+    coming = labels + 1
+    variance = (_FIRST_SPREAD + spread) / coming
+    return math.sqrt(-2.0 * math.log1p(-confidence) / (variance * coming * math.log1p(coming)))
+
+
+def _checked_cohort(cohort: Cohort, place: str) -> list[tuple[float, int]]:
+    """Pairs of loss and count, sorted so that sums come out the same in whichever order they were given."""
+    pairs = cohort.items() if isinstance(cohort, Mapping) else cohort
+    checked = sorted(
+        (_checked_loss(loss, f"{place}: a loss"), checked_whole(n, f"{place}: a count")) for loss, n in pairs
+    )
+    return [(loss, count) for loss, count in checked if count]
+
+
+def _checked_loss(loss: float, name: str) -> float:
+    if isinstance(loss, bool) or not isinstance(loss, (float, int, np.floating, np.integer)) or not 0 <= loss <= 1:
+        raise ValueError(f"{name} must be a number between 0 and 1, not {loss!r}")
+    return float(loss)
