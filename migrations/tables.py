@@ -8,10 +8,13 @@ import rollout.failures.tables
 import rollout.gates.tables
 import rollout.oversight.tables
 import rollout.plans.tables
+import rollout.reviewers.tables
 import rollout.versions.tables
 import routing.cases.tables
 import routing.delivery.tables
+import routing.drift.tables
 import routing.reviews.tables
+import routing.thresholds.tables
 from kit.tables import Table
 
 MODULES = (
@@ -23,10 +26,13 @@ MODULES = (
     rollout.gates.tables,
     rollout.oversight.tables,
     rollout.plans.tables,
+    rollout.reviewers.tables,
     rollout.versions.tables,
     routing.cases.tables,
     routing.delivery.tables,
+    routing.drift.tables,
     routing.reviews.tables,
+    routing.thresholds.tables,
 )
 
 metadata = Table.metadata  # filled by the imports above

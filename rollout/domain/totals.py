@@ -15,9 +15,11 @@ from rollout.domain.phase import Lane
 @dataclass(frozen=True, slots=True)
 class Counts:
     """
-    Cases of one cohort. `severe` is part of `overridden`; a case is at most one of agreed, overridden, void.
+    Cases of one cohort. `severe` and `minor` are parts of `overridden`, the rest of which is major; a case is at
+    most one of agreed, overridden, void.
 
-    `invalid_output` and `invalid_confidence` are known when the case arrives and need no verdict.
+    `invalid_output`, `invalid_confidence` and `low_confidence` (below the threshold that was asked for, where one
+    was looked at) are known when the case arrives and need no verdict.
     """
 
     cases: int = 0
@@ -27,13 +29,15 @@ class Counts:
     void: int = 0
     invalid_output: int = 0
     invalid_confidence: int = 0
+    minor: int = 0
+    low_confidence: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(ours + theirs for ours, theirs in zip(self.figures, other.figures, strict=True)))
 
     @property
     def figures(self) -> tuple[int, ...]:
-        """All seven, in the order of the fields."""
+        """All nine, in the order of the fields."""
         return (
             self.cases,
             self.agreed,
@@ -42,6 +46,8 @@ class Counts:
             self.void,
             self.invalid_output,
             self.invalid_confidence,
+            self.minor,
+            self.low_confidence,
         )
 
     def __sub__(self, other: "Counts") -> "Counts":
@@ -53,12 +59,18 @@ class Counts:
         return self.cases - self.agreed - self.overridden - self.void
 
     @property
+    def major(self) -> int:
+        """Overridden in a way that is neither severe nor minor."""
+        return self.overridden - self.severe - self.minor
+
+    @property
     def add_up(self) -> bool:
         """False when these numbers cannot have come from counting; nothing may be concluded from them."""
         rest = (
-            self.overridden - self.severe,
+            self.overridden - self.severe - self.minor,
             self.cases - self.invalid_output,
             self.cases - self.invalid_confidence,
+            self.cases - self.low_confidence,
         )
         return all(count >= 0 for count in (*self.figures, self.pending, *rest))
 

@@ -177,6 +177,8 @@ def _counts(row: Row[Any]) -> Counts:
         void=row.void,
         invalid_output=row.invalid_output,
         invalid_confidence=row.invalid_confidence,
+        minor=row.minor,
+        low_confidence=row.low_confidence,
     )
 
 

@@ -16,7 +16,10 @@ from rollout.gates.tables import EvidenceSnapshot, Signature, Total
 from rollout.versions.tables import Rollout
 
 _KEYS = ["rollout_id", "epoch", "lane", "segment", "day"]
-_COUNTERS = ["cases", "agreed", "overridden", "severe", "void", "invalid_output", "invalid_confidence"]
+_COUNTERS = [
+    "cases", "agreed", "overridden", "severe", "void",
+    "invalid_output", "invalid_confidence", "minor", "low_confidence",
+]  # fmt: skip
 
 
 def add_to_totals(session: Session, rows: Sequence[dict[str, Any]]) -> None:

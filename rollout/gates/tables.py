@@ -28,6 +28,8 @@ class Total(Table):
     void: Mapped[int]
     invalid_output: Mapped[int]
     invalid_confidence: Mapped[int]
+    minor: Mapped[int]
+    low_confidence: Mapped[int]
 
 
 class EvidenceSnapshot(Table):

@@ -23,7 +23,7 @@ from rollout.domain.totals import Counts
 from rollout.gates import service as gates
 from routing.cases import queries
 from routing.cases.attempts import Attempts
-from routing.cases.tables import ComparisonRow, Decision, HumanOutput, Label
+from routing.cases.tables import AUTOMATED, THRESHOLDED, ComparisonRow, Decision, HumanOutput, Label
 from routing.snapshot import AgentEntry
 
 log = structlog.get_logger(__name__)
@@ -141,7 +141,7 @@ def _counted_as(row: Decision, label: Label | None) -> str:
     if label is None:
         return "void" if row.superseded_by is not None else "pending"
     if label.verdict == "override":
-        return "severe" if label.severity == "severe" else "override"
+        return label.severity if label.severity in {"severe", "minor"} else "override"
     return label.verdict
 
 
@@ -152,12 +152,21 @@ def contribution(row: Decision, counted_as: str) -> Counts:
     return Counts(
         cases=1,
         agreed=int(counted_as == "agree"),
-        overridden=int(counted_as in {"override", "severe"}),
+        overridden=int(counted_as in {"override", "severe", "minor"}),
         severe=int(counted_as == "severe"),
         void=int(counted_as == "void"),
         invalid_output=int(row.output_valid is False),
         invalid_confidence=int(row.confidence_given is not None),
+        minor=int(counted_as == "minor"),
+        low_confidence=int(low_confidence(row)),
     )
+
+
+def low_confidence(row: Decision) -> bool:
+    """Whether a case fell below the threshold of its day; where none is set, every case does."""
+    if row.phase not in AUTOMATED or row.lane not in THRESHOLDED:
+        return False
+    return row.threshold is None or row.confidence is None or row.confidence < row.threshold
 
 
 def _moves(row: Decision, counted: str) -> list[tuple[gates.TotalKey, Counts]]:

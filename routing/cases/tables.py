@@ -12,8 +12,14 @@ from kit.dialects import Json
 from kit.ids import new_id
 from kit.tables import Table
 
-VERDICTS = frozenset({"agree", "override", "severe"})
+VERDICTS = frozenset({"agree", "override", "severe", "minor"})
 """What a decision is counted as when somebody said whether it was right; else it is void, pending or nothing."""
+
+AUTOMATED = frozenset({"confidence", "full"})
+"""The phases in which a threshold says who answers."""
+
+THRESHOLDED = frozenset({"review", "auto", "audit"})
+"""The lanes of a case whose confidence was held against a threshold; what went elsewhere never came that far."""
 
 RANKS = {"failure": 3, "review": 2, "audit": 2, "human_output": 1, "cancelled": 0, "superseded": 0}
 """

@@ -26,11 +26,14 @@ from sqlalchemy.orm import Session, aliased
 from kit.dialects import utc_day
 from rollout.domain.totals import Counts
 from rollout.gates.tables import EvidenceSnapshot, Total
-from routing.cases.tables import RANKS, VERDICTS, ComparisonRow, Decision, HumanOutput, Label
+from routing.cases.tables import AUTOMATED, RANKS, THRESHOLDED, VERDICTS, ComparisonRow, Decision, HumanOutput, Label
 from routing.reviews.tables import ReviewItem
 
 Cohort = tuple[UUID, int, str, str, date]  # rollout, epoch, lane, segment, day
-_COUNTERS = ("cases", "agreed", "overridden", "severe", "void", "invalid_output", "invalid_confidence")
+_COUNTERS = (
+    "cases", "agreed", "overridden", "severe", "void",
+    "invalid_output", "invalid_confidence", "minor", "low_confidence",
+)  # fmt: skip
 _EXAMPLES = 5
 
 
@@ -68,14 +71,22 @@ def _recount(dialect: str) -> Select[Any]:
     counts = (
         func.count(),
         _number(Decision.counted_as == "agree"),
-        _number(Decision.counted_as.in_(("override", "severe"))),
+        _number(Decision.counted_as.in_(("override", "severe", "minor"))),
         _number(Decision.counted_as == "severe"),
         _number(Decision.counted_as == "void"),
         _number(Decision.output_valid.is_(False)),
         _number(Decision.confidence_given.is_not(None)),
+        _number(Decision.counted_as == "minor"),
+        _number(_low_confidence()),
     )
     counted = and_(Decision.rollout_id.is_not(None), Decision.counted_as.is_not(None), Decision.counted_as != "nothing")
     return select(literal("counted"), *key, *counts).where(counted).group_by(*key)
+
+
+def _low_confidence() -> ColumnElement[bool]:
+    """As `settling.low_confidence` has it."""
+    below = or_(Decision.threshold.is_(None), Decision.confidence.is_(None), Decision.confidence < Decision.threshold)
+    return and_(Decision.phase.in_(AUTOMATED), Decision.lane.in_(THRESHOLDED), below)
 
 
 def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
@@ -98,8 +109,9 @@ def _counted_wrongly() -> ColumnElement[bool]:
     # As settling has it: a label of an earlier human output does not stand in for one that could not be compared.
     failed = and_(label.source == "human_output", _comparison_failed())
     severe = and_(label.verdict == "override", label.severity == "severe")
+    minor = and_(label.verdict == "override", label.severity == "minor")
     verdict = (
-        select(case((severe, "severe"), else_=label.verdict))
+        select(case((severe, "severe"), (minor, "minor"), else_=label.verdict))
         .where(label.decision_id == Decision.id, not_(failed))
         .order_by(case(RANKS, value=label.source).desc(), label.at.desc(), label.id.desc())
         .limit(1)

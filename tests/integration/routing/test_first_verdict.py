@@ -147,7 +147,7 @@ class TestAttempts:
         assert_recount_agrees(ctx)
 
     def test_of_another_epoch_counts_by_itself(self, ctx: Context) -> None:
-        rule(ctx, attempt(ctx, 1), "reject", reason_code="style")
+        rule(ctx, attempt(ctx, 1), "reject", reason_code="wrong")
         with ctx.db.read() as session:
             row = session.scalars(select(factories.Rollout)).one()
         factories.change_rollout(ctx, row, epoch=2)
@@ -164,7 +164,7 @@ class TestAttempts:
         rule(ctx, chain[1], "reject", reason_code="harmful")
         chain.append(attempt(ctx, 3))
         rule(ctx, chain[2])
-        fail(ctx, chain[0], "minor")
+        fail(ctx, chain[0], "major")
         for number in order:
             self.only(ctx, chain, {number})
             settle(ctx)
@@ -208,7 +208,7 @@ class TestAttempts:
         assert counted(ctx) == ["override", "nothing"]
 
     def test_a_doctor_finds_a_retry_that_is_counted_and_repairs_it(self, ctx: Context) -> None:
-        rule(ctx, attempt(ctx, 1), "reject", reason_code="style")
+        rule(ctx, attempt(ctx, 1), "reject", reason_code="wrong")
         second = attempt(ctx, 2)
         settle(ctx)
         with ctx.db.begin() as session:

@@ -413,14 +413,32 @@ class TestLateVerdicts:
         assert shadow(ctx) == {"cases": 1, "overridden": 1, "severe": 1}
         assert (kept.label, kept.label_severity, kept.label_source) == ("override", "severe", "failure")
 
-    @pytest.mark.parametrize(("severity", "severe"), [("minor", 0), ("major", 0), ("severe", 1), ("critical", 1)])
-    def test_a_failure_counts_by_its_severity(self, ctx: Context, severity: str, severe: int) -> None:
+    @pytest.mark.parametrize(
+        ("severity", "also"),
+        [("minor", {"minor": 1}), ("major", {}), ("severe", {"severe": 1}), ("critical", {"severe": 1})],
+    )
+    def test_a_failure_counts_by_its_severity(self, ctx: Context, severity: str, also: dict[str, int]) -> None:
         row = factories.decision(ctx)
 
         fail(ctx, row, severity)
         settle(ctx)
 
-        assert shadow(ctx) == {"cases": 1, "overridden": 1} | ({"severe": 1} if severe else {})
+        assert shadow(ctx) == {"cases": 1, "overridden": 1} | also
+        assert_recount_agrees(ctx)
+
+    def test_cases_below_the_threshold_are_counted_without_any_verdict(self, ctx: Context) -> None:
+        factories.rollout(ctx, version="v3", phase=Phase.CONFIDENCE, threshold=0.8)
+        factories.rollout(ctx, version="v4", phase=Phase.SUPERVISED, threshold=0.8)
+        for version in ("v3", "v4"):
+            for number, confidence in enumerate((0.9, 0.8, 0.79)):
+                factories.decision(ctx, f"c-{number}", version=version, confidence=confidence)
+        settle(ctx)
+
+        below = [
+            (lane, counts["low_confidence"]) for (lane, *_), counts in totals(ctx).items() if "low_confidence" in counts
+        ]
+        assert below == [("review", 1)]
+        assert_recount_agrees(ctx)
 
     def test_the_newest_verdict_counts_and_all_are_kept(self, ctx: Context, clock: FixedClock) -> None:
         row = factories.decision(ctx)
@@ -429,7 +447,7 @@ class TestLateVerdicts:
             fail(ctx, row, severity)
         settle(ctx)
 
-        assert shadow(ctx) == {"cases": 1, "overridden": 1}
+        assert shadow(ctx) == {"cases": 1, "overridden": 1, "minor": 1}
         assert len(rows(ctx, Label)) == 3
 
     def test_rulings_are_counted_by_lane(self, ctx: Context) -> None:
@@ -446,7 +464,7 @@ class TestLateVerdicts:
         day = ctx.clock.now().date()
         assert totals(ctx) == {
             ("review", "", day): {"cases": 4, "agreed": 1, "overridden": 2, "severe": 1},
-            ("audit", "", day): {"cases": 1, "overridden": 1},
+            ("audit", "", day): {"cases": 1, "overridden": 1, "minor": 1},
         }
 
     def test_a_verdict_given_while_it_is_being_settled_is_not_forgotten(self, ctx: Context) -> None:
