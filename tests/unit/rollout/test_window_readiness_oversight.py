@@ -69,6 +69,36 @@ class TestWindow:
         )  # the night before, an hour more
         assert next_opening(berlin, utc("2026-10-13T12:00")) == utc("2026-10-19T07:00")
 
+    @pytest.mark.parametrize(
+        ("opens", "closes", "first", "last"),
+        [
+            pytest.param("01:00", "05:00", "2026-03-29T00:00", "2026-03-29T02:59", id="an hour less"),
+            pytest.param("02:30", "05:00", "2026-03-29T01:00", "2026-03-29T02:59", id="the opening is skipped"),
+            pytest.param("01:30", "02:30", "2026-03-29T00:30", "2026-03-29T00:59", id="the closing is skipped"),
+            pytest.param("00:00", "24:00", "2026-03-28T23:00", "2026-03-29T21:59", id="all of the short day"),
+            pytest.param("01:00", "05:00", "2026-10-24T23:00", "2026-10-25T03:59", id="an hour more"),
+            pytest.param("02:30", "05:00", "2026-10-25T00:30", "2026-10-25T03:59", id="opens once, the first time"),
+            pytest.param("01:30", "02:30", "2026-10-24T23:30", "2026-10-25T00:29", id="closes once, the first time"),
+            pytest.param("00:00", "24:00", "2026-10-24T22:00", "2026-10-25T22:59", id="all of the long day"),
+        ],
+    )
+    def test_on_the_days_on_which_the_clocks_change(self, opens: str, closes: str, first: str, last: str) -> None:
+        sundays = [window(opens, closes, (Weekday.SUN,), "Europe/Berlin")]
+        start, end = utc(first), utc(last) + timedelta(minutes=1)
+        minutes = int((end - start) / timedelta(minutes=1))
+
+        assert next_opening(sundays, start - timedelta(minutes=1)) == start
+        assert all(is_open(sundays, start + timedelta(minutes=minute)) for minute in range(minutes))
+        assert not is_open(sundays, start - timedelta(seconds=1))
+        assert not any(is_open(sundays, end + timedelta(minutes=minute)) for minute in range(300))
+
+    def test_a_window_that_the_clocks_skip_opens_a_week_later(self) -> None:
+        skipped = [window("02:00", "03:00", (Weekday.SUN,), "Europe/Berlin")]
+        that_day = [utc("2026-03-28T23:00") + timedelta(minutes=minute) for minute in range(23 * 60)]
+
+        assert not any(is_open(skipped, moment) for moment in that_day)
+        assert next_opening(skipped, utc("2026-03-22T12:00")) == utc("2026-04-05T00:00")
+
     def test_nothing_opens_without_windows(self) -> None:
         assert next_opening([], utc("2026-07-06T09:00")) is None
 
