@@ -89,8 +89,8 @@ def _worst_first(result: GateResult) -> tuple[int, float]:
 def judge(gate: Gate, metric: Metric, blank: GateResult, plan: Plan, situation: Situation) -> GateResult:
     asked = Asked(gate.direction, gate.limit, gate.confidence or CONFIDENCE, gate.minimum_cases or MINIMUM_CASES)
     blank = replace(blank, confidence=asked.confidence, minimum_cases=asked.minimum_cases)
-    rule = _Rule(metric, asked, blank, plan, situation)
     totals = counted(situation.totals, metric.lanes)
+    rule = _Rule(metric, asked, blank, plan, situation, _dried_up(situation, totals))
     if gate.segments is None:
         return rule.judge(totals)
     names = tuple(by_segment(totals)) if gate.segments == "each" else gate.segments
@@ -114,6 +114,8 @@ class _Rule:
     blank: GateResult
     plan: Plan
     situation: Situation
+    dried_up: str | None
+    """In words, when no case at all has come in since the ramp step began, in whatever segment."""
 
     def judge(self, totals: Totals) -> GateResult:
         if not all(counts.add_up for counts in totals.values()):
@@ -130,7 +132,7 @@ class _Rule:
             pending=rate.pending,
             unsettled=total(totals).cases - old.cases,
         )
-        if (stale := _stale(self.plan, self.situation, totals)) is not None:
+        if (stale := _stale(self.plan, self.situation, totals) or self.dried_up) is not None:
             return replace(found, words=stale, what_would_change="New cases must come in.")
         if rate.cases == 0:
             said, change = _nothing_settled(self.metric, self.plan, totals, found.unsettled)
@@ -145,6 +147,14 @@ def _stale(plan: Plan, situation: Situation, totals: Totals) -> str | None:
         return None
     allowed = words.plural(plan.stale_after_days, "day")
     return f"The evidence is stale: the newest case is {words.plural(age, 'day')} old, at most {allowed} are allowed."
+
+
+def _dried_up(situation: Situation, totals: Totals) -> str | None:
+    """Cases of before a ramp step speak for it together with newer ones, never alone: work must still be coming in."""
+    newest, began = newest_day(totals), situation.step_since.date()
+    if newest is None or newest >= began:
+        return None
+    return f"The evidence is stale: no case has come in since {words.day(began)}, when this share began."
 
 
 def _nothing_settled(metric: Metric, plan: Plan, totals: Totals, young: int) -> tuple[str, str]:

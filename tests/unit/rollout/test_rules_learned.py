@@ -63,6 +63,32 @@ class TestNoEvidenceIsNeverAPass:
 
         assert (judgement.verdict, judgement.gates[0].verdict) == (Conclusion.HOLD, Verdict.NO_EVIDENCE)
 
+    @pytest.mark.parametrize("phase", [Phase.CONFIDENCE, Phase.FULL])
+    def test_data_of_before_the_ramp_step_alone(self, phase: Phase) -> None:
+        """The traffic stops: what was counted at a smaller share must not carry the version on, step after step."""
+        began = {"ramp_step": 1, "ramp_since": NOW - timedelta(days=8)}
+        before = {Cohort(LANES[phase], "", TODAY - timedelta(days=9)): counts(1000)}
+        since = {**before, Cohort(LANES[phase], "", TODAY - timedelta(days=8)): counts(1)}
+
+        stopped, going_on = judged(phase, totals=before, **began), judged(phase, totals=since, **began)
+
+        assert (stopped.verdict, stopped.gates[0].verdict) == (Conclusion.HOLD, Verdict.NO_EVIDENCE)
+        assert "no case has come in since 15 Nov 2026" in stopped.gates[0].words
+        assert going_on.verdict is Conclusion.ADVANCE
+
+    def test_a_segment_without_new_cases_does_not_stop_the_others(self) -> None:
+        lane, began = LANES[Phase.CONFIDENCE], {"ramp_step": 1, "ramp_since": NOW - timedelta(days=8)}
+        seen = {
+            Cohort(lane, "rare", TODAY - timedelta(days=9)): counts(1000),
+            Cohort(lane, "frequent", TODAY - timedelta(days=9)): counts(1000),
+            Cohort(lane, "frequent", TODAY): counts(1),
+        }
+        by_segment = plan_with(Phase.CONFIDENCE, gates=(gate("error_rate", segments="each"),))
+
+        judgement = judge(by_segment, situation(Phase.CONFIDENCE, totals=seen, **began))
+
+        assert judgement.verdict is Conclusion.ADVANCE
+
     def test_a_terminated_run(self) -> None:
         judgement = judged(Phase.EVALUATION, suite_runs=(suite_run(finished=False),))
 
