@@ -1,20 +1,20 @@
 """
 Chooses between a combination of signals and the best of them alone, so that chance does not choose.
 
-Both are judged on labels they were not fitted on, in folds that the caller fixes. What decides is the area under
-the risk-coverage curve: the mean, over every share of cases that could be automated, of the share of wrong ones
-among them. A threshold procedure sees nothing of a confidence but the order it puts cases in, and this area weighs
-an error by how early in that order it comes: -log of the share of cases ranked at or above it. Log-loss is reported
-beside it and does not decide, for it also rewards what is gained among cases that nobody would automate, and what
-any recalibration would mend. The coverage at one target would ask the right question, but answers it with the
-noise of a single point.
+Both are judged on labels they were not fitted on, in folds that the caller fixes. What decides is what the owner
+wants: the share of cases that could be automated with at most `target` of them wrong, as a mean over limits from
+half the target to one and a half times it, because the share at a single limit hops. The combination is chosen when
+the lower bound of what it adds is above zero, with a standard error from leaving out one fold at a time.
 
-The combination is chosen when the lower bound of the paired difference, with its standard error from the influence
-function, is above zero. The bound is approximate, and that is enough: a wrong choice here costs automation, never
-the guarantee, which comes from a calibration on other labels.
+Two measures are reported beside it and do not decide. The area under the risk-coverage curve looks at every limit at
+once: a combination can order cases better over all and yet worse at the top, where the target lies. Log-loss also
+rewards what is gained among cases that nobody would automate, and what any recalibration would mend.
 
-Sources: Geifman, Uziel, El-Yaniv (2019), ICLR (the area); Zhou et al. (2024), arXiv 2410.15361 (its weights as a
-population quantity); Hampel (1974), JASA 69 (influence function).
+The bound is approximate, and that is enough: a wrong choice here costs automation, never the guarantee, which comes
+from a calibration on other labels.
+
+Sources: El-Yaniv, Wiener (2010), JMLR 11 (coverage at a risk); Geifman, Uziel, El-Yaniv (2019), ICLR (the area);
+Shao, Wu (1989), Annals of Statistics 17 (the jackknife that leaves out groups, for statistics that are not smooth).
 """
 
 import hashlib
@@ -36,11 +36,15 @@ Ints: TypeAlias = NDArray[np.int64]
 COMBINED = "combined"
 """The name of the combination among the scores."""
 
+_LIMITS = 21
+"""From half the target to one and a half times it; more would not change the second digit."""
+
 
 class Score(NamedTuple):
-    """How one candidate did out of fold; smaller is better in both."""
+    """How one candidate did out of fold: `automated` better when larger, `area` and `log_loss` when smaller."""
 
     name: str
+    automated: float
     area: float
     log_loss: float
 
@@ -50,9 +54,9 @@ class Choice:
     """
     What to use as confidence, and why.
 
-    `combined` is the record fitted to all labels, or None when the best single signal stays. `gain` is by how much
-    the combination lessens the area of that signal, `gain_low` its one-sided lower bound; both are None, and `scores`
-    empty, when nothing could be compared. `labels_missing` is how many more labels are needed at least.
+    `combined` is the record fitted to all labels, or None when the best single signal stays. `gain` is the share of
+    cases that the combination automates beyond that signal, `gain_low` its one-sided lower bound; both are None, and
+    `scores` empty, when nothing could be compared. `labels_missing` is how many more labels are needed at least.
     """
 
     combined: CombinedConfidence | None
@@ -64,7 +68,7 @@ class Choice:
     reason: str
 
 
-def folds_by_key(keys: Sequence[str], count: int = 5) -> Ints:
+def folds_by_key(keys: Sequence[str], count: int = 10) -> Ints:
     """
     A fold in 0 .. `count`-1 for each key, by its SHA-256: the same today and next year, and in any order.
 
@@ -82,18 +86,19 @@ def choose_confidence(
     decided_at: ArrayLike,
     folds: ArrayLike,
     *,
+    target: float,
     penalty: float = PENALTY,
     confidence: float = 0.95,
 ) -> Choice:
     """
     Compares the combination with each signal alone, out of fold, and fits it to all labels when it is better.
 
-    Shapes (labels,) throughout; `folds` are whole numbers, see `folds_by_key`. A single signal goes through the
-    same regression, so that its direction, its scale and its gaps are dealt with alike. Orders are compared within
-    folds only: the fits of two folds are not the same score. Raises ValueError for nonsense; too few labels, or
-    labels of one kind, in all or in the rest of a fold, are a `Choice` of nothing with its reason.
+    Shapes (labels,) throughout; `folds` are whole numbers, see `folds_by_key`; `target` is the share of wrong ones
+    among the automated that the threshold will be asked to hold. A single signal goes through the same regression, so
+    that its direction, its scale and its gaps are dealt with alike. Raises ValueError for nonsense; too few labels, or
+    labels of one kind, in all or outside a fold, are a `Choice` of nothing with its reason.
     """
-    level = checked_rate(confidence, "confidence")
+    level, target = checked_rate(confidence, "confidence"), checked_rate(target, "target")
     if any(signal.name == COMBINED for signal in signals):
         raise ValueError(f"no signal may be named {COMBINED!r}")
     if len(signals) == 1:
@@ -111,17 +116,19 @@ def choose_confidence(
     chances = {
         name: _out_of_fold(used, columns, right, decided_at, fold_of, penalty) for name, used in candidates.items()
     }
-    scores = tuple(
-        Score(name, _area(chance, right, fold_of), _log_loss(chance, right)) for name, chance in chances.items()
-    )
-    best = min(scores[:-1], key=lambda score: score.area)
-    low = _gain_low(chances[best.name], chances[COMBINED], right, fold_of, level)
-    better = low > 0.0
-    combined = fit_signals(signals, columns, right, decided_at, penalty=penalty) if better else None
-    gain = best.area - scores[-1].area
-    told = f"area {scores[-1].area:.4f} against {best.area:.4f} of {best.name}, less by at least {low:.4f}"
-    reason = f"the combination is better: {told}" if better else f"{best.name} stays, no better was shown: {told}"
+    scores = tuple(_score(name, chance, right, target) for name, chance in chances.items())
+    best = max(scores[:-1], key=lambda score: (score.automated, -score.area))
+    gain = scores[-1].automated - best.automated
+    low = gain - _uncertain(chances[COMBINED], chances[best.name], right, fold_of, target, level)
+    combined = fit_signals(signals, columns, right, decided_at, penalty=penalty) if low > 0.0 else None
+    reason = _told(best, scores[-1], low, target)
     return Choice(combined, best.name, scores, gain, low, 0, reason)
+
+
+def _told(best: Score, combined: Score, low: float, target: float) -> str:
+    shares = f"{combined.automated:.1%} of cases against {best.automated:.1%} by {best.name} alone"
+    told = f"around {target:.1%} wrong the combination automates {shares}, at least {low * 100:+.1f} points"
+    return f"the combination is better: {told}" if low > 0.0 else f"{best.name} stays, no gain is shown: {told}"
 
 
 def _none(reason: str, *, best: str | None = None, missing: int = 0) -> Choice:
@@ -162,58 +169,47 @@ def _at(column: Column, positions: list[int]) -> Column:
     return column[positions] if isinstance(column, np.ndarray) else [column[place] for place in positions]
 
 
-def _area(chances: Floats, right: Bools, fold_of: Ints) -> float:
-    """The area under the risk-coverage curve, in [0, 1]: the folds' areas, weighted by their cases."""
-    total = 0.0
-    for fold in np.unique(fold_of):
-        inside = fold_of == fold
-        total += float(np.sum(_early(chances[inside])[0] * ~right[inside]))
-    return total / len(right)
-
-
-def _influence(chances: Floats, right: Bools, fold_of: Ints) -> Floats:
-    """
-    How far each case by itself moves the area, up to a constant: by its own error, and by pushing others back.
-
-    A case puts everything ranked below it one place later, where an error at rank r weighs 1/r less.
-    """
-    moved = np.empty(len(right))
-    for fold in np.unique(fold_of):
-        inside = fold_of == fold
-        weight, later, group_of = _early(chances[inside])
-        wrong = ~right[inside]
-        in_group = np.bincount(group_of, weights=wrong * later)
-        below = np.cumsum(in_group[::-1])[::-1] - in_group / 2.0  # of cases in a tie half are below
-        moved[inside] = wrong * weight - below[group_of]
-    return moved
-
-
-def _early(chances: Floats) -> tuple[Floats, Floats, Ints]:
-    """
-    Per case the weight of an error there, how much less that is one place later, and its group of equal chances.
-
-    The weight at rank r of m is 1/r + ... + 1/m; cases of one chance share the mean of theirs, as if their order
-    were drawn. Groups are numbered from the most confident on.
-    """
-    _, group_of, sizes = np.unique(-chances, return_inverse=True, return_counts=True)
-    step = 1.0 / np.arange(1, len(chances) + 1)
-    weight = np.cumsum(step[::-1])[::-1]
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    mean_weight, mean_step = np.add.reduceat(weight, starts) / sizes, np.add.reduceat(step, starts) / sizes
-    return mean_weight[group_of], mean_step[group_of], group_of.astype(np.int64)
-
-
-def _gain_low(alone: Floats, combined: Floats, right: Bools, fold_of: Ints, confidence: float) -> float:
-    """The one-sided lower bound for how much smaller the area of `combined` is."""
-    gain = _area(alone, right, fold_of) - _area(combined, right, fold_of)
-    moved = _influence(alone, right, fold_of) - _influence(combined, right, fold_of)
-    error = float(np.std(moved, ddof=1)) / math.sqrt(len(right))
-    return gain - float(special.ndtri(confidence)) * error
-
-
-def _log_loss(chances: Floats, right: Bools) -> float:
+def _score(name: str, chances: Floats, right: Bools, target: float) -> Score:
     held = np.clip(chances, 1e-15, 1.0 - 1e-15)
-    return float(-np.mean(np.log(np.where(right, held, 1.0 - held))))
+    log_loss = float(-np.mean(np.log(np.where(right, held, 1.0 - held))))
+    return Score(name, _automated(chances, right, target), _area(chances, right), log_loss)
+
+
+def _automated(chances: Floats, right: Bools, target: float) -> float:
+    """The largest share of cases, most confident first and ties whole, with at most a limit wrong; over the limits."""
+    accepted, wrong = _walk(chances, right)
+    limits = target * np.linspace(0.5, 1.5, _LIMITS)
+    held = wrong[None, :] <= limits[:, None] * accepted[None, :]
+    return float(np.mean(np.max(np.where(held, accepted, 0), axis=1))) / len(right)
+
+
+def _area(chances: Floats, right: Bools) -> float:
+    """
+    The area under the risk-coverage curve, in [0, 1]: the mean over all shares of the wrong ones among the accepted.
+
+    Among n accepted out of a group of equal chances stands the share that is expected when their order is drawn.
+    """
+    accepted, wrong = _walk(chances, right)
+    share = np.arange(1, len(right) + 1)
+    return float(np.mean(np.interp(share, np.append(0, accepted), np.append(0, wrong)) / share))
+
+
+def _walk(chances: Floats, right: Bools) -> tuple[Ints, Ints]:
+    """How many cases are accepted, and how many of them are wrong, after each group of equal chances from the top."""
+    _, group_of, sizes = np.unique(-chances, return_inverse=True, return_counts=True)
+    wrong = np.bincount(group_of[~right], minlength=len(sizes))
+    return np.cumsum(sizes), np.cumsum(wrong)
+
+
+def _uncertain(combined: Floats, alone: Floats, right: Bools, fold_of: Ints, target: float, confidence: float) -> float:
+    """How far the gain may lie below its estimate: Student's quantile times the error from leaving out each fold."""
+    gains = []
+    for fold in np.unique(fold_of):
+        kept = fold_of != fold
+        gains.append(_automated(combined[kept], right[kept], target) - _automated(alone[kept], right[kept], target))
+    groups = len(gains)
+    error = math.sqrt((groups - 1) * float(np.var(gains)))
+    return float(special.stdtrit(groups - 1, confidence)) * error
 
 
 def _checked_folds(folds: ArrayLike, cases: int) -> Ints:

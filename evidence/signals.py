@@ -37,8 +37,7 @@ Columns: TypeAlias = Mapping[str, Column]
 LABELS_PER_COEFFICIENT = 10
 PENALTY = 1.0
 
-_CLIP = 1e-6
-"""Probabilities of exactly 0 and 1 have no logit; they count as this much away from the edge."""
+_NEAREST_EDGE = 1e-6
 
 
 class Scale(StrEnum):
@@ -46,7 +45,11 @@ class Scale(StrEnum):
 
     PLAIN = "plain"
     PROBABILITY = "probability"
-    """In [0, 1], read as its logit: .99 and .999 are as far apart as .9 and .99."""
+    """
+    In [0, 1], read as its logit: .99 and .999 are as far apart as .9 and .99. Exactly 0 and 1 have none and count as
+    half as far from the edge as the nearest other value among the labels: an agent that speaks in steps of .01 and
+    says 1 means .995, not .999999, and a point that far out would turn the whole fit.
+    """
     POSITIVE = "positive"
     """Zero or more, read as log(1 + x): lengths, counts, seconds."""
 
@@ -61,7 +64,7 @@ class Signal(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class FittedSignal:
     """
-    One term of the combination, in units after `scale`.
+    One term of the combination, in units after `scale`; `clip` is how near to 0 and 1 a probability may come.
 
     A value outside [`lowest`, `highest`], which is what the labels had, counts as the nearer end: nothing was
     learned beyond. A missing one counts as `median` and adds `missing_coefficient`, which is None when none was
@@ -70,6 +73,7 @@ class FittedSignal:
 
     name: str
     scale: Scale
+    clip: float
     lowest: float
     highest: float
     median: float
@@ -111,7 +115,8 @@ class CombinedConfidence:
         score = np.full(read.cases, self.intercept)
         unknown = np.zeros(read.cases, dtype=np.bool_)
         for term, values, missing in zip(self.signals, read.values, read.missing, strict=True):
-            held = np.clip(np.where(missing, term.median, values), term.lowest, term.highest)
+            scaled = _scaled(values, term.scale, term.clip)
+            held = np.clip(np.where(missing, term.median, scaled), term.lowest, term.highest)
             score += term.coefficient * (held - term.centre) / term.spread
             if term.missing_coefficient is None:
                 unknown |= missing
@@ -192,7 +197,7 @@ def obstacle(signals: Sequence[Signal], columns: Columns, correct: ArrayLike) ->
 
 
 class _Read(NamedTuple):
-    """Columns in the order of the signals and on their scales; 0 where `missing`."""
+    """Columns in the order of the signals, as given; 0 where `missing`."""
 
     cases: int
     values: list[Floats]
@@ -222,16 +227,30 @@ def _column(signal: Signal, column: Column) -> tuple[Floats, Bools]:
     else:
         missing = np.array([value is None for value in column], dtype=np.bool_)
         values = checked_numbers([0.0 if value is None else value for value in column], place)
-    match signal.scale:
+    if signal.scale is Scale.PROBABILITY:
+        return logistic.checked_confidences(values, place), missing
+    if signal.scale is Scale.POSITIVE and len(negative := np.flatnonzero(values < 0.0)):
+        raise ValueError(f"{place}[{int(negative[0])}] must not be negative, but is {float(values[negative[0]])!r}")
+    return values, missing
+
+
+def _scaled(values: Floats, scale: Scale, clip: float) -> Floats:
+    match scale:
         case Scale.PROBABILITY:
-            logistic.checked_confidences(values, place)
-            return np.where(missing, 0.0, special.logit(np.clip(values, _CLIP, 1.0 - _CLIP))), missing
+            return np.asarray(special.logit(np.clip(values, clip, 1.0 - clip)), dtype=np.float64)
         case Scale.POSITIVE:
-            if len(negative := np.flatnonzero(values < 0.0)):
-                raise ValueError(f"{place}[{int(negative[0])}] must not be negative, but is {values[negative[0]]:g}")
-            return np.log1p(values), missing
+            return np.log1p(values)
         case Scale.PLAIN:
-            return values, missing
+            return values
+
+
+def _clip_of(present: Floats, scale: Scale) -> float:
+    """Half as far from 0 and 1 as the nearest value that is neither; 0 on the scales that need none."""
+    if scale is not Scale.PROBABILITY:
+        return 0.0
+    inside = present[(present > 0.0) & (present < 1.0)]
+    nearest = float(np.minimum(inside, 1.0 - inside).min()) if len(inside) else 0.5
+    return max(nearest / 2.0, _NEAREST_EDGE)
 
 
 def _obstacle(read: _Read, right: Bools) -> Obstacle:
@@ -248,16 +267,25 @@ def _obstacle(read: _Read, right: Bools) -> Obstacle:
 
 def _standardised(signal: Signal, values: Floats, missing: Bools) -> FittedSignal:
     """Everything about a term but its coefficients. A signal without spread gets a spread of 1 and says nothing."""
-    present = values[~missing]
-    if not len(present):
-        present = np.zeros(1)
+    present = values[~missing] if not missing.all() else np.full(1, 0.5)
+    clip = _clip_of(present, signal.scale)
+    present, scaled = _scaled(present, signal.scale, clip), _scaled(values, signal.scale, clip)
     median = float(np.median(present))
-    filled = np.where(missing, median, values)
+    filled = np.where(missing, median, scaled)
     lowest, highest = float(present.min()), float(present.max())
     flat = lowest == highest
-    centre, spread = (median, 1.0) if flat else (float(filled.mean()), float(filled.std()))
-    has_gaps = 0.0 if missing.any() else None
-    return FittedSignal(signal.name, signal.scale, lowest, highest, median, centre, spread, 0.0, has_gaps)
+    return FittedSignal(
+        name=signal.name,
+        scale=signal.scale,
+        clip=clip,
+        lowest=lowest,
+        highest=highest,
+        median=median,
+        centre=median if flat else float(filled.mean()),
+        spread=1.0 if flat else float(filled.std()),
+        coefficient=0.0,
+        missing_coefficient=0.0 if missing.any() else None,
+    )
 
 
 def _fitted(
@@ -265,7 +293,8 @@ def _fitted(
 ) -> tuple[tuple[FittedSignal, ...], float]:
     design = [np.ones(read.cases)]
     for term, values, missing in zip(terms, read.values, read.missing, strict=True):
-        design.append((np.where(missing, term.median, values) - term.centre) / term.spread)
+        scaled = _scaled(values, term.scale, term.clip)
+        design.append((np.where(missing, term.median, scaled) - term.centre) / term.spread)
         if term.missing_coefficient is not None:
             design.append(missing.astype(np.float64))
     weights = np.full(len(design), float(penalty))
