@@ -1,1 +1,1 @@
-"""Watching what was once shown to be good: detectors, their presets, drift by attribute, and the fleet's false alarms."""
+"""Watching what was once shown to be good: detectors, their presets, drift by attribute, false alarms of a fleet."""
