@@ -6,9 +6,11 @@ label, at fair or unfavourable odds,
 
     E = product over labels of (1 - bet * (loss - limit)),   0 <= bet <= 1/2 / (1 - limit),
 
-and mirrored for "`limit` or less" (Waudby-Smith and Ramdas 2024, arXiv 2010.09686, predictable plug-in bets). It may
-be looked at whenever one likes (Ville). Each bet is fixed before the labels that it is placed on, from the mean and
-the spread of the labels before. For plain right or wrong use `sequences`, which has no bet to choose.
+and mirrored for "`limit` or less" (Waudby-Smith and Ramdas 2024, arXiv 2010.09686). It may be looked at whenever one
+likes (Ville). Half of the capital follows the paper's predictable plug-in: each bet is fixed before the labels that it
+is placed on, from the mean and the spread of the labels before. The other half is spread over bets that never change,
+so that a first day of many thousand labels, on which the plug-in knows nothing yet, cannot lose everything for an
+agent that is only a little better than the limit. For plain right or wrong use `sequences`, where nothing is chosen.
 
 A stream is bet on either label by label (`Wealth`, a handful of floats) or cohort by cohort, say day by day: the bet
 is then the same for a whole cohort, so that only how often each loss occurred in it matters, and not in which order.
@@ -22,7 +24,7 @@ from typing import Final, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
+from scipy import optimize, special
 
 from evidence.binomial import checked_rate, checked_whole
 
@@ -32,6 +34,10 @@ Cohort: TypeAlias = Mapping[float, int] | Sequence[tuple[float, int]]
 
 _STAKE: Final = 0.5
 """At most this part of the capital is lost on one label, the worst that can come ("c" in the paper)."""
+_STEADY: Final = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""The bets that never change, as parts of the largest bet that is allowed."""
+_LOG_SHARES: Final = (-math.log(2.0), *(-math.log(2.0 * len(_STEADY)) for _ in _STEADY))
+"""The parts of the capital that begin with the plug-in, and with each of the steady bets."""
 _FIRST_MEAN, _FIRST_SPREAD = 0.5, 0.25
 """What is believed of mean and variance before the first label, with the weight of one label."""
 
@@ -48,7 +54,7 @@ class Wealth:
     limit: float
     below: bool = True
     confidence: float = 0.95
-    log_e: float = 0.0
+    log_capitals: tuple[float, ...] = _LOG_SHARES
     labels: int = 0
     total: float = 0.0
     spread: float = 0.0
@@ -57,18 +63,27 @@ class Wealth:
         checked_rate(self.limit, "limit")
         checked_rate(self.confidence, "confidence")
 
+    @property
+    def log_e(self) -> float:
+        """The evidence so far; 0 when nothing was seen."""
+        most = max(self.log_capitals)
+        return most + math.log(math.fsum(math.exp(log - most) for log in self.log_capitals))
+
     def update(self, loss: float) -> Self:
         """The state after one more label, with a `loss` in [0, 1]. O(1)."""
         loss = _checked_loss(loss, "loss")
         seen, limit = (loss, self.limit) if self.below else (1.0 - loss, 1.0 - self.limit)
-        bet = min(_bet(self.labels, self.spread, self.confidence), _STAKE / (1.0 - limit))
+        cap = _STAKE / (1.0 - limit)
+        bets = (min(_bet(self.labels, self.spread, self.confidence), cap), *(part * cap for part in _STEADY))
         labels, total = self.labels + 1, self.total + seen
         mean = (_FIRST_MEAN + total) / (labels + 1)
         return type(self)(
             limit=self.limit,
             below=self.below,
             confidence=self.confidence,
-            log_e=self.log_e + math.log1p(-bet * (seen - limit)),
+            log_capitals=tuple(
+                log + math.log1p(-bet * (seen - limit)) for log, bet in zip(self.log_capitals, bets, strict=True)
+            ),
             labels=labels,
             total=total,
             spread=self.spread + (seen - mean) ** 2,
@@ -140,13 +155,17 @@ class _Bets(NamedTuple):
         return cls(table[:, 0], table[:, 1], table[:, 2])
 
     def log_e(self, limit: float) -> float:
-        bets = np.minimum(self.bets, _STAKE / (1.0 - limit))
-        return float(np.sum(self.counts * np.log1p(-bets * (self.losses - limit))))
+        if not len(self.losses):
+            return 0.0
+        cap = _STAKE / (1.0 - limit)
+        bets = np.vstack([np.minimum(self.bets, cap), *(np.full_like(self.bets, part * cap) for part in _STEADY)])
+        capitals = np.log1p(-bets * (self.losses - limit)) @ self.counts + _LOG_SHARES
+        return float(special.logsumexp(capitals))
 
     def largest_mean(self, confidence: float) -> float:
         """
-        Where the evidence crosses 1/delta. With the cap, too, every factor grows with the limit (its derivative is
-        bet > 0, and (1 - loss)/(1 - limit)^2 >= 0 where the cap holds), so there is one such place at most.
+        Where the evidence crosses 1/delta. Every factor grows with the limit, also where the bet is a part of the
+        cap (then its derivative is that part of (1 - loss) / 2 / (1 - limit)^2), so there is one such place at most.
         """
         threshold = -math.log1p(-confidence)
         highest = math.nextafter(1.0, 0.0)
