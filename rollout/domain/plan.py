@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from rollout.domain.metrics import METRICS, Direction, Kind
 from rollout.domain.phase import Phase
+from rollout.domain.threshold_plan import ThresholdPlan
 
 CONFIDENCE: Final = 0.95
 MINIMUM_CASES: Final = 100
@@ -228,6 +229,7 @@ class Plan(_Part):
     small_change_may_start_in: Phase | None = None
     approvals: Approvals = Approvals()
     oversight: Oversight = Oversight()
+    threshold: ThresholdPlan | None = None
     windows: tuple[Window, ...] = ()
     phases: Phases
 

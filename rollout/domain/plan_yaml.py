@@ -18,6 +18,7 @@ from rollout.domain.phase import Phase
 from rollout.domain.plan import RAMP, Gate, Guardrail, Plan, ReadinessItem, Window
 from rollout.domain.plan_rules import Flaw, PhaseParts
 from rollout.domain.shape_errors import shape_flaws
+from rollout.domain.threshold_plan import ThresholdPlan, threshold_flaws
 from rollout.domain.yaml_tree import FileInvalid, Path, Problem, Source, plain, read_yaml, words_of
 
 Part = TypeVar("Part", bound=BaseModel)
@@ -108,6 +109,8 @@ def _senseless(data: Mapping[str, Any], told: set[Path]) -> list[Flaw]:
     found += plan_rules.readiness_flaws(items)
     for index, window in _valid(Window, data.get("windows")).items():
         found += [Flaw(("windows", index, *path), *rest) for path, *rest in plan_rules.window_flaws(window)]
+    for threshold in _valid(ThresholdPlan, [data.get("threshold")]).values():
+        found += [Flaw(("threshold", *path), *rest) for path, *rest in threshold_flaws(threshold)]
     second = _mapping(data.get("approvals")).get("second_person_for")
     found += plan_rules.approval_flaws([_phase(name) for name in second] if isinstance(second, list) else [])
     found += plan_rules.small_change_flaws(_phase(data.get("small_change_may_start_in")))

@@ -2,7 +2,8 @@
 
 import json
 from difflib import get_close_matches
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -118,8 +119,8 @@ def _fields_at(path: Path) -> list[str]:
 
 
 def _model_in(annotation: Any) -> type[BaseModel]:
-    """The model itself, or that of the items of a tuple."""
-    item = get_args(annotation)[0] if get_origin(annotation) is tuple else annotation
+    """The model itself, or that of the items of a tuple, or the one of what may also be left out."""
+    item = get_args(annotation)[0] if get_origin(annotation) in {tuple, UnionType, Union} else annotation
     assert isinstance(item, type)
     assert issubclass(item, BaseModel)
     return item
