@@ -29,6 +29,9 @@ _SETTLED_BY = (
     Decision.decided_at,
     Decision.superseded_by,
     Decision.counted_as,
+    Decision.phase,
+    Decision.confidence,
+    Decision.threshold,
 )
 
 
