@@ -1,0 +1,1 @@
+"""What the evidence engine promises, measured: `python -m bench.evidence`, written to `bench/evidence.md`."""
