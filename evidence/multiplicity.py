@@ -1,0 +1,169 @@
+"""
+Keeps the promise of a gate when several things are judged at once.
+
+Which correction is due depends on how the answers are put together:
+
+* *All must pass* (overrides, and severe overrides, and schema errors): none. Each gate at its own delta keeps the
+  whole at delta, for the whole is wrong only when the one that should have failed passes (intersection-union;
+  Berger 1982). That is `all_pass`.
+* *Any of several routes suffices*: each at delta/m, `confidence_of_one_route`.
+* *Each says something for itself*, as segments do, and we want none of them to be wrong: `bonferroni`, `holm` or,
+  better than both, `averaged` on e-values; `holm_adjusted` on p-values of one planned look.
+* *Few wrong ones among many findings* is enough, as in a list of segments to look into: `benjamini_hochberg_adjusted`.
+
+E-values of one stream may be corrected at every look: the promise then holds at all looks together, as long as the
+family of segments is declared. Segments nobody has seen yet belong to it, with an e-value of one.
+"""
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evidence import sequences
+from evidence.binomial import checked_rate, checked_whole
+
+
+class Standing(StrEnum):
+    """Where a segment's rate stands to its limit, as far as has been shown."""
+
+    BELOW = "below"
+    ABOVE = "above"
+    UNDECIDED = "undecided"
+
+
+class Segment(NamedTuple):
+    """One segment among its family; both log e-values are adjusted for the whole family."""
+
+    standing: Standing
+    log_e_below: float
+    log_e_above: float
+
+
+def judge_segments(
+    counts: Sequence[tuple[int, int]], limit: float, confidence: float = 0.95, *, family: int | None = None
+) -> tuple[Segment, ...]:
+    """
+    Which segments are shown to be below `limit`, and which above; by (bad, cases) of each, at every look.
+
+    With `confidence` no segment is wrongly said to be below; and, as a statement of its own, none wrongly above.
+    `family` is the number of segments declared, when some of them have not been seen; else as many as there are
+    `counts`. A policy that opens only what is BELOW, or closes only what is ABOVE, each has the full promise.
+    """
+    below = averaged([sequences.log_e_below(bad, cases, limit) for bad, cases in counts], family=family)
+    above = averaged([sequences.log_e_above(bad, cases, limit) for bad, cases in counts], family=family)
+    checked_rate(confidence, "confidence")
+
+    def standing(low: float, high: float) -> Standing:
+        if sequences.crossed(low, confidence):
+            return Standing.BELOW
+        return Standing.ABOVE if sequences.crossed(high, confidence) else Standing.UNDECIDED
+
+    return tuple(Segment(standing(low, high), low, high) for low, high in zip(below, above, strict=True))
+
+
+def bonferroni(log_e_values: Sequence[float], confidence: float = 0.95, *, family: int | None = None) -> list[bool]:
+    """Which hypotheses are rejected when each e-value must reach m/delta; in the order given."""
+    values, family = _checked_log_e(log_e_values, family)
+    threshold = _threshold(confidence) + math.log(max(family, 1))
+    return [value >= threshold for value in values]
+
+
+def holm(log_e_values: Sequence[float], confidence: float = 0.95, *, family: int | None = None) -> list[bool]:
+    """
+    Which hypotheses are rejected by Holm's steps down: the largest must reach m/delta, the next (m-1)/delta, ...
+
+    Holm 1979 on the p-values 1/E; none is wrongly rejected with `confidence`, whatever the dependence.
+    """
+    values, family = _checked_log_e(log_e_values, family)
+    threshold, rejected = _threshold(confidence), [False] * len(values)
+    for step, place in enumerate(sorted(range(len(values)), key=values.__getitem__, reverse=True)):
+        if values[place] < threshold + math.log(family - step):
+            break
+        rejected[place] = True
+    return rejected
+
+
+def averaged(log_e_values: Sequence[float], *, family: int | None = None) -> list[float]:
+    """
+    Log e-values adjusted for their family: reject where the adjusted one has crossed; in the order given.
+
+    Closed testing with the mean as the merging function (Vovk and Wang 2021, Annals of Statistics 49, algorithm 1):
+    an adjusted e-value is the smallest mean of any group that it belongs to. Rejects whatever `holm` rejects, and
+    more when several segments are good together. A mean of e-processes is one, so it holds at all looks at once.
+    """
+    values, family = _checked_log_e(log_e_values, family)
+    padded = np.sort(np.array([*values, *[0.0] * (family - len(values))]))
+    with np.errstate(invalid="ignore"):
+        smallest = np.logaddexp.accumulate(padded) if len(padded) else padded
+    sizes = np.log(np.arange(2, len(padded) + 1))
+    adjusted = []
+    for value in values:
+        above = int(np.searchsorted(padded, value, side="left"))
+        # The groups that pull a value down most hold the smallest others, all of which lie below it.
+        means = np.logaddexp(smallest[:above], value) - sizes[:above]
+        adjusted.append(float(min(value, means.min(initial=math.inf))))
+    return adjusted
+
+
+def holm_adjusted(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted by Holm 1979: reject those at most delta, and with 1 - delta nothing true is rejected."""
+    ordered, order = _ordered_p(p_values)
+    steps = ordered * np.arange(len(ordered), 0, -1)
+    return _back(np.minimum(np.maximum.accumulate(steps), 1.0), order)
+
+
+def benjamini_hochberg_adjusted(p_values: Sequence[float]) -> list[float]:
+    """
+    P-values adjusted by Benjamini and Hochberg 1995: among those at most q, a share of q is wrong on average.
+
+    For independent or positively dependent p-values. A list to look into, not a decision to automate.
+    """
+    ordered, order = _ordered_p(p_values)
+    steps = ordered * len(ordered) / np.arange(1, len(ordered) + 1)
+    return _back(np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0), order)
+
+
+def all_pass(passed: Sequence[bool]) -> bool:
+    """Whether every gate passed, each at its own delta. Without gates nothing was shown, and nothing passes."""
+    return bool(passed) and all(passed)
+
+
+def confidence_of_one_route(confidence: float, routes: int) -> float:
+    """The confidence that each of several `routes` needs when any one of them lets the agent pass: 1 - delta/m."""
+    if checked_whole(routes, "routes") == 0:
+        raise ValueError("routes must be at least 1")
+    return 1.0 - (1.0 - checked_rate(confidence, "confidence")) / routes
+
+
+def _threshold(confidence: float) -> float:
+    return -math.log1p(-checked_rate(confidence, "confidence"))
+
+
+def _checked_log_e(log_e_values: Sequence[float], family: int | None) -> tuple[list[float], int]:
+    values = [float(value) for value in log_e_values]
+    for place, value in enumerate(values):
+        if math.isnan(value):
+            raise ValueError(f"log_e_values[{place}] must be a number")
+    size = len(values) if family is None else checked_whole(family, "family")
+    if size < len(values):
+        raise ValueError(f"family must count all {len(values)} e-values, but is {size}")
+    return values, size
+
+
+def _ordered_p(p_values: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    values = np.array(p_values, dtype=np.float64)
+    for place, value in enumerate(values):
+        if not 0.0 <= value <= 1.0:
+            raise ValueError(f"p_values[{place}] must lie between 0 and 1, not {value!r}")
+    order = np.argsort(values, kind="stable")
+    return values[order], order
+
+
+def _back(ordered: NDArray[np.float64], order: NDArray[np.intp]) -> list[float]:
+    result = np.empty_like(ordered)
+    result[order] = ordered
+    return [float(value) for value in result]
