@@ -16,7 +16,6 @@ Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
 
 _MOST_STEPS = 200
-_MOST_HALVINGS = 60
 _SETTLED = 1e-13
 """Newton's decrement per case below which a further step would change nothing that a float can hold."""
 
@@ -27,8 +26,8 @@ def fit(design: Floats, target: Floats, penalty: Floats) -> Floats:
 
     `design` has shape (cases, coefficients), a column of ones included where an intercept is wanted; `target` holds
     the chance of a right output per case, in [0, 1]; `penalty` one weight per coefficient, 0 for none. The caller
-    sees to it that a minimum exists: a penalty on every slope, or classes that overlap. Raises ArithmeticError when
-    none is found.
+    sees to it that a minimum exists: a penalty on every slope, or classes that overlap. Where there is none, the
+    coefficients are finite, large and worthless.
     """
     coefficients = np.zeros(design.shape[1])
     loss = _loss(design, target, penalty, coefficients)
@@ -38,17 +37,11 @@ def fit(design: Floats, target: Floats, penalty: Floats) -> Floats:
         curvature = (design * (chance * (1.0 - chance))[:, None]).T @ design + np.diag(penalty)
         step = np.linalg.lstsq(curvature, slope, rcond=None)[0]
         if float(slope @ step) <= _SETTLED * len(target):
-            return coefficients
-        for _ in range(_MOST_HALVINGS):  # far from the minimum a whole step may overshoot
-            tried = coefficients - step
-            tried_loss = _loss(design, target, penalty, tried)
-            if tried_loss <= loss:
-                break
-            step /= 2.0
-        else:
-            return coefficients  # no step goes down: the rest is rounding
-        coefficients, loss = tried, tried_loss
-    raise ArithmeticError(f"no minimum was reached in {_MOST_STEPS} steps: the classes may not overlap")
+            break
+        while (tried := _loss(design, target, penalty, coefficients - step)) > loss:
+            step /= 2.0  # far from the minimum a whole step may overshoot; a step lost in rounding ends this
+        coefficients, loss = coefficients - step, tried
+    return coefficients
 
 
 def checked_confidences(confidences: ArrayLike, name: str = "confidences") -> Floats:
