@@ -1,0 +1,43 @@
+"""
+Draws the pictures of the guides anew and says what was measured for them: `python -m bench.pictures`.
+
+Everything is seeded. The pictures of recorded outputs need the data beside the repository (`--data FOLDER`).
+"""
+
+import argparse
+from pathlib import Path
+
+from bench.pictures import measures, scenes
+from bench.pictures.drawing import Picture
+
+_STATED = Path("llm_confidence", "llm-confidence-correct.csv")
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def main() -> None:
+    reader = argparse.ArgumentParser(description=__doc__)
+    reader.add_argument("--data", type=Path, default=_ROOT.parent / "shared" / "data", help="recorded outputs")
+    reader.add_argument("--only", help="the name of one picture")
+    wanted = reader.parse_args()
+    for name, draw in {
+        "one-agent": lambda: scenes.one_agent(measures.one_agent()),
+        "repeated-looks": lambda: scenes.repeated_looks(measures.repeated_looks(0.05)),
+        "clean-cases": scenes.clean_cases,
+        "late-verdicts": lambda: scenes.late_verdicts(measures.late_verdicts()),
+        "alarm": lambda: scenes.alarm(measures.alarms()),
+        "stated-confidence": lambda: scenes.stated_confidence(measures.stated(wanted.data / _STATED)),
+        "calibrations": lambda: scenes.calibrations(
+            measures.calibrations(measures.recorded(wanted.data / "banking77"))
+        ),
+    }.items():
+        if wanted.only in {None, name}:
+            _write(name, draw())
+
+
+def _write(name: str, picture: Picture) -> None:
+    (_ROOT / "docs" / "pictures" / f"{name}.svg").write_text(picture.svg(), encoding="utf-8")
+    print(f"{name}: {picture.told}")
+
+
+if __name__ == "__main__":
+    main()
