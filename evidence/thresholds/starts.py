@@ -1,0 +1,132 @@
+"""
+Where the chain of tests begins: at a place fixed by the number of labels, or learned from the labels below it.
+
+The learned start never looks at a label above itself. It fits how errors grow as the confidence falls on the groups
+below a candidate only, predicts the errors above it, and stops at the least confident candidate whose test is about
+as likely to pass as any further up. So no label is split off and no part of delta is spent; that a group which is
+accepted is not less reliable than those below it is what the guarantee then rests on (THRESHOLDS 3, closed testing).
+A poor fit costs automation, never the guarantee.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from evidence.binomial import Floats, Ints
+from evidence.thresholds.chain import Exact
+from evidence.thresholds.groups import Groups
+
+FIXED_SHARE = 0.3
+LEARNED_SHARE = 0.2
+"""The first test tolerates as many errors as the exact test would among this share of the labels, one at least."""
+HIGHEST_SHARE = 0.6
+"""The first test is not made below this share of the labels if an earlier one is possible."""
+LOWEST_CANDIDATE = 0.5
+"""Candidates for a learned start lie above this share of the labels."""
+MOST_CANDIDATES = 48
+AS_LIKELY = 0.95
+"""A candidate is taken when its test passes with this part of the best chance further up."""
+DISPERSION = 4.0
+"""Shape of the negative binomial by which the number of errors above a candidate is predicted."""
+CLIP = 0.005
+"""Keeps the logit of a confidence of 0 or 1 finite."""
+
+_PRIOR_MEAN = (0.0, 1.0)
+_PRIOR_WEIGHT = (1.0, 4.0)
+_LONGEST_STEP = 2.0
+_MOST_STEPS = 100
+_SETTLED = 1e-10
+
+
+class Fit(NamedTuple):
+    """logit P(error) = intercept + slope * logit(1 - confidence)."""
+
+    intercept: float
+    slope: float
+
+
+def fixed_start(groups: Groups, exact: Exact) -> int:
+    """The group at which the chain starts in strict mode. Needs at least one design point."""
+    return groups.first(_earliest(groups, exact, FIXED_SHARE))
+
+
+def learned_start(groups: Groups, exact: Exact) -> int:
+    """The group at which the chain starts by the backward rule. Needs at least one design point."""
+    candidates = _candidates(groups, exact)
+    unsure, fit = unsureness(groups.confidence), Fit(0.0, 1.0)
+    cases, wrong = groups.cases.astype(np.float64), groups.wrong.astype(np.float64)
+    tolerated = exact.tolerated[candidates]
+    for place in range(len(candidates) - 1, 0, -1):
+        candidate = int(candidates[place])
+        if groups.accepted[candidate] == groups.labels:
+            continue
+        below = slice(candidate + 1, None)
+        fit = fitted(unsure[below], cases[below], wrong[below], warm=fit)
+        above = slice(0, candidate + 1)
+        expected = np.cumsum(cases[above] * special.expit(fit.intercept + fit.slope * unsure[above]))
+        chances = chance_to_pass(expected[candidates[: place + 1]], tolerated[: place + 1])
+        if chances[place] >= AS_LIKELY * chances[:place].max():
+            return candidate
+    return int(candidates[0])
+
+
+def unsureness(confidence: Floats) -> Floats:
+    """The logit of 1 - confidence, both kept off 0 by `CLIP`."""
+    return np.asarray(np.log((1.0 - confidence + CLIP) / (confidence + CLIP)))
+
+
+def fitted(unsure: Floats, cases: Floats, wrong: Floats, *, warm: Fit = Fit(0.0, 1.0)) -> Fit:
+    """
+    The most likely intercept and slope given `wrong` of `cases` per group, all of shape (groups,).
+
+    The priors, Normal(0, 1) for the intercept and Normal(1, 0.25) for the slope, make the maximum unique and finite
+    whatever the labels. Newton's method from `warm`, no step longer than 2.
+    """
+    intercept, slope = warm
+    for _ in range(_MOST_STEPS):
+        chance = special.expit(intercept + slope * unsure)
+        predicted = cases * chance
+        spread = predicted * (1.0 - chance)
+        missed, weighted = wrong - predicted, spread * unsure
+        down_a = float(missed.sum()) - _PRIOR_WEIGHT[0] * (intercept - _PRIOR_MEAN[0])
+        down_b = float(missed @ unsure) - _PRIOR_WEIGHT[1] * (slope - _PRIOR_MEAN[1])
+        aa = float(spread.sum()) + _PRIOR_WEIGHT[0]
+        ab = float(weighted.sum())
+        bb = float(weighted @ unsure) + _PRIOR_WEIGHT[1]
+        determinant = aa * bb - ab * ab
+        step_a = (bb * down_a - ab * down_b) / determinant
+        step_b = (aa * down_b - ab * down_a) / determinant
+        shrink = min(1.0, _LONGEST_STEP / max(abs(step_a), abs(step_b), _SETTLED))
+        intercept, slope = intercept + shrink * step_a, slope + shrink * step_b
+        if max(abs(step_a), abs(step_b)) < _SETTLED:
+            break
+    return Fit(intercept, slope)
+
+
+def chance_to_pass(expected: Floats, tolerated: Ints) -> Floats:
+    """P(K <= tolerated) for K negative binomial with mean `expected` and shape `DISPERSION`; broadcasts."""
+    return np.asarray(special.betainc(DISPERSION, tolerated + 1.0, DISPERSION / (DISPERSION + expected)))
+
+
+def _candidates(groups: Groups, exact: Exact) -> Ints:
+    """Ascending, without repetition, at most `MOST_CANDIDATES` of them, evenly spread."""
+    lowest = _earliest(groups, exact, LEARNED_SHARE)
+    highest = max(LOWEST_CANDIDATE * groups.labels, lowest)
+    points = exact.points[(exact.points >= lowest) & (exact.points <= highest)]
+    found = np.unique(np.searchsorted(groups.accepted, points)).astype(np.int64)
+    if len(found) > MOST_CANDIDATES:
+        found = found[np.round(np.linspace(0, len(found) - 1, MOST_CANDIDATES)).astype(np.int64)]
+    return found
+
+
+def _earliest(groups: Groups, exact: Exact, share: float) -> int:
+    """The design point, in cases, of the first test that may be made."""
+    labels, points = groups.labels, exact.points
+    within = int(np.searchsorted(points, math.floor(share * labels), side="right")) - 1
+    wanted = int(points[min(max(1, within), len(points) - 1)])
+    if wanted <= HIGHEST_SHARE * labels:
+        return wanted
+    possible = points[points <= HIGHEST_SHARE * labels]
+    return int(possible[-1] if len(possible) else points[0])
