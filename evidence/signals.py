@@ -235,13 +235,9 @@ def _column(signal: Signal, column: Column) -> tuple[Floats, Bools]:
 
 
 def _scaled(values: Floats, scale: Scale, clip: float) -> Floats:
-    match scale:
-        case Scale.PROBABILITY:
-            return np.asarray(special.logit(np.clip(values, clip, 1.0 - clip)), dtype=np.float64)
-        case Scale.POSITIVE:
-            return np.log1p(values)
-        case Scale.PLAIN:
-            return values
+    if scale is Scale.PROBABILITY:
+        return np.asarray(special.logit(np.clip(values, clip, 1.0 - clip)), dtype=np.float64)
+    return np.log1p(values) if scale is Scale.POSITIVE else values
 
 
 def _clip_of(present: Floats, scale: Scale) -> float:

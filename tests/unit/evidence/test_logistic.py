@@ -34,16 +34,15 @@ def test_two_columns_that_say_the_same_share_their_weight() -> None:
     assert np.isfinite(found).all()
 
 
-def test_a_start_from_which_whole_steps_overshoot_still_arrives() -> None:
-    # one wild point: undamped steps swing further and further out
-    x = np.array([-1.0, 1.0, 300.0, -300.0, 2.0, -2.0])
-    target = np.array([0.0, 1.0, 1.0, 1.0, 0.0, 0.0])
-    design = np.column_stack([np.ones(6), x])
+def test_whole_steps_that_overshoot_are_shortened_until_they_do_not() -> None:
+    x = np.repeat([32.5, 41.8, -15.0, 32.5, 41.8, -15.0], [1_000, 10, 100, 1, 1, 1])
+    target = np.repeat([1.0, 0.0, 1.0, 0.0, 1.0, 0.0], [1_000, 10, 100, 1, 1, 1])
+    design = np.column_stack([np.ones(len(x)), x])
 
     found = fit(design, target, np.zeros(2))
 
     chance = 1 / (1 + np.exp(-design @ found))
-    assert design.T @ (chance - target) == pytest.approx([0.0, 0.0], abs=1e-4)
+    assert design.T @ (chance - target) == pytest.approx([0.0, 0.0], abs=1e-3)
 
 
 def test_classes_that_are_apart_without_a_penalty_give_finite_numbers() -> None:
