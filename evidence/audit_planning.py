@@ -23,6 +23,9 @@ BASE_RATE = 0.05
 SMALLEST_PROBABILITY = 0.02
 """Below this one audited case would speak for more than fifty others, and a single error would swing the estimate."""
 
+_LEAST_PULL = 1e-6
+"""Of a class without any expected error: it still takes what the others, audited whole, leave over."""
+
 SHARES = (0.50, 0.30, 0.15, 0.05)
 """Of the cases in the four classes of risk, from the safest half to the riskiest twentieth."""
 
@@ -84,13 +87,12 @@ def neyman_probabilities(
     audits, floor = checked_whole(audits, "audits"), checked_rate(floor, "floor")
     if rates.shape != sizes.shape or not np.all((rates >= 0.0) & (rates <= 1.0)):
         raise ValueError("risks must hold one number between 0 and 1 for each class of cases")
-    pull = np.sqrt(rates * (1.0 - rates))
+    pull = np.maximum(np.sqrt(rates * (1.0 - rates)), _LEAST_PULL)
 
     def drawn(scale: float) -> Floats:
         return np.clip(scale * pull, floor, 1.0)
 
-    steepest = 1.0 / float(pull[pull > 0.0].min()) if np.any(pull > 0.0) else 0.0
-    low, high = 0.0, steepest
+    low, high = 0.0, 1.0 / _LEAST_PULL
     for _ in range(200):  # bisection: the expected number of audits never falls with the scale
         middle = (low + high) / 2.0
         low, high = (middle, high) if float(np.sum(sizes * drawn(middle))) < audits else (low, middle)
