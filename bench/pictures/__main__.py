@@ -7,10 +7,9 @@ Everything is seeded. The pictures of recorded outputs need the data beside the 
 import argparse
 from pathlib import Path
 
-from bench.pictures import measures, scenes
+from bench.pictures import figures, measures, scenes
 from bench.pictures.drawing import Picture
 
-_STATED = Path("llm_confidence", "llm-confidence-correct.csv")
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -25,13 +24,15 @@ def main() -> None:
         "clean-cases": scenes.clean_cases,
         "late-verdicts": lambda: scenes.late_verdicts(measures.late_verdicts()),
         "alarm": lambda: scenes.alarm(measures.alarms()),
-        "stated-confidence": lambda: scenes.stated_confidence(measures.stated(wanted.data / _STATED)),
+        "stated-confidence": lambda: scenes.stated_confidence(measures.stated(wanted.data / measures.STATED)),
         "calibrations": lambda: scenes.calibrations(
             measures.calibrations(measures.recorded(wanted.data / "banking77"))
         ),
     }.items():
         if wanted.only in {None, name}:
             _write(name, draw())
+    if not wanted.only:
+        (_ROOT / "docs" / "pictures" / "measured.md").write_text(figures.page(wanted.data), encoding="utf-8")
 
 
 def _write(name: str, picture: Picture) -> None:

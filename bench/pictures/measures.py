@@ -10,23 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evidence import binomial, sequences
-from evidence.thresholds.chain import exact_tests, walk
 from evidence.thresholds.groups import group
+from evidence.thresholds.once import calibrate
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+STATED = Path("llm_confidence", "llm-confidence-correct.csv")
+"""Where the recorded confidences of the language models are, among the data."""
 
 PER_DAY = 50
 LIMIT = 0.05
 LOG_20 = math.log(20)
 FEWEST = 100  # no rule in these pictures is asked before it has seen a hundred cases
-
-
-class Wait(NamedTuple):
-    """Cases until a gate passes: half of the agents need no more than `median`, nine in ten no more than `ninety`."""
-
-    median: float
-    ninety: float
 
 
 class Passed(NamedTuple):
@@ -37,7 +33,7 @@ class Passed(NamedTuple):
 
 
 def gate_tolerates(cases: Ints, limit: float) -> Ints:
-    """For each number of cases the most bad ones with which the product's gate passes; -1 where even none is too many."""
+    """For each number of cases the most bad ones with which the product's gate passes; -1 where it never does."""
     return np.array([_most(int(n), limit) for n in cases])
 
 
@@ -75,7 +71,7 @@ def _passed(looks: NDArray[np.bool_]) -> Passed:
 
 
 class OneAgent(NamedTuple):
-    """One agent of 6 % over the days: share of bad ones among the last 100, and what the gate says is still possible."""
+    """One agent of 6 % over the days: share of bad ones among the last 100, and what the gate leaves possible."""
 
     last_hundred: Floats
     bound: Floats
@@ -86,20 +82,6 @@ def one_agent(rate: float = 0.06, *, days: int = 90, seed: int = 7) -> OneAgent:
     k = bad.cumsum()
     bound = [sequences.upper_bound(int(k[day]), PER_DAY * (day + 1)) for day in range(days)]
     return OneAgent((bad + np.roll(bad, 1)) / (2 * PER_DAY), np.array(bound))
-
-
-def cases_until_pass(limit: float, rate: float, *, runs: int = 4_000, most: int = 20_000, seed: int = 2) -> Wait:
-    """Median and 90 % quantile of the cases it takes a gate to pass, when it is looked at after every case."""
-    rng = np.random.default_rng([seed, round(limit * 1000), round(rate * 1000)])
-    grid = np.unique(np.concatenate([np.arange(1, 2_000), np.arange(2_000, most + 1, 20)]))
-    tolerated = gate_tolerates(grid, limit)
-    first = np.empty(runs)
-    for run in range(runs):
-        bad = np.cumsum(rng.random(most) < rate)[grid - 1]
-        hits = np.flatnonzero((bad <= tolerated) & (grid >= FEWEST))
-        first[run] = grid[hits[0]] if len(hits) else np.inf
-    median, ninety = np.quantile(first, [0.5, 0.9], method="inverted_cdf")
-    return Wait(float(median), float(ninety))
 
 
 class Late(NamedTuple):
@@ -173,7 +155,7 @@ def stated(file: Path, model: str = "gpt-4o", fewest: int = 150) -> list[Stated]
 
 
 class Alarms(NamedTuple):
-    """Of a guardrail: shares of runs with an alarm in a year at two steady rates; days and cases after a jump to 6 %."""
+    """Of a guardrail: shares of runs with an alarm in a year at two steady rates; days after a jump to 6 %."""
 
     good: float
     at_limit: float
@@ -229,7 +211,7 @@ def _harm(bad: Ints, table: Floats) -> Floats:
 
 
 class Calibrated(NamedTuple):
-    """Of many calibrations: the true error rate above the threshold found, and the share of cases above it; 0 if none."""
+    """Of many calibrations: true error rate above the threshold found, and share of cases above it; 0 if none."""
 
     error: Floats
     automated: Floats
@@ -276,8 +258,4 @@ def _by_what_was_seen(confidence: Floats, wrong: Ints) -> float | None:
 
 
 def _with_a_guarantee(confidence: Floats, wrong: Ints) -> float | None:
-    groups = group(confidence, wrong)
-    exact = exact_tests(groups, LIMIT, 0.05)
-    lo = exact.points[max(1, int(exact.tolerated[groups.first(int(0.3 * groups.labels))]))]
-    end = walk(groups, exact, groups.first(int(lo))).end
-    return end.confidence if end else None
+    return calibrate(group(confidence, wrong), risk=LIMIT).threshold

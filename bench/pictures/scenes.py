@@ -16,8 +16,8 @@ def one_agent(seen: measures.OneAgent) -> Picture:
     under = int((seen.last_hundred[1:] < measures.LIMIT).sum())
     picture = Picture(
         "One agent, two ways of looking",
-        f"An agent that is wrong in 6 of 100 cases, looked at on 90 evenings with a limit of 5 %. The share of the last "
-        f"100 cases is below the limit on {under} of them. The figure of the gate falls to "
+        f"An agent that is wrong in 6 of 100 cases, looked at on 90 evenings with a limit of 5 %. The share of the "
+        f"last 100 cases is below the limit on {under} of them. The figure of the gate falls to "
         f"{percent(seen.bound[-1], 1)} and is never below the limit.",
         400,
     )
@@ -86,15 +86,15 @@ def repeated_looks(passed: dict[str, measures.Passed]) -> Picture:
 
 def clean_cases() -> Picture:
     """What none wrong in n cases leaves possible, for one planned look and for a look at every case."""
-    n = np.unique(np.round(np.geomspace(10, 500, 160)).astype(int))
+    n = np.unique(np.round(np.geomspace(14, 500, 160)).astype(int))
     always = [sequences.upper_bound(0, int(cases)) for cases in n]
     once = [binomial.upper_bound(0, int(cases)) for cases in n]
     at_50 = sequences.upper_bound(0, 50)
     pass_at = {limit: sequences.cases_to_pass(limit) for limit in (0.05, 0.02)}
     picture = Picture(
         "None wrong is not zero",
-        f"With none wrong, the error rate can still be {percent(at_50, 1)} after 50 cases. A gate of 5 % passes after "
-        f"{pass_at[0.05]} clean cases, a gate of 2 % after {pass_at[0.02]}.",
+        f"With none wrong, the error rate can still be {percent(at_50, 1)} after 50 cases. It is below 5 % after "
+        f"{pass_at[0.05]} such cases, below 2 % after {pass_at[0.02]}.",
         430,
     )
     picture.head(
@@ -104,14 +104,20 @@ def clean_cases() -> Picture:
     frame.levels([0, 0.05, 0.1, 0.15, 0.2, 0.25], percent)
     frame.ticks([0, 50, 100, 200, 300, 400, 500], str, "cases, none of them wrong")
     shown = [(cases, bound) for cases, bound in zip(n, always, strict=True) if bound <= 0.25]
-    picture.area([*frame.places(shown), (frame.right, frame.bottom), (frame.x(shown[0][0]), frame.bottom)], "fill-soft")
+    corners = [
+        (frame.right, frame.bottom),
+        (frame.left, frame.bottom),
+        (frame.left, frame.top),
+        (frame.x(n[0]), frame.top),
+    ]
+    picture.area([*frame.places(shown), *corners], "fill-soft")
     picture.line(frame.places((c, b) for c, b in zip(n, once, strict=True) if b <= 0.25), "other dashed")
     picture.line(frame.places(shown), "ours")
     for limit, needed in pass_at.items():
         assert needed is not None
         picture.dot(frame.x(needed), frame.y(limit), "fill-ours", radius=6)
         beside = frame.x(needed) + 14, frame.y(limit) - 12
-        picture.words(*beside, f"{needed} clean cases pass a gate of {percent(limit)}", "small halo")
+        picture.words(*beside, f"{needed} cases, none wrong: below {percent(limit)}", "small halo")
     picture.dot(frame.x(50), frame.y(at_50), "fill-bad", radius=6)
     picture.words(
         frame.x(50) + 16, frame.y(at_50) - 2, f"50 cases, none wrong: up to {percent(at_50, 1)}", "strong is-bad halo"
@@ -137,8 +143,8 @@ def late_verdicts(late: measures.Late) -> Picture:
     days = np.arange(1, 61)
     picture = Picture(
         "Verdicts that come late",
-        "An agent that is wrong in 6 of 100 cases. Counting the verdicts that are there, the share of wrong ones begins "
-        f"below 1 % and is below the limit of 5 % for five weeks; {percent(late.arrived_passes)} of such agents pass. "
+        "An agent that is wrong in 6 of 100 cases. Counting the verdicts that are there, the share of wrong ones "
+        f"begins below 1 % and is below the limit of 5 % for five weeks; {percent(late.arrived_passes)} of such agents pass. "
         f"Counting settled days with missing verdicts as bad, {percent(late.settled_passes, 1)} pass.",
         410,
     )
@@ -152,7 +158,7 @@ def late_verdicts(late: measures.Late) -> Picture:
     hidden = [(day, share) for day, share in zip(days, late.arrived[:60], strict=True) if share <= measures.LIMIT]
     level = frame.y(measures.LIMIT)
     picture.area([*frame.places(hidden), (frame.x(hidden[-1][0]), level), (frame.left, level)], "fill-bad-soft")
-    picture.words(frame.x(3), frame.y(0.042), f"looks good enough for {len(hidden)} days", "small is-bad")
+    picture.words(frame.x(15), frame.y(0.026), f"looks good enough for {len(hidden)} days", "small is-bad")
     picture.line([(frame.left, level), (frame.right, level)], "limit")
     counted = [(day, share) for day, share in zip(days, late.settled[:60], strict=True) if not math.isnan(share)]
     picture.line(frame.places(counted), "ours")
@@ -183,8 +189,8 @@ def alarm(found: measures.Alarms) -> Picture:
         f"From 2 to 6 wrong in 100: the alarm comes {delay} days later",
         "50 cases with a verdict a day, a guardrail at 3 %. A typical run out of 2,000.",
     )
-    shown = measures.JUMP + delay + 8
-    frame = Frame(picture, (1, shown), (-0.5, 4), right=WIDTH - 32, bottom=340)
+    shown = found.one_alarm
+    frame = Frame(picture, (1, shown + 4), (-0.5, 4), right=WIDTH - 32, bottom=340)
     frame.levels([0, 1, 2, 3, 4], lambda level: f"{10**level:,}")
     frame.ticks([1, 10, 20, 30, 40, 50, 60, 70], str, "day")
     change = frame.x(measures.JUMP + 0.5)
@@ -209,10 +215,12 @@ def stated_confidence(groups: Sequence[measures.Stated]) -> Picture:
         f"How sure GPT-4o said it was, and how often it was right: {said}.",
         138 + 48 * len(rows),
     )
-    picture.head("It said 90 %. It was right in 69 %.", "GPT-4o on five sets of questions, grouped by how sure it said it was")
+    picture.head(
+        "It said 90 %. It was right in 69 %.", "GPT-4o on five sets of questions, grouped by how sure it said it was"
+    )
     assert round(100 * (1 - next(g.wrong / g.cases for g in rows if g.confidence == 0.9))) == 69
-    frame = Frame(picture, (0.4, 1), (0, 1), left=142, right=WIDTH - 130, top=84, bottom=92 + 48 * len(rows))
-    for level in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
+    frame = Frame(picture, (0.3, 1), (0, 1), left=126, right=WIDTH - 152, top=84, bottom=92 + 48 * len(rows))
+    for level in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
         picture.line([(frame.x(level), frame.top), (frame.x(level), frame.bottom)], "grid")
         picture.words(frame.x(level), frame.bottom + 24, percent(level), "tick", anchor="middle")
     for row, found in enumerate(rows):
@@ -243,25 +251,26 @@ def calibrations(found: dict[str, measures.Calibrated], shown: int = 200) -> Pic
     picture = Picture(
         "What a threshold promises",
         f"Thresholds for at most 5 % wrong, chosen on 1,000 labelled cases. By what was seen, {percent(seen.above)} of "
-        f"the calibrations leave more than 5 % wrong; Phasegate's do in {percent(ours.above, 1)}. Automated on average: "
-        f"{percent(seen.automated.mean())} and {percent(ours.automated.mean())} of the cases.",
-        470,
+        f"the calibrations leave more than 5 % wrong; Phasegate's do in {percent(ours.above, 1)}. Automated on "
+        f"average: {percent(seen.automated.mean())} and {percent(ours.automated.mean())} of the cases.",
+        510,
     )
     picture.head(
         "200 calibrations of one agent, each on 1,000 labelled cases",
         "Every dot: how many of the cases above the threshold are really wrong. Asked for: at most 5 %.",
     )
-    for top, name, words, tone in (
-        (92, "seen", f"lowest threshold that looked fine: {percent(seen.above)} too high", "is-bad"),
-        (262, "ours", f"Phasegate’s threshold: {percent(ours.above, 1)} too high", "is-ours"),
+    for top, name, named, words, tone in (
+        (92, "seen", "chosen by what was seen", percent(seen.above), "is-bad"),
+        (282, "ours", "Phasegate’s threshold", percent(ours.above, 1), "is-ours"),
     ):
-        frame = Frame(picture, (0.03, 0.07), (0, 1), left=40, right=WIDTH - 40, top=top, bottom=top + 150)
-        picture.words(28, top + 14, words, f"strong {tone}")
-        picture.words(28, top + 34, f"automates {percent(found[name].automated.mean())} on average", "small quiet")
+        frame = Frame(picture, (0.02, 0.07), (0, 1), left=40, right=WIDTH - 40, top=top, bottom=top + 168)
+        said = f"{words} too high, automates {percent(found[name].automated.mean())}"
+        picture.words(frame.x(0.05) + 14, top + 16, named, f"small strong {tone}")
+        picture.words(frame.x(0.05) + 14, top + 36, said, f"small {tone}")
         _swarm(picture, frame, found[name].error[:shown])
         picture.line([(frame.left, frame.bottom), (frame.right, frame.bottom)], "axis")
-    picture.line([(frame.x(0.05), 104), (frame.x(0.05), frame.bottom)], "limit")
-    frame.ticks([0.03, 0.04, 0.05, 0.06, 0.07], percent, "really wrong among the automated cases")
+    picture.line([(frame.x(0.05), 92), (frame.x(0.05), frame.bottom)], "limit")
+    frame.ticks([0.02, 0.03, 0.04, 0.05, 0.06, 0.07], percent, "really wrong among the automated cases")
     return picture
 
 
