@@ -21,7 +21,7 @@ TESTED_SHARE = 0.5
 
 
 class Step(NamedTuple):
-    """One exact test: of `accepted` cases down to `confidence`, `errors` were wrong and `tolerated` would be allowed."""
+    """One exact test: of `accepted` cases down to `confidence`, `errors` were wrong, `tolerated` are allowed."""
 
     confidence: float
     accepted: int

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evidence.binomial import Floats, Ints, checked_counts
 
@@ -72,13 +73,13 @@ def group(confidences: Sequence[float] | Floats, errors: Sequence[int] | Sequenc
 
     Raises ValueError with the place of the first case that has no such confidence or no such error.
     """
-    sure, wrong = checked_confidences(confidences, "confidences"), _checked_errors(errors)
+    sure, wrong = checked_confidences(confidences, "confidences"), checked_errors(errors)
     if len(sure) != len(wrong):
         raise ValueError(f"confidences and errors must be of equal length, but {len(sure)} is not {len(wrong)}")
     return _summed(sure, np.ones(len(sure), dtype=np.int64), wrong)
 
 
-def group_counts(triples: Iterable[tuple[float, int, int]]) -> Groups:
+def group_counts(triples: Iterable[Sequence[Any]]) -> Groups:
     """Group cases that are counted already: (confidence, cases, errors), in any order, equal confidences added up."""
     rows = [tuple(triple) for triple in triples]
     for place, row in enumerate(rows):
@@ -86,8 +87,8 @@ def group_counts(triples: Iterable[tuple[float, int, int]]) -> Groups:
             raise ValueError(f"triples[{place}] must be (confidence, cases, errors), not {row!r}")
         try:
             checked_counts(row[2], row[1])
-        except ValueError as wrong:
-            raise ValueError(f"triples[{place}]: {wrong} (bad means errors)") from None
+        except ValueError as nonsense:
+            raise ValueError(f"triples[{place}]: {nonsense} (bad means errors)") from None
     sure = checked_confidences([row[0] for row in rows], "triples")
     cases = np.array([row[1] for row in rows], dtype=np.int64)
     wrong = np.array([row[2] for row in rows], dtype=np.int64)
@@ -97,8 +98,10 @@ def group_counts(triples: Iterable[tuple[float, int, int]]) -> Groups:
 
 def checked_confidences(confidences: Sequence[float] | Floats, name: str) -> Floats:
     """Confidences as floats in [0, 1], shape (n,). Raises ValueError with the place of the first that is none."""
-    array = confidences if isinstance(confidences, np.ndarray) else None
-    if array is None:
+    array: NDArray[Any]
+    if isinstance(confidences, np.ndarray):
+        array = confidences
+    else:
         _refuse_other_types(confidences, name)
         array = np.array(confidences, dtype=np.float64)
     if array.ndim != 1 or array.dtype.kind not in "fiu":
@@ -122,7 +125,8 @@ def _is_number(kind: type) -> bool:
     return issubclass(kind, (int, float, np.integer, np.floating)) and kind is not bool
 
 
-def _checked_errors(errors: Sequence[int] | Sequence[bool] | Ints) -> Ints:
+def checked_errors(errors: Sequence[int] | Sequence[bool] | Ints) -> Ints:
+    """Wrong or not as 1 and 0, shape (n,). Raises ValueError with the place of the first that is neither."""
     if not isinstance(errors, np.ndarray):
         whole = (int, np.integer, np.bool_)
         odd = {kind for kind in set(map(type, errors)) if not issubclass(kind, whole)}
@@ -143,5 +147,5 @@ def _summed(sure: Floats, cases: Ints, wrong: Ints) -> Groups:
     """Sums are over whole numbers, so the order in which the cases came leaves no trace."""
     order = np.argsort(-sure)
     sure, cases, wrong = sure[order], np.cumsum(cases[order]), np.cumsum(wrong[order])
-    last = np.append(sure[1:] != sure[:-1], True) if len(sure) else np.empty(0, dtype=np.bool_)  # noqa: FBT003
+    last = np.append(sure[1:] != sure[:-1], True) if len(sure) else np.empty(0, dtype=np.bool_)
     return Groups(sure[last], cases[last].astype(np.int64), wrong[last].astype(np.int64))

@@ -5,7 +5,8 @@ The statement that comes with a threshold: of all calibrations like this one, at
 rate of the accepted cases above `risk`. It holds for one look. Running it again on the same cases and a few more, and
 taking the better answer, is no calibration; for a sample that grows there is `schedule`.
 
-The mode is chosen when the rollout is set up, never after the answers of both are known: that would cost a second delta.
+The mode is chosen when the rollout is set up, never after the answers of both are known: that
+would cost a second delta.
 """
 
 import math
@@ -16,11 +17,11 @@ from typing import NamedTuple
 import numpy as np
 
 from evidence.binomial import Ints, checked_rate, design_points
-from evidence.thresholds.chain import Exact, Step, exact_tests, walk
+from evidence.thresholds.chain import Step, exact_tests, walk
 from evidence.thresholds.groups import Groups, Tie
 from evidence.thresholds.starts import Fit, fitted, fixed_start, learned_start, unsureness
 
-MOST_LABELS = 10**7
+MOST_LABELS = 10**6
 """Beyond this many labels an estimate of what is needed says `None`."""
 
 BANDS = 5
@@ -141,7 +142,7 @@ def calibrate(groups: Groups, *, risk: float = 0.05, delta: float = 0.05, mode: 
         labels=groups.labels,
         errors=int(groups.errors[-1]) if len(groups) else 0,
         threshold=found.confidence if found else None,
-        reason=None if found else _reason(groups, exact, walked.start if walked else None),
+        reason=None if found else _reason(groups, walked.start if walked else None),
         start=walked.start if walked else None,
         end=found,
         stopped_by=walked.stopped_by if walked else None,
@@ -174,7 +175,7 @@ def _band(groups: Groups, first: int, last: int) -> Band:
     return Band(float(groups.confidence[last]), float(groups.confidence[first]), cases, errors)
 
 
-def _reason(groups: Groups, exact: Exact, start: Step | None) -> Reason:
+def _reason(groups: Groups, start: Step | None) -> Reason:
     if start is None:
         return Reason.TOO_FEW_LABELS
     return Reason.TOP_GROUP_FAILS if start.accepted == groups.accepted[0] else Reason.START_FAILS

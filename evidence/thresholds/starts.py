@@ -47,6 +47,10 @@ class Fit(NamedTuple):
     slope: float
 
 
+_NOTHING_SEEN = Fit(*_PRIOR_MEAN)
+"""Where Newton's method starts: the means of the priors."""
+
+
 def fixed_start(groups: Groups, exact: Exact) -> int:
     """The group at which the chain starts in strict mode. Needs at least one design point."""
     return groups.first(_earliest(groups, exact, FIXED_SHARE))
@@ -55,7 +59,7 @@ def fixed_start(groups: Groups, exact: Exact) -> int:
 def learned_start(groups: Groups, exact: Exact) -> int:
     """The group at which the chain starts by the backward rule. Needs at least one design point."""
     candidates = _candidates(groups, exact)
-    unsure, fit = unsureness(groups.confidence), Fit(0.0, 1.0)
+    unsure, fit = unsureness(groups.confidence), _NOTHING_SEEN
     cases, wrong = groups.cases.astype(np.float64), groups.wrong.astype(np.float64)
     tolerated = exact.tolerated[candidates]
     for place in range(len(candidates) - 1, 0, -1):
@@ -77,7 +81,7 @@ def unsureness(confidence: Floats) -> Floats:
     return np.asarray(np.log((1.0 - confidence + CLIP) / (confidence + CLIP)))
 
 
-def fitted(unsure: Floats, cases: Floats, wrong: Floats, *, warm: Fit = Fit(0.0, 1.0)) -> Fit:
+def fitted(unsure: Floats, cases: Floats, wrong: Floats, *, warm: Fit = _NOTHING_SEEN) -> Fit:
     """
     The most likely intercept and slope given `wrong` of `cases` per group, all of shape (groups,).
 

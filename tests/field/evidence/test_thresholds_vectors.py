@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evidence.thresholds import Groups, Mode, calibrate, group, group_counts
+from evidence.thresholds import Groups, Mode, Schedule, boundaries, calibrate, group, group_counts
 from evidence.thresholds.starts import chance_to_pass, fitted, unsureness
 
 Vectors = Callable[[str], list[dict[str, Any]]]
@@ -66,3 +66,19 @@ def test_the_fit_below_a_candidate_agrees_with_the_vectors(of_thresholds: list[d
 
         assert fit == pytest.approx((expected["a"], expected["b"]), abs=vector["tol"]), vector["name"]
         assert chance == pytest.approx([expected["pass_probability"]], abs=vector["tol"]), vector["name"]
+
+
+def test_boundaries_agree_with_the_vectors(of_thresholds: list[dict[str, Any]]) -> None:
+    found = [vector for vector in of_thresholds if "gs_bounds" in vector["function"]]
+    assert found
+
+    for vector in found:
+        inputs, expected = vector["inputs"], vector["expected"]
+        schedule = Schedule(start=0, looks=tuple(n for n in inputs["looks"] if n > 300), go_live=300)
+        spent = [schedule.spent(labels) for labels in inputs["looks"]]
+
+        bounds = boundaries(inputs["accepted"], [share * inputs["delta"] for share in spent], inputs["alpha"])
+
+        given = spent[2 : 2 + len(expected["spent"])]
+        assert given == pytest.approx(expected["spent"], abs=vector["tol"]), vector["name"]
+        assert bounds == expected["bounds"], vector["name"]
