@@ -24,12 +24,12 @@ from evidence.sequences import crossed, log_e_below
 
 EARLY, MIDDLE, LATE = 0.1, 0.5, 0.9
 
-_EXACT_STEPS = 96
-"""So many counts that tolerate one more bad case are looked at singly; later ones in steps of 1/64 of the way."""
-_STEPS_PER_WAY = 64
+_EXACT_STEPS = 64
+"""So many counts that tolerate one more bad case are looked at singly; later ones in steps of 1/48 of the way."""
+_STEPS_PER_WAY = 48
 _MOST_BAD = 1_024
 """The horizon: so many further bad cases, of which the gate at its limit tolerates every one."""
-_NEGLIGIBLE = 1e-12
+_NEGLIGIBLE = 1e-8
 _SPREADS, _SLACK = 6.0, 20
 _FAR = 50_000
 """With more bad cases than this before the first look, the horizon is the first look."""
