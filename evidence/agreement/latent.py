@@ -21,8 +21,8 @@ VOTES_NEEDED = 3
 SMOOTHING = 0.01
 """Votes that everybody is taken to have cast beforehand, per truth and label: no table says never."""
 
-MOST_ROUNDS = 500
-TOLERANCE = 1e-7
+MOST_ROUNDS = 1_000
+TOLERANCE = 1e-5
 
 
 class Vote(NamedTuple):
