@@ -13,7 +13,8 @@ from celery import Task as CeleryTask
 
 import governance.audit.tasks  # noqa: F401 - importing registers the tasks
 import rollout.gates.tasks  # noqa: F401
-import routing.tasks  # noqa: F401
+import routing.tasks
+import routing.thresholds.tasks  # noqa: F401
 from kit import logging as kit_logging
 from kit.context import Context, make_context
 from kit.messages import publisher

@@ -40,6 +40,7 @@ from routing.cases import api as cases_api
 from routing.delivery import api as delivery_api
 from routing.reviews import api as reviews_api
 from routing.snapshot import SnapshotHolder
+from routing.thresholds import api as thresholds_api
 from routing.writer import Writer
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,7 @@ _ROUTERS = (
     evaluation_api.router,
     oversight_api.router,
     failures_api.router,
+    thresholds_api.router,
     agents_api.router,
     people_api.router,
 )

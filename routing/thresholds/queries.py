@@ -1,0 +1,93 @@
+"""Statements on calibrations, and on the labels they rest on."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.orm import Session
+
+from kit.errors import NotFound
+from rollout.gates.tables import Total
+from rollout.versions.tables import PolicyRevision
+from routing.cases.tables import Decision
+from routing.thresholds.tables import Calibration
+
+_LANES = ("shadow", "review", "audit")
+_CHUNK = 5000
+
+
+class Labelled(NamedTuple):
+    """A decision whose verdict was asked for, as far as finding a threshold needs it."""
+
+    id: UUID
+    case_id: str
+    decided_at: datetime
+    confidence: float
+    segment: str
+    lane: str
+    phase: str
+    policy_revision: int
+    counted_as: str | None
+
+
+def labelled(session: Session, rollout_id: UUID, before: datetime) -> Iterator[Labelled]:
+    """
+    In order of the decision, never of the verdict, decided before this moment; in chunks, so take what is needed.
+
+    Void ones and repeated attempts are left out, and those without a usable confidence, which never go alone.
+    """
+    columns = [getattr(Decision, name) for name in Labelled._fields]
+    place = (Decision.decided_at, Decision.id)
+    wanted = (
+        select(*columns)
+        .where(
+            Decision.rollout_id == rollout_id,
+            Decision.decided_at < before,
+            Decision.lane.in_(_LANES),
+            Decision.confidence.is_not(None),
+            func.coalesce(Decision.counted_as, "pending").not_in(("void", "nothing")),
+        )
+        .order_by(*place)
+        .limit(_CHUNK)
+    )
+    after: tuple[datetime, UUID] | None = None
+    while True:
+        chunk = wanted if after is None else wanted.where(tuple_(*place) > after)
+        rows = [Labelled(*row) for row in session.execute(chunk)]
+        yield from rows
+        if len(rows) < _CHUNK:
+            return
+        after = rows[-1].decided_at, rows[-1].id
+
+
+def most_labels(session: Session, rollout_id: UUID, before: datetime) -> int:
+    """At most so many labels can there be; costs the same however many cases there were."""
+    wanted = select(func.sum(Total.cases - Total.void)).where(
+        Total.rollout_id == rollout_id, Total.lane.in_(_LANES), Total.day < before.date()
+    )
+    return int(session.scalar(wanted) or 0)
+
+
+def audit_rates(session: Session, rollout_id: UUID) -> dict[int, float]:
+    """The audit rate of every policy revision of a version."""
+    rows = session.execute(
+        select(PolicyRevision.revision, PolicyRevision.body).where(PolicyRevision.rollout_id == rollout_id)
+    )
+    return {revision: body["rules"]["audit_rate"] for revision, body in rows}
+
+
+def calibrations(session: Session, rollout_id: UUID, segment: str | None = None) -> Sequence[Calibration]:
+    """The newest first; of one segment (empty: all cases together), or of all."""
+    wanted = select(Calibration).where(Calibration.rollout_id == rollout_id)
+    if segment is not None:
+        wanted = wanted.where(Calibration.segment == segment)
+    return session.scalars(wanted.order_by(Calibration.look.desc(), Calibration.segment)).all()
+
+
+def get_calibration(session: Session, rollout_id: UUID, calibration_id: UUID) -> Calibration:
+    found = session.get(Calibration, calibration_id)
+    if found is None or found.rollout_id != rollout_id:
+        raise NotFound(f"this version has no calibration {calibration_id}")
+    return found

@@ -1,0 +1,70 @@
+"""Calibrations as plain JSON, complete enough to be computed again from what is stored, years later."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from evidence.thresholds import Answer, Groups, Mode, calibrate, group_counts
+from rollout.domain.threshold_plan import Assumption
+
+MODES = {Assumption.HIGHER_IS_SAFER: Mode.LEARNED_START, Assumption.NOTHING: Mode.FIXED_START}
+
+_DECIDES = ("threshold", "reason", "labels", "errors", "start", "end", "stopped_by")
+
+
+def plain(value: Any) -> Any:
+    """Records of the engine as JSON: named tuples and dataclasses by field, enums by value."""
+    if isinstance(value, Enum):
+        return value.value
+    if hasattr(value, "_asdict"):
+        return {name: plain(inner) for name, inner in value._asdict().items()}
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, Mapping):
+        return {str(name): plain(inner) for name, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(inner) for inner in value]
+    return value
+
+
+def answer_record(answer: Answer) -> dict[str, Any]:
+    return {**plain(answer), "coverage": answer.coverage, "explanation": answer.explanation}
+
+
+def groups_record(groups: Groups) -> list[list[float | int]]:
+    """(confidence, cases, wrong), the most confident first."""
+    rows = zip(groups.confidence.tolist(), groups.cases.tolist(), groups.wrong.tolist(), strict=True)
+    return [list(row) for row in rows]
+
+
+def groups_of(record: Sequence[Sequence[float | int]]) -> Groups:
+    return group_counts([(float(sure), int(cases), int(wrong)) for sure, cases, wrong in record])
+
+
+def again(declared: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer of a go-live look, computed from its record."""
+    mode, groups = MODES[Assumption(declared["assumes"])], groups_of(data["groups"])
+    return answer_record(calibrate(groups, risk=declared["risk"], delta=declared["delta"], mode=mode))
+
+
+def same_answer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether both decide the same, by the same tests. The last digits of a fitted curve may differ by machine."""
+    return all(one[name] == other[name] for name in _DECIDES)
+
+
+def digest_of(declared: Any, data: Any, answer: Any, state: Any) -> str:
+    """The same before storing and after: one database gives whole floats back as integers."""
+    canonical = json.dumps(_numbers([declared, data, answer, state]), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_numbers(inner) for inner in value]
+    return value
