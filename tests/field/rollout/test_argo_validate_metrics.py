@@ -29,6 +29,7 @@ def hold(case: Case) -> Divergence | None:
         assert problem.place.startswith("phases")
         assert problem.problem
         assert problem.mend
+    assert times_refused(case) is any(problem.place.endswith(("look_every", "minimum_days")) for problem in problems)
     if (plan is not None) is (case["error"] is None):
         return None
     if plan is not None:  # theirs wants an interval, ours has one
@@ -40,6 +41,12 @@ def hold(case: Case) -> Divergence | None:
         return Divergence.CANNOT_FAIL
     assert "there is no field" in told
     return Divergence.OTHER_FIELDS
+
+
+def times_refused(case: Case) -> bool:
+    """Whether it has a time that nobody can read, which is to be told at its own place."""
+    spec = case.get("metric", {})
+    return any(seconds_in(spec[name]) is None for name in ("interval", "initialDelay") if name in spec)
 
 
 def in_our_words(case: Case) -> dict[str, Any]:
