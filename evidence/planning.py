@@ -22,7 +22,7 @@ from scipy import special, stats
 from evidence.binomial import Floats, checked_counts, checked_rate, checked_whole
 from evidence.sequences import crossed, log_e_below
 
-EARLY, MIDDLE, LATE = 0.1, 0.5, 0.9
+EARLY, MEDIAN, LATE = 0.1, 0.5, 0.9
 
 _EXACT_STEPS = 64
 """So many counts that tolerate one more bad case are looked at singly; later ones in steps of 1/48 of the way."""
@@ -40,10 +40,10 @@ NOTHING_SEEN = "nothing was seen in this phase yet, so there is no rate to go by
 
 
 class Span(NamedTuple):
-    """One chance in ten that it is over at `early`, one in two at `middle`, nine in ten at `late`; `None`: not so."""
+    """One chance in ten that it is over at `early`, one in two at `median`, nine in ten at `late`; `None`: not so."""
 
     early: int | None
-    middle: int | None
+    median: int | None
     late: int | None
 
 
@@ -220,7 +220,7 @@ def _forecast(rate: _Rate, now: tuple[int, int], terms: GateTerms, least: int) -
     looks = list(_looks(bad, cases, terms, max(least, cases)))
     reached = np.cumsum(_chances(rate, now, looks))
     return Forecast(
-        cases=Span(*(_quantile(looks, reached, part, cases) for part in (EARLY, MIDDLE, LATE))),
+        cases=Span(*(_quantile(looks, reached, part, cases) for part in (EARLY, MEDIAN, LATE))),
         days=None,
         chance=min(1.0, float(reached[-1])),
         horizon=looks[-1].cases - cases,

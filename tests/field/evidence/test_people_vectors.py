@@ -149,5 +149,5 @@ def test_the_planning_table_is_reproduced(limit: float, rate: float, median: int
     span = cases_until_pass(rate, GateTerms(limit)).cases
 
     assert span is not None
-    assert span.middle == pytest.approx(median, rel=0.05)
+    assert span.median == pytest.approx(median, rel=0.05)
     assert span.late == pytest.approx(late, rel=SIMULATED.get((limit, rate), 0.07))

@@ -67,8 +67,8 @@ class TestKnownRate:
     def test_a_better_agent_does_not_take_longer(self, rate: float, other: float) -> None:
         better, worse = (spans(cases_until_pass(each, TERMS)) for each in sorted((rate, other)))
 
-        assert better.middle is not None
-        assert worse.middle is None or better.middle <= worse.middle * 1.001
+        assert better.median is not None
+        assert worse.median is None or better.median <= worse.median * 1.001
 
     @pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])
     def test_refuses_a_rate_that_is_none(self, rate: float) -> None:
@@ -81,12 +81,12 @@ class TestLearntRate:
     def test_agrees_with_stepping_through_every_case(self, now: tuple[int, int]) -> None:
         exact, found = case_by_case(None, 0.05, now, 1_500), spans(forecast(*now, TERMS))
 
-        assert (found.early, found.middle) == (exact[0.1], exact[0.5])
+        assert (found.early, found.median) == (exact[0.1], exact[0.5])
 
     def test_is_near_the_exact_answer_where_looks_are_left_out(self) -> None:
         exact = case_by_case(None, 0.05, (4, 100), 6_000)
 
-        assert spans(forecast(4, 100, TERMS)).middle == pytest.approx(exact[0.5], rel=0.04)
+        assert spans(forecast(4, 100, TERMS)).median == pytest.approx(exact[0.5], rel=0.04)
 
     def test_says_nothing_when_nothing_was_seen(self) -> None:
         assert forecast(0, 0, TERMS, per_day=50.0) == Forecast(None, None, 0.0, 0, NOTHING_SEEN)
@@ -132,7 +132,7 @@ class TestCalendar:
         found = forecast(2, 100, TERMS, per_day=25.0, days_so_far=30.0)
 
         assert found.days is not None
-        assert found.days.middle == -(-(spans(found).middle or 0) // 25)
+        assert found.days.median == -(-(spans(found).median or 0) // 25)
 
     def test_a_young_phase_waits_until_its_first_cases_settle(self) -> None:
         terms = GateTerms(0.05, settle_days=14.0)
@@ -153,7 +153,7 @@ class TestCalendar:
     def test_without_volume_a_gate_that_lacks_cases_has_no_day(self) -> None:
         found = forecast(0, 50, TERMS, per_day=0.0)
 
-        assert spans(found).middle is not None
+        assert spans(found).median is not None
         assert found.days == (None, None, None)
         assert forecast(0, 50, TERMS).days is None
 
