@@ -75,6 +75,13 @@ class TestPlatt:
         assert found.smoothed
         assert found.apply([0.1, 0.9]) == pytest.approx([1 / 7, 6 / 7])
 
+    def test_perfect_separation_the_wrong_way_round_is_one_too(self) -> None:
+        found = fit_platt([0.1] * 5 + [0.9] * 5, [True] * 5 + [False] * 5).calibrator
+        assert isinstance(found, PlattCalibrator)
+
+        assert found.smoothed
+        assert found.apply([0.1, 0.9]) == pytest.approx([6 / 7, 1 / 7])
+
     def test_classes_that_touch_in_one_confidence_are_apart_too(self) -> None:
         found = fit_platt([0.1, 0.5, 0.5, 0.9] * 3, [False, False, True, True] * 3).calibrator
 
