@@ -15,6 +15,8 @@ agent that is only a little better than the limit. For plain right or wrong use 
 A stream is bet on either label by label (`Wealth`, a handful of floats) or cohort by cohort, say day by day: the bet
 is then the same for a whole cohort, so that only how often each loss occurred in it matters, and not in which order.
 A cohort must not be cut by what its labels turn out to be: a day is one, "until the third severe error" is not.
+
+The bounds are for a mean that stays the same. A lower one above the upper one says that it did not.
 """
 
 import math

@@ -94,6 +94,8 @@ def compare(days: Sequence[Sequence[float]], margin: float, confidence: float = 
 
 
 def _shown(lower: float, upper: float, margin: float) -> Comparison:
+    if lower > upper:  # the agent has changed on the way, and nothing holds for all of it
+        return Comparison.NOT_SHOWN
     if lower > -margin:
         return Comparison.NOT_WORSE
     return Comparison.WORSE if upper < -margin else Comparison.NOT_SHOWN
