@@ -18,7 +18,7 @@ def page(data: Path) -> str:
     """All of them, as Markdown."""
     return "\n\n".join([
         "# What was measured for the guides",
-        "Written by `python -m bench.pictures`, from seeds, nothing typed by hand. Gates: 95 % sure, at least 100 cases.",
+        "Written by `python -m bench.pictures`, from seeds. Gates: 95 % sure, 100 cases at least.",
         "## Looking every evening for 90 days, limit 5 %\n\nShare of agents let pass by mistake; of the last, "
         "good agent: median of cases until it passes. 20,000 runs each.\n\n" + _looks(),
         "## Late verdicts\n\nSimulated: agreement takes half a day on average, an override a week; looked at every "

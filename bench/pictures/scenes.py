@@ -68,7 +68,7 @@ def repeated_looks(passed: dict[str, measures.Passed]) -> Picture:
         "Every look is one more chance to be fooled",
         "Share of agents let through by mistake, when somebody looks every evening",
     )
-    frame = Frame(picture, (1, 90), (0, 1), right=WIDTH - 232, bottom=360)
+    frame = Frame(picture, (1, 90), (0, 1), right=WIDTH - 236, bottom=360)
     frame.levels([0, 0.25, 0.5, 0.75, 1], percent)
     frame.ticks([1, 15, 30, 45, 60, 75, 90], str, "days of looking")
     promised = 0.05
@@ -79,14 +79,14 @@ def repeated_looks(passed: dict[str, measures.Passed]) -> Picture:
         tone = {"ours": "is-ours strong", "bad": "is-bad"}.get(look, "is-other")
         place = frame.y(ends[name]) + {"last 100": -2, "so far": 8, "ours": 12}.get(name, 0)
         picture.words(frame.right + 12, place, percent(ends[name], 1 if name == "ours" else 0), f"strong {tone}")
-        picture.words(frame.right + 66, place, said, f"small {tone}")
+        picture.words(frame.right + 70, place, said, f"small {tone}")
     picture.words(frame.x(20), frame.y(promised) - 9, "“95 % sure” promises to stay below this line", "small")
     return picture
 
 
 def clean_cases() -> Picture:
     """What none wrong in n cases leaves possible, for one planned look and for a look at every case."""
-    n = np.unique(np.round(np.geomspace(14, 500, 160)).astype(int))
+    n = np.unique(np.round(np.geomspace(8, 500, 200)).astype(int))
     always = [sequences.upper_bound(0, int(cases)) for cases in n]
     once = [binomial.upper_bound(0, int(cases)) for cases in n]
     at_50 = sequences.upper_bound(0, 50)
@@ -108,7 +108,7 @@ def clean_cases() -> Picture:
         (frame.right, frame.bottom),
         (frame.left, frame.bottom),
         (frame.left, frame.top),
-        (frame.x(n[0]), frame.top),
+        (frame.x(shown[0][0]), frame.top),
     ]
     picture.area([*frame.places(shown), *corners], "fill-soft")
     picture.line(frame.places((c, b) for c, b in zip(n, once, strict=True) if b <= 0.25), "other dashed")
@@ -144,8 +144,8 @@ def late_verdicts(late: measures.Late) -> Picture:
     picture = Picture(
         "Verdicts that come late",
         "An agent that is wrong in 6 of 100 cases. Counting the verdicts that are there, the share of wrong ones "
-        f"begins below 1 % and is below the limit of 5 % for five weeks; {percent(late.arrived_passes)} of such agents pass. "
-        f"Counting settled days with missing verdicts as bad, {percent(late.settled_passes, 1)} pass.",
+        f"begins below 1 % and is below the limit of 5 % for five weeks; {percent(late.arrived_passes)} of such "
+        f"agents pass. Counting settled days with missing verdicts as bad, {percent(late.settled_passes, 1)} pass.",
         410,
     )
     picture.head(
