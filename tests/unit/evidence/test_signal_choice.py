@@ -207,3 +207,23 @@ def test_scales_are_dealt_with_in_every_fold() -> None:
     found = choose_confidence(both, scaled, right, times, times % 10, target=0.05)
 
     assert found.gain == pytest.approx(plain.gain, abs=0.01)
+
+
+def test_the_best_single_signal_is_found_wherever_it_stands() -> None:
+    columns, right, times = labels(300, (0.0, 1.0))
+
+    assert choose(columns, right, times, target=0.1).best_single == "second"
+
+
+def test_where_none_automates_anything_the_better_order_is_the_best_signal() -> None:
+    columns, right, times = labels(500, (0.0, 1.0))
+
+    found = choose({name: np.sign(values) for name, values in columns.items()}, right, times, target=0.001)
+
+    assert [score.automated for score in found.scores] == [0.0, 0.0, 0.0]
+    assert found.best_single == "second"
+
+
+def test_a_limit_that_is_just_reached_is_held() -> None:
+    # of the 21 limits from .25 to .75 ten allow the first case only, and from .5 on both
+    assert _automated(np.array([0.9, 0.8]), np.array([True, False]), 0.5) == pytest.approx((10 * 0.5 + 11) / 21)

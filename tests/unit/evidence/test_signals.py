@@ -108,6 +108,7 @@ class TestMissing:
         assert term.missing_coefficient is not None
         assert term.missing_coefficient < -0.5
         assert found.signals[0].missing_coefficient is None
+        assert term.median == pytest.approx(np.median(np.log1p([value for value in gaps if value is not None])))
         median = float(np.expm1(term.median))
         [gap, filled] = found.apply({"judge": [0.8, 0.8], "length": [None, median]})
         assert gap is not None
