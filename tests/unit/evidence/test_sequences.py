@@ -99,6 +99,21 @@ class TestEvidence:
         assert not crossed(log_e_below(50_000, 100_000, 0.05), 0.95)
         assert not crossed(log_e_above(50, 100_000, 0.05), 0.95)
 
+    @given(counts(), LIMITS, st.floats(0.5, 20), st.floats(0.5, 200))
+    def test_is_the_same_with_its_own_prior_named(
+        self, seen: tuple[int, int], limit: float, a: float, b: float
+    ) -> None:
+        own_below, own_above = (1.0, 1.0 / limit), (1.0, 1.0 / (3.0 * limit))
+
+        assert log_e_below(*seen, limit) == pytest.approx(log_e_below(*seen, limit, prior=own_below), abs=1e-8)
+        assert log_e_above(*seen, limit) == pytest.approx(log_e_above(*seen, limit, prior=own_above), abs=1e-8)
+        assert math.isfinite(log_e_below(*seen, limit, prior=(a, b)))
+
+    @given(counts(), st.floats(0.001, 0.5))
+    def test_is_the_same_for_one_pair_of_counts_and_for_many(self, seen: tuple[int, int], limit: float) -> None:
+        if seen[1]:
+            assert log_harm([seen], limit) == pytest.approx(log_e_above(*seen, limit), abs=1e-8)
+
 
 class TestCrossing:
     def test_comes_exactly_at_one_over_delta(self) -> None:
@@ -150,6 +165,18 @@ class TestBounds:
         if bad < cases:
             assert upper_bound(bad + 1, cases, confidence) >= upper_bound(bad, cases, confidence)
             assert lower_bound(bad + 1, cases, confidence) >= lower_bound(bad, cases, confidence)
+
+    @pytest.mark.parametrize("cases", [1, 7, 60, 5_000, 10**6, 10**8])
+    @pytest.mark.parametrize("share", [0.0, 1e-3, 0.03, 0.5, 0.97, 1.0])
+    @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.9999])
+    def test_are_where_the_evidence_reaches_its_edge(self, cases: int, share: float, confidence: float) -> None:
+        bad, edge = int(cases * share), -math.log1p(-confidence)
+        high, low = upper_bound(bad, cases, confidence), lower_bound(bad, cases, confidence)
+
+        if high < 1.0:
+            assert log_e_below(bad, cases, high) == pytest.approx(edge, abs=1e-5)
+        if low > 0.0:
+            assert log_e_above(bad, cases, low) == pytest.approx(edge, abs=1e-5)
 
     def test_keep_to_a_reference_value(self) -> None:
         assert upper_bound(0, 10) == pytest.approx(0.33823459737, abs=1e-9)
