@@ -64,7 +64,7 @@ def _cell(limit: float, rate: float) -> str:
         return "must not pass"
     within = cases_until_pass(rate, GateTerms(limit, minimum_cases=measures.FEWEST)).cases
     assert within is not None
-    return f"{within.middle:,} / {within.late:,}"
+    return f"{within.median:,} / {within.late:,}"
 
 
 def _alarm() -> str:

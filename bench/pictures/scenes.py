@@ -180,7 +180,7 @@ def alarm(found: measures.Alarms) -> Picture:
     """The evidence of harm stays low for as long as all is well, and climbs through the line when it is not."""
     delay = found.one_alarm - measures.JUMP
     picture = Picture(
-        "An alarm",
+        "What an alarm does",
         f"An agent gets worse after day {measures.JUMP}: 6 instead of 2 of 100 wrong; the guardrail is at 3 %. The "
         f"evidence of harm stays below 10 before, and crosses the alarm line of 1,000 after {delay} days.",
         410,
@@ -198,7 +198,7 @@ def alarm(found: measures.Alarms) -> Picture:
     picture.words(change - 10, frame.bottom - 12, "2 % wrong", "small quiet halo", anchor="end")
     picture.words(change + 10, frame.bottom - 12, "6 % wrong", "small is-bad")
     picture.line([(frame.left, frame.y(3)), (frame.right, frame.y(3))], "limit")
-    picture.words(frame.x(2), frame.y(3) - 9, "alarm: one phase back, and somebody is told", "small strong")
+    picture.words(frame.x(2), frame.y(3) - 9, "alarm: one phase back, by itself", "small strong")
     courses = [(day, math.log10(value)) for day, value in enumerate(found.one[:shown], start=1)]
     picture.line(frame.places(courses), "ours")
     picture.words(frame.x(2), frame.y(0.95), "evidence of harm", "small is-ours strong halo")
