@@ -4,11 +4,12 @@ ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+PEERS := .venv-bench/.ready
 SOURCES := kit evidence governance rollout routing review_ui cli demo web_app.py celery_app.py
 export PYTHONPATH := clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types floors templates migrations openapi up lock bench bench-replay clean
+.PHONY: help demo test check lint types floors templates migrations openapi up lock bench bench-replay bench-evidence clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,11 +49,14 @@ up: $(READY)  ## the service itself: web, worker, beat and an embedded Valkey
 bench-replay: $(READY)  ## 100,000 recorded cases through the router, lines a second
 	$(RUN) -m bench.replay $(ARGS)
 
+bench-evidence: $(READY) $(PEERS)  ## the promises of the evidence engine, measured (ARGS=--quick: half a minute)
+	$(RUN) -m bench.evidence $(ARGS)
+
 lock: $(READY)  ## resolve requirements.lock anew
 	$(RUN) -m tools.lock
 
 clean:  ## remove the environment and everything made
-	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-bench var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Phasegate needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
@@ -62,3 +66,10 @@ $(READY): requirements.lock
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 		--editable . --editable clients/python
 	@touch $(READY)
+
+# Libraries that the benchmark compares with, apart from our own; without them it runs too, and says what it left out.
+$(PEERS): bench/evidence/requirements-peers.txt
+	@echo "Setting up the libraries to compare with in .venv-bench (once)"
+	@$(PYTHON) -m venv --clear .venv-bench && .venv-bench/bin/python -m pip install --quiet \
+		--disable-pip-version-check --requirement bench/evidence/requirements-peers.txt \
+		&& touch $(PEERS) || echo "They could not be installed: the report will say so"

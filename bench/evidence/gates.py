@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ class Rule(NamedTuple):
     points: Callable[[float, int], Points]
 
 
+@lru_cache
 def product(limit: float, most: int) -> Points:
     """The gate of the product, by its own function."""
     found: list[int] = []
@@ -180,9 +182,9 @@ def times_to_pass(section: Section, effort: Effort) -> None:
         "exact median",
         "planning table",
         "passed by the table's median",
-        note="**How soon a good agent passes**, looked at after every case. The planning table is that of EVIDENCE 3.3. "
-        f"It was itself measured, on a number of runs that is not given and that is taken for {PLANNED_ON:,}; the claim "
-        "allows three standard errors for the chance in both. The exact median is computed, not simulated.",
+        note="**How soon a good agent passes**, looked at after every case. The planning table is that of EVIDENCE "
+        f"3.3. It was itself measured, on a number of runs that is not given and is taken for {PLANNED_ON:,}; the "
+        "claim allows three standard errors for the chance in both. The exact median is computed, not simulated.",
     )
     jobs = [(limit, rate, effort.gates) for limit, rates in PLANNING.items() for rate in rates]
     for (limit, rate, runs), (times, exact) in zip(jobs, effort.spread(_times_to_pass, jobs), strict=True):

@@ -63,17 +63,18 @@ def fst30(drawn: Calibration, risk: float, delta: float = 0.05) -> float:
     accepted, wrong = drawn.accepted, drawn.wrong
     start = fst30_start(int(accepted[-1]), risk, delta)
     first = int(np.searchsorted(accepted, start)) if start else len(accepted)
-    passed = wrong[first:] <= binomial.tolerated(int(accepted[-1]), risk, delta)[accepted[first:]]
+    passed = wrong[first:] <= _tolerated(int(accepted[-1]), risk, delta)[accepted[first:]]
     length = len(passed) if passed.all() else int(passed.argmin())
     return float(drawn.confidence[first + length - 1]) if length else NOTHING
 
 
+@lru_cache
 def fst30_start(total: int, risk: float, delta: float) -> int:
     """The smallest number of accepted cases that FST30 tests; 0 when there are too few cases for any test."""
     points = binomial.design_points(total, risk, delta)
     if not len(points):
         return 0
-    tolerates = min(max(1, int(binomial.tolerated(total, risk, delta)[math.floor(0.3 * total)])), len(points) - 1)
+    tolerates = min(max(1, int(_tolerated(total, risk, delta)[math.floor(0.3 * total)])), len(points) - 1)
     while tolerates > 0 and points[tolerates] > 0.6 * total:
         tolerates -= 1
     return int(points[tolerates])
@@ -83,7 +84,7 @@ def nested_band(drawn: Calibration, risk: float, delta: float = 0.05) -> float:
     """The lowest confidence that passes its test at the joint level of all tests together; any start."""
     total = int(drawn.accepted[-1])
     level = nested_level(total, risk, delta)
-    passed = drawn.wrong <= binomial.tolerated(total, risk, level)[drawn.accepted]
+    passed = drawn.wrong <= _tolerated(total, risk, level)[drawn.accepted]
     return _lowest(drawn, np.flatnonzero(passed & (drawn.accepted >= _first_point(total, risk, delta))))
 
 
@@ -101,6 +102,10 @@ def nested_level(total: int, risk: float, delta: float) -> float:
     return low
 
 
+_tolerated = lru_cache(binomial.tolerated)
+
+
+@lru_cache
 def _first_point(total: int, risk: float, delta: float) -> int:
     points = binomial.design_points(total, risk, delta)
     return int(points[0]) if len(points) else total + 1
@@ -149,7 +154,7 @@ GRID = np.linspace(0, 0.99, 100)
 
 
 def controller_valid(drawn: Calibration, grid: Floats, risk: float, delta: float, correction: Correction) -> Floats:
-    """Which thresholds of `grid` (ascending) MAPIE 1.6's `BinaryClassificationController` finds safe."""
+    """Thresholds of an ascending `grid` that MAPIE 1.6's `BinaryClassificationController` finds safe, in its order."""
     cases, errors = _reaching(drawn, grid)
     precision = (cases - errors) / np.maximum(cases, 1)  # 0 where nothing is accepted; the library turns it round
     rate, limit = 1.0 - precision, 1.0 - (1.0 - risk)
@@ -165,16 +170,24 @@ def controller_valid(drawn: Calibration, grid: Floats, risk: float, delta: float
         rising = bool(np.all(np.diff(rate) >= 0)) or rate[-1] > rate[0]
         order = np.arange(len(grid)) if rising else np.arange(len(grid))[::-1]
     kept = p[order] <= level
-    return grid[np.sort(order[: len(kept) if kept.all() else int(kept.argmin())])]
+    safe = order[: len(kept) if kept.all() else int(kept.argmin())]
+    return grid[np.sort(safe) if correction == "bonferroni_holm" else safe]
 
 
 def controller(
     drawn: Calibration, risk: float, delta: float = 0.05, *, correction: Correction, clipped: bool = False
 ) -> float:
-    """The lowest safe threshold of the controller; `clipped` leaves out those that too few cases reach for any test."""
+    """
+    The safe threshold that the controller settles on: that of the highest recall, of equals the first in its order.
+
+    `clipped` leaves out of the library's grid what too few cases reach for any test.
+    """
     grid = clipped_grid(drawn, risk, delta) if clipped else GRID
     valid = controller_valid(drawn, grid, risk, delta, correction) if len(grid) else grid
-    return float(valid.min()) if len(valid) else NOTHING
+    if not len(valid):
+        return NOTHING
+    cases, _ = _reaching(drawn, valid)
+    return float(valid[cases.argmax()])
 
 
 def clipped_grid(drawn: Calibration, risk: float, delta: float) -> Floats:

@@ -1,0 +1,139 @@
+"""How long the three things take that are done often; figures of this machine, not asserted by any test."""
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from bench.evidence.effort import Effort, random
+from bench.evidence.report import Section
+from evidence import sequences
+from evidence.alarms import presets
+from evidence.thresholds.groups import group
+from evidence.thresholds.once import Mode, calibrate
+from rollout.domain.judge import judge
+from rollout.domain.phase import Lane, Phase
+from rollout.domain.plan import Plan
+from rollout.domain.plan_yaml import plan_from_data
+from rollout.domain.situation import Situation
+from rollout.domain.totals import Cohort, Counts, Totals
+
+_NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+_DAYS, _SEGMENTS = 91, 6
+
+_HARM = [{"metric": "error_rate", "at_most": 0.06}, {"metric": "severe_error_rate", "at_most": 0.02}]
+_PLAN = {
+    "agent": "reader",
+    "settle_days": 14,
+    "phases": {
+        "evaluation": {
+            "gates": [{"metric": "suite_score", "suite": "forms", "at_least": 0.9}],
+            "guardrails": [{"metric": "open_critical_failures", "at_most": 0}],
+        },
+        "shadow": {
+            "gates": [{"metric": "disagreement_rate", "at_most": 0.05}],
+            "guardrails": [{"metric": "disagreement_rate", "at_most": 0.1}],
+        },
+        "supervised": {
+            "gates": [
+                {"metric": "override_rate", "at_most": 0.05},
+                {"metric": "severe_override_rate", "at_most": 0.02},
+                {"metric": "override_rate", "name": "by segment", "at_most": 0.08, "segments": "each"},
+                {"metric": "invalid_output_rate", "at_most": 0.02},
+            ],
+            "guardrails": [
+                {"metric": "override_rate", "at_most": 0.10},
+                {"metric": "severe_override_rate", "at_most": 0.05},
+            ],
+        },
+        "confidence": {"gates": [{"metric": "error_rate", "at_most": 0.03}], "guardrails": _HARM},
+        "full": {"gates": [{"metric": "error_rate", "at_most": 0.03}], "guardrails": _HARM},
+    },
+}
+
+
+def milliseconds(work: Callable[[], object], times: int) -> tuple[float, float]:
+    """The median of so many calls in time of the processor, and a standard error of it from their spread."""
+    work()
+    took = []
+    for _ in range(times):
+        began = time.process_time()
+        work()
+        took.append(1000 * (time.process_time() - began))
+    spread = statistics.stdev(took) if len(took) > 1 else 0.0
+    return statistics.median(took), 1.2533 * spread / len(took) ** 0.5
+
+
+def agent() -> tuple[Plan, Situation]:
+    """Thirteen weeks of an agent in supervised production with six segments; about 45 cases a day."""
+    rng = random("speed")
+    totals: Totals = {
+        Cohort(Lane.REVIEW, f"segment {segment}", day): _counts(rng)
+        for segment in range(_SEGMENTS)
+        for day in (_NOW.date() - timedelta(days=ago) for ago in range(_DAYS))
+    }
+    situation = Situation(
+        version="v1",
+        phase=Phase.SUPERVISED,
+        phase_since=_NOW - timedelta(days=_DAYS),
+        now=_NOW,
+        totals=totals,
+        first_phase_at=_NOW - timedelta(days=2 * _DAYS),
+    )
+    return plan_from_data(_PLAN), situation
+
+
+def _counts(rng: np.random.Generator) -> Counts:
+    cases = int(rng.poisson(7.5))
+    bad = int(rng.binomial(cases, 0.02))
+    return Counts(cases=cases, agreed=cases - bad, overridden=bad)
+
+
+def run(effort: Effort) -> Section:
+    section = Section("Speed", "Medians on this machine, in time of one processor, after one call that is not counted.")
+    table = section.table("what", "took")
+    calls = max(3, effort.audits // 50)
+
+    def add(what: str, work: Callable[[], object], limit: float, times: int, per: int = 1, unit: str = "ms") -> None:
+        took, error = (1 / per * figure for figure in milliseconds(work, times))
+        scale = 1000.0 if unit == "µs" else 1.0
+        shown = f"{scale * took:.2f} ± {scale * error:.2f} {unit}"
+        table.add(what, shown, claim=f"the median under {limit:g} {unit}", met=scale * took < limit)
+
+    plan, situation = agent()
+    found = judge(plan, situation)
+    gates = f"{len(found.gates)} gates and {len(found.guardrails)} guardrails over {len(situation.totals)} totals"
+    add(f"an agent judged: {gates}", lambda: judge(plan, situation), 5, 5 * calls)
+    rng = random("speed", "labels")
+    confidence = rng.random(100_000)
+    error = (rng.random(100_000) < 0.4 * (1 - confidence) ** 2).astype(np.int64)
+    for mode in Mode:
+        add(
+            f"a threshold from 100,000 labels, all confidences distinct, {mode.value}",
+            lambda mode=mode: calibrate(group(confidence, error), risk=0.05, delta=0.05, mode=mode),
+            200,
+            calls,
+        )
+    label = itertools.count(5_000)  # never the same twice, for what is remembered costs nothing
+    add(
+        "the e-value of a gate after one more label",
+        lambda: [sequences.log_e_below(250, next(label), 0.05) for _ in range(200)],
+        20,
+        calls,
+        200,
+        "µs",
+    )
+    detector = presets.labelled(0.03)
+    state = detector.start()
+    add(
+        "the alarm after one more label",
+        lambda: [detector.update(state, one % 40 == 0) for one in range(200)],
+        20,
+        calls,
+        200,
+        "µs",
+    )
+    return section
