@@ -59,7 +59,6 @@ def upgrade() -> None:
         sa.Column("declared", Json, nullable=False),
         sa.Column("data", Json, nullable=False),
         sa.Column("answer", Json, nullable=False),
-        sa.Column("state", Json, nullable=True),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("at", UtcTime(), nullable=False),
         sa.Column("applied_revision", sa.Integer(), nullable=True),

@@ -55,7 +55,7 @@ def show_calibration(
     with ctx.db.read() as session:
         row = queries.get_calibration(session, get_rollout(session, agent, version).id, calibration_id)
         shown = CalibrationOut.model_validate(row).model_dump()
-        return CalibrationRecord(**shown, data=row.data, state=row.state, agrees=service.agrees_with_itself(row))
+        return CalibrationRecord(**shown, data=row.data, agrees=service.agrees_with_itself(row))
 
 
 @router.post(f"{_CALIBRATIONS}/{{calibration_id}}/apply")

@@ -32,7 +32,11 @@ class Labelled(NamedTuple):
     counted_as: str | None
 
 
-def labelled(session: Session, rollout_id: UUID, before: datetime) -> Iterator[Labelled]:
+Place = tuple[datetime, UUID]
+"""Where a decision stands in the order of time."""
+
+
+def labelled(session: Session, rollout_id: UUID, before: datetime, after: Place | None = None) -> Iterator[Labelled]:
     """
     In order of the decision, never of the verdict, decided before this moment; in chunks, so take what is needed.
 
@@ -52,7 +56,6 @@ def labelled(session: Session, rollout_id: UUID, before: datetime) -> Iterator[L
         .order_by(*place)
         .limit(_CHUNK)
     )
-    after: tuple[datetime, UUID] | None = None
     while True:
         chunk = wanted if after is None else wanted.where(tuple_(*place) > after)
         rows = [Labelled(*row) for row in session.execute(chunk)]

@@ -7,11 +7,12 @@ from enum import Enum
 from typing import Any
 
 from evidence.thresholds import Answer, Groups, Mode, calibrate, group_counts
+from evidence.thresholds.schedule import Schedule, begin, look
 from rollout.domain.threshold_plan import Assumption
 
 MODES = {Assumption.HIGHER_IS_SAFER: Mode.LEARNED_START, Assumption.NOTHING: Mode.FIXED_START}
 
-_DECIDES = ("threshold", "reason", "labels", "errors", "start", "end", "stopped_by")
+_DECIDES = ("threshold", "reason", "labels", "errors", "start", "end", "stopped_by", "blocked_by")
 
 
 def plain(value: Any) -> Any:
@@ -44,19 +45,54 @@ def groups_of(record: Sequence[Sequence[float | int]]) -> Groups:
 
 
 def again(declared: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer of a go-live look, computed from its record."""
+    """The answer of a look, computed from its record."""
+    first = go_live(declared, data)
+    return answer_record(first) if not data["looks"] else _scheduled(declared, data, first)
+
+
+def go_live(declared: Mapping[str, Any], data: Mapping[str, Any]) -> Answer:
+    """What the first look found."""
     mode, groups = MODES[Assumption(declared["assumes"])], groups_of(data["groups"])
-    return answer_record(calibrate(groups, risk=declared["risk"], delta=declared["delta"], mode=mode))
+    return calibrate(groups, risk=declared["risk"], delta=declared["delta"], mode=mode)
+
+
+def _scheduled(declared: Mapping[str, Any], data: Mapping[str, Any], first: Answer) -> dict[str, Any]:
+    """Every look so far taken again, in its order; each spends what is due at its number of labels."""
+    schedule = Schedule(
+        start=declared["start"],
+        looks=tuple(declared["looks"]),
+        grid=tuple(declared["grid"]),
+        risk=declared["risk"],
+        delta=declared["schedule_delta"],
+        go_live=first.labels,
+    )
+    state = begin(schedule, first)
+    for labels, counts in data["looks"]:
+        state, standing = look(schedule, state, labels, [(cases, errors) for cases, errors in counts])
+    accepted = _accepted(declared["grid"], data["looks"][-1][1], standing.threshold)
+    return {
+        **plain(standing),
+        "explanation": standing.explanation,
+        "errors": data["looks"][-1][1][-1][1],
+        "coverage": accepted / standing.labels,
+        "go_live_threshold": first.threshold,
+    }
+
+
+def _accepted(grid: Sequence[float], counts: Sequence[Sequence[int]], threshold: float | None) -> int:
+    """Cases at the lowest grid point that is not below the threshold: at least so many go alone."""
+    above = [cases for at, (cases, _) in zip(grid, counts, strict=True) if threshold is not None and at >= threshold]
+    return max(above, default=0)
 
 
 def same_answer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether both decide the same, by the same tests. The last digits of a fitted curve may differ by machine."""
-    return all(one[name] == other[name] for name in _DECIDES)
+    return all(one.get(name) == other.get(name) for name in _DECIDES)
 
 
-def digest_of(declared: Any, data: Any, answer: Any, state: Any) -> str:
+def digest_of(declared: Any, data: Any, answer: Any) -> str:
     """The same before storing and after: one database gives whole floats back as integers."""
-    canonical = json.dumps(_numbers([declared, data, answer, state]), sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(_numbers([declared, data, answer]), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

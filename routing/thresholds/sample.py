@@ -7,12 +7,17 @@ that picks audits picks from the reviewed cases too, so that both sides are thin
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from routing.cases.tables import AUTOMATED
 from routing.domain.sampling import audit_position
-from routing.thresholds.queries import Labelled
+from routing.thresholds import queries
+from routing.thresholds.queries import Labelled, Place
 
 
 def uniform(
@@ -33,8 +38,21 @@ def is_wrong(row: Labelled) -> bool:
     return row.counted_as != "agree"
 
 
-def first(rows: Iterable[Labelled], labels: int, segment: str = "") -> list[Labelled] | None:
-    """The first so many of the sample, or of one segment of it; None while there are not as many."""
-    wanted = (row for row in rows if not segment or row.segment == segment)
-    found = list(islice(wanted, labels))
-    return found if len(found) == labels else None
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The settled labels of a version, ready to be taken in their order."""
+
+    session: Session
+    rollout_id: UUID
+    before: datetime
+    secret: bytes
+
+    def take(self, count: int, *, segment: str = "", after: Place | None = None) -> list[Labelled] | None:
+        """The next so many of the sample, or of one segment of it; None while there are not as many."""
+        rows = queries.labelled(self.session, self.rollout_id, self.before, after)
+        rates = queries.audit_rates(self.session, self.rollout_id)
+        wanted = (
+            row for row in uniform(rows, rates, self.secret, self.rollout_id) if not segment or row.segment == segment
+        )
+        found = list(islice(wanted, count))
+        return found if len(found) == count else None

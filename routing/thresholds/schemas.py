@@ -35,7 +35,6 @@ class CalibrationRecord(CalibrationOut):
     """With the labels it rests on, and whether the answer, computed from them again, is the stored one."""
 
     data: dict[str, Any]
-    state: dict[str, Any] | None
     agrees: bool
 
 

@@ -6,12 +6,12 @@ a few more cases because the answer did not please. What it found is a proposal:
 owner alone, as a policy revision that names the calibration. Raising it, by changing the rules, is free at any time.
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from evidence import thresholds
 from governance.actors import SYSTEM, Actor
 from governance.audit import service as audit
 from kit.errors import Conflict
@@ -23,7 +23,8 @@ from rollout.domain.threshold_plan import ThresholdPlan
 from rollout.versions import steps
 from rollout.versions.steps import NotTheOwner
 from rollout.versions.tables import PolicyRevision, Rollout
-from routing.thresholds import queries, records, sample
+from routing.thresholds import looks, queries, records
+from routing.thresholds.sample import Labels
 from routing.thresholds.tables import Calibration
 
 
@@ -60,13 +61,36 @@ def take_due(session: Session, rollout: Rollout, *, secret: bytes, now: datetime
     if plan is None or plan.threshold is None or Phase(rollout.phase) is Phase.EVALUATION:
         return []
     before = _settled_before(now, plan.settle_days)
-    done = {row.segment for row in queries.calibrations(session, rollout.id) if row.look == 0}
-    waiting = [segment for segment in ("", *plan.threshold.segments) if segment not in done]
-    if not waiting or queries.most_labels(session, rollout.id, before) < plan.threshold.first_labels:
+    most = queries.most_labels(session, rollout.id, before)
+    if not any(most >= labels for _, labels in _open_looks(session, rollout, plan.threshold)):
         return []
     lock_agent(session, rollout.agent)
-    taken = [_first_look(session, rollout, plan.threshold, one, before, secret=secret, now=now) for one in waiting]
-    return [row for row in taken if row is not None]
+    labels = Labels(session, rollout.id, before, secret)
+    taken: list[Calibration] = []
+    while (row := _take_one(session, rollout, plan.threshold, labels, now)) is not None:
+        taken.append(row)
+    return taken
+
+
+def _open_looks(session: Session, rollout: Rollout, plan: ThresholdPlan) -> Iterator[tuple[str, int]]:
+    """The next look of all cases together, and the only one of each segment that has not had it; with its labels."""
+    taken = {row.segment: row.labels for row in reversed(queries.calibrations(session, rollout.id))}
+    for segment in ("", *plan.segments):
+        looks = plan.looks if not segment else plan.looks[:1]
+        coming = next((labels for labels in looks if labels > taken.get(segment, 0)), None)
+        if coming is not None:
+            yield segment, coming
+
+
+def _take_one(
+    session: Session, rollout: Rollout, plan: ThresholdPlan, labels: Labels, now: datetime
+) -> Calibration | None:
+    for segment, wanted in _open_looks(session, rollout, plan):
+        before = queries.calibrations(session, rollout.id, segment)
+        found = looks.next_look(before[0], labels, wanted) if before else looks.first_look(plan, labels, segment)
+        if found is not None:
+            return _keep(session, rollout, segment, found, now)
+    return None
 
 
 def _settled_before(now: datetime, settle_days: int) -> datetime:
@@ -74,53 +98,18 @@ def _settled_before(now: datetime, settle_days: int) -> datetime:
     return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=settle_days)
 
 
-def _first_look(
-    session: Session,
-    rollout: Rollout,
-    plan: ThresholdPlan,
-    segment: str,
-    before: datetime,
-    *,
-    secret: bytes,
-    now: datetime,
-) -> Calibration | None:
-    rows = queries.labelled(session, rollout.id, before)
-    rates = queries.audit_rates(session, rollout.id)
-    found = sample.first(sample.uniform(rows, rates, secret, rollout.id), plan.first_labels, segment)
-    if found is None:
-        return None
-    groups = thresholds.group([row.confidence for row in found], [int(sample.is_wrong(row)) for row in found])
-    declared = {**plan.model_dump(mode="json"), "delta": plan.go_live_delta}
-    data = {
-        "groups": records.groups_record(groups),
-        "first_decided_at": found[0].decided_at.isoformat(),
-        "last_decided_at": found[-1].decided_at.isoformat(),
-        "pending": sum(row.counted_as not in {"agree", "override", "severe", "minor"} for row in found),
-    }
-    return _keep(session, rollout, segment, 0, declared, data, records.again(declared, data), None, now)
-
-
-def _keep(
-    session: Session,
-    rollout: Rollout,
-    segment: str,
-    look: int,
-    declared: dict[str, Any],
-    data: dict[str, Any],
-    answer: dict[str, Any],
-    state: dict[str, Any] | None,
-    now: datetime,
-) -> Calibration:
+def _keep(session: Session, rollout: Rollout, segment: str, found: looks.Look, now: datetime) -> Calibration:
     row = Calibration(
-        id=new_id(), rollout_id=rollout.id, agent=rollout.agent, version=rollout.version, segment=segment, look=look,
-        labels=answer["labels"], threshold=answer["threshold"], declared=declared, data=data, answer=answer,
-        state=state, digest=records.digest_of(declared, data, answer, state), at=now,
+        id=new_id(), rollout_id=rollout.id, agent=rollout.agent, version=rollout.version, segment=segment,
+        look=len(found.data["looks"]), labels=found.answer["labels"], threshold=found.answer["threshold"],
+        declared=found.declared, data=found.data, answer=found.answer,
+        digest=records.digest_of(found.declared, found.data, found.answer), at=now,
     )  # fmt: skip
     session.add(row)
     session.flush()  # the next look finds it
     audit.record(
         session, SYSTEM, "threshold.calibrated", row.id, now=now, agent=rollout.agent, version=rollout.version,
-        segment=segment, look=look, labels=row.labels, threshold=row.threshold, digest=row.digest,
+        segment=segment, look=row.look, labels=row.labels, threshold=row.threshold, digest=row.digest,
     )  # fmt: skip
     return row
 
@@ -166,6 +155,6 @@ def _with(rules: Rules, calibration: Calibration) -> Rules:
 def agrees_with_itself(calibration: Calibration) -> bool:
     """Whether the answer follows from the record, and the record is the one that was stored."""
     row = calibration
-    if records.digest_of(row.declared, row.data, row.answer, row.state) != row.digest:
+    if records.digest_of(row.declared, row.data, row.answer) != row.digest:
         return False
     return records.same_answer(records.again(row.declared, row.data), row.answer)

@@ -15,8 +15,8 @@ class Calibration(Table):
     """
     One look, taken once and never again: the labels it rests on, the answer, and whether an owner applied it.
 
-    `data` holds (confidence, cases, wrong) per confidence of the labels of this look, so that the answer can be
-    recomputed from the record alone; `state` is what a scheduled look hands to the next one.
+    `data` holds (confidence, cases, wrong) per confidence of the first labels, and for a further look the counts of
+    every look so far, so that the answer can be computed again from the record alone.
     """
 
     __tablename__ = "calibrations"
@@ -33,8 +33,7 @@ class Calibration(Table):
     declared: Mapped[dict[str, Any]]  # risk, confidence, mode and looks, as the plan had them
     data: Mapped[dict[str, Any]]
     answer: Mapped[dict[str, Any]]
-    state: Mapped[dict[str, Any] | None]
-    digest: Mapped[str] = mapped_column(String(64))  # of declared, data, answer and state
+    digest: Mapped[str] = mapped_column(String(64))  # of declared, data and answer
     at: Mapped[datetime]
     applied_revision: Mapped[int | None]  # the policy revision that took this threshold up
     applied_at: Mapped[datetime | None]

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from governance.actors import SYSTEM, Actor
 from governance.audit.tables import AuditEvent
@@ -215,3 +215,55 @@ def test_an_older_answer_is_not_put_in_force_beside_a_newer_one(ctx: Context, cl
 
     with pytest.raises(NotTheNewest):
         apply(ctx, row)
+
+
+class TestScheduledLooks:
+    LOOKS = {"first_labels": 200, "every": 100, "until": 400, "risk": 0.2}  # noqa: RUF012 - a plan's section
+
+    def taken(self, ctx: Context, clock: FixedClock, cases: int, start: int = 0) -> list[Calibration]:
+        work(ctx, cases, wrong_below=0.1, start=start)
+        clock.move(timedelta(days=3))
+        return look(ctx)
+
+    def test_further_looks_are_taken_at_their_numbers_of_labels_until_the_horizon(
+        self, ctx: Context, clock: FixedClock
+    ) -> None:
+        house(ctx, **self.LOOKS)
+
+        found = [[row.labels for row in self.taken(ctx, clock, 150, start)] for start in (0, 150, 300, 450)]
+
+        assert found == [[], [200, 300], [200, 300, 400], [200, 300, 400]]
+
+    def test_a_scheduled_answer_follows_from_its_record_too(self, ctx: Context, clock: FixedClock) -> None:
+        house(ctx, **self.LOOKS)
+
+        rows = self.taken(ctx, clock, 400)
+
+        assert [service.agrees_with_itself(row) for row in rows] == [True, True, True]
+        assert [row.answer.get("next_look") for row in rows[1:]] == [400, None]
+        assert rows[-1].threshold is not None
+        rows[-1].data = {**rows[-1].data, "looks": rows[-1].data["looks"][1:]}
+        assert not service.agrees_with_itself(rows[-1])
+
+    def test_looks_taken_late_find_what_looks_in_time_found(self, ctx: Context, clock: FixedClock) -> None:
+        house(ctx, **self.LOOKS)
+        in_time = [self.taken(ctx, clock, 100, start) for start in (0, 100, 200, 300)][-1]
+        with ctx.db.begin() as session:
+            session.execute(delete(Calibration))
+
+        late = look(ctx)
+
+        assert [row.digest for row in late] == [row.digest for row in in_time]
+
+    def test_a_verdict_that_changes_after_its_look_is_not_taken_back(self, ctx: Context, clock: FixedClock) -> None:
+        house(ctx, **self.LOOKS)
+        before = self.taken(ctx, clock, 200)
+        with ctx.db.begin() as session:
+            people = [HumanOutputIn(case_id=f"c-{number}", output="maybe") for number in range(100)]
+            service_of_cases.add_human_outputs(session, "claims", people, actor=SYSTEM, now=ctx.clock.now())
+        REGISTRY["routing.settle"].run(ctx)
+
+        after = self.taken(ctx, clock, 200, 200)
+
+        assert [row.digest for row in after[:1]] == [row.digest for row in before]
+        assert after[-1].answer["errors"] < 100
