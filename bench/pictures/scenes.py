@@ -60,7 +60,7 @@ def repeated_looks(passed: dict[str, measures.Passed]) -> Picture:
     picture = Picture(
         "What looking every day does to a rule",
         "Agents with just 5 % wrong at a limit of 5 %, which must not pass. Let pass by the 90th day: by the share of "
-        f"the last 100 cases {percent(ends['last 100'])}, of all cases {percent(ends['so far'])}, by the textbook's "
+        f"the last 100 cases {percent(ends['last 100'])}, of all cases {percent(ends['so far'])}, by an ordinary "
         f"95 % bound {percent(ends['one look'])}, by Phasegate's gate {percent(ends['ours'], 1)}.",
         430,
     )

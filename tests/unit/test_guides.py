@@ -51,7 +51,7 @@ class TestPictures:
 class TestFigures:
     def test_the_page_repeats_the_looks_as_measured(self) -> None:
         shown, measured = (
-            [row for row in figures(page) if re.match(r"(the )?(share|exact|textbook|Phasegate|gate)", row[0])]
+            [row for row in figures(page) if re.match(r"(the )?(share|exact|ordinary|Phasegate|gate)", row[0])]
             for page in (OWNERS_PAGE, MEASURED)
         )
 
