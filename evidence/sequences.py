@@ -166,11 +166,6 @@ def _fewest_bad(share: Fraction, limit: float, threshold: float) -> int | None:
     return next(bad for bad in range(max(0, found - jitter), found + 1) if evidence(bad) >= threshold)
 
 
-def _prior_below(limit: float) -> Prior:
-    """Expects an agent at about half the limit."""
-    return (1.0, 1.0 / limit)
-
-
 def _prior_above(limit: float) -> Prior:
     """Expects harm at about three times the limit."""
     return (1.0, 1.0 / (3.0 * limit))
@@ -179,7 +174,7 @@ def _prior_above(limit: float) -> Prior:
 def _one_below(bad: int, cases: int, limit: float, prior: Prior | None = None) -> float:
     """The closed form for one pair of counts: without arrays it takes a microsecond instead of twenty."""
     log_limit, log_rest = math.log(limit), math.log1p(-limit)
-    if prior is None:  # a = 1: the integral of the prior is elementary
+    if prior is None:  # expects an agent at about half the limit; with a = 1 the integral is elementary
         a, b = 1.0, 1.0 / limit
         expected = math.log(-math.expm1(b * log_rest) / b)
     else:

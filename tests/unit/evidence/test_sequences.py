@@ -178,6 +178,16 @@ class TestBounds:
         if low > 0.0:
             assert log_e_above(bad, cases, low) == pytest.approx(edge, abs=1e-5)
 
+    @pytest.mark.parametrize(
+        ("bad", "cases"), [(1, 2), (1, 60), (2, 3), (10**8 - 1, 10**8), (1, 10**9), (10**9, 10**9)]
+    )
+    def test_hold_where_a_quick_search_finds_nothing(self, bad: int, cases: int) -> None:
+        high, low = upper_bound(bad, cases), lower_bound(bad, cases)
+
+        assert 0.0 <= low <= bad / cases <= high <= 1.0
+        assert high == 1.0 or not crossed(log_e_below(bad, cases, high * (1 - 1e-6)), 0.95)
+        assert low == 0.0 or not crossed(log_e_above(bad, cases, low + (1 - low) * 1e-6), 0.95)
+
     def test_keep_to_a_reference_value(self) -> None:
         assert upper_bound(0, 10) == pytest.approx(0.33823459737, abs=1e-9)
         assert by_quadrature(0, 10, 0.33823459737, (1.0, 1 / 0.33823459737), below=True) == pytest.approx(
@@ -197,6 +207,19 @@ class TestLooking:
 
         assert bad.max() < 40 + 20
         assert passed.mean() <= 0.05
+
+    def test_at_every_case_stops_an_agent_at_the_limit_in_at_most_delta_of_all_runs(self) -> None:
+        limit, runs, cases = 0.05, 600, 500
+        edge = -math.log1p(-0.95)
+        most = np.array(
+            [[log_e_above(k, n, limit) if k <= n else math.inf for k in range(60)] for n in range(cases + 1)]
+        )
+
+        streams = np.random.default_rng(20260108).random((runs, cases)) < limit
+        stopped = (most[np.arange(1, cases + 1), streams.cumsum(axis=1)] >= edge).any(axis=1)
+
+        assert streams.sum(axis=1).max() < 60
+        assert stopped.mean() <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
 
     def test_at_every_day_raises_no_false_alarm_sooner_than_promised(self) -> None:
         """By Markov P(alarm within t) <= t/A; checked at A = 100, t = 30, on streams at the tolerated rate."""
