@@ -140,7 +140,7 @@ def _key(picture: Picture, x: float, y: float, entries: Sequence[tuple[str, str]
 
 def late_verdicts(late: measures.Late) -> Picture:
     """What the desk knows so far is too good for weeks, because complaints come last."""
-    days = np.arange(1, 61)
+    days = range(1, 61)
     picture = Picture(
         "Verdicts that come late",
         "An agent that is wrong in 6 of 100 cases. Counting the verdicts that are there, the share of wrong ones "
