@@ -38,10 +38,23 @@ class Step:
         return self.fired or self.gates
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A look at the labels of a version: what they allowed, and the answer in the service's words."""
+
+    version: str
+    labels: int
+    errors: int
+    threshold: float | None
+    words: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class Books:
     handled: list[Handled] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    thresholds: list[Found] = field(default_factory=list)
     people: Counter[tuple[str, str]] = field(default_factory=Counter)  # phase, what people did -> how often
     uncertain: list[str] = field(default_factory=list)  # answers that the SDK had to make up: must stay empty
 

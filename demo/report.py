@@ -63,12 +63,13 @@ def expectations(weeks: Weeks) -> list[Expectation]:
     wrong, total = sum(w for _, w in alone), sum(n for n, _ in alone)
     checks: list[tuple[str, Callable[[], bool]]] = [
         ("the stable version went through all five phases, one by one", lambda: _entered(ups)[:4] == [*PHASES[1:]]),
+        ("one look at the labels gave the threshold before anything went alone", lambda: _found_first(books)),
         ("every advance stands on gates that pass and on a signature", lambda: all(_well_founded(s) for s in ups)),
         ("two people signed for full production", lambda: any(s.entered == "full" and "paul" in s.by for s in ups)),
         ("the hasty candidate was held in shadow by its gate", lambda: _held(candidate, weeks.candidate_gates)),
         ("the fault was caught by a guardrail and cost one phase", lambda: _entered(downs) == ["confidence"]),
         ("the failure is on record", lambda: any(f["severity"] == "severe" for f in failures)),
-        ("the automated lane held its limit of 10 % against the truth", lambda: total > 0 and wrong / total <= 0.10),
+        ("the automated lane held its limit of 5 % against the truth", lambda: total > 0 and wrong / total <= 0.05),
         ("no answer had to be made up by the client", lambda: not books.uncertain),
         ("the service counted every case of the stable version", lambda: stable["cases_in_all"] == len(books.handled)),
     ]  # fmt: skip
@@ -77,6 +78,13 @@ def expectations(weeks: Weeks) -> list[Expectation]:
 
 def _entered(steps: list[Step]) -> list[str]:
     return [step.entered for step in steps]
+
+
+def _found_first(books: Books) -> bool:
+    """Exactly one look, an answer, and no case alone before it."""
+    alone = [case.at for case in books.handled if case.route == "auto"]
+    looks = [found for found in books.thresholds if found.threshold is not None]
+    return len(looks) == len(books.thresholds) == 1 and bool(alone) and looks[0].at < min(alone)
 
 
 def _well_founded(step: Step) -> bool:
@@ -95,6 +103,9 @@ def show(console: Console, weeks: Weeks, found: list[Expectation]) -> None:
     """The tables, the candidate's evidence, and what was expected."""
     console.print(phase_table(weeks.books))
     console.print(step_table(weeks.books))
+    for at in weeks.books.thresholds:
+        said = f"alone from a confidence of {at.threshold:.2f}" if at.threshold is not None else "nothing goes alone"
+        console.print(f"{at.at:%d %b}: {at.labels} labels, {at.errors} of them wrong: {said} ({at.words})")
     for gate in weeks.candidate_gates:
         console.print(f"Candidate {CANDIDATE} stayed in shadow: {gate['name']}: {gate['words']}")
     for expectation in found:

@@ -39,7 +39,7 @@ _SETTINGS: dict[str, Any] = {
     ],
 }
 _RULES: dict[str, Any] = {
-    "threshold": 0.6,
+    # No threshold: the labels of shadow and supervised production find it, and the owner puts it in force.
     "audit_rate": 0.75,  # in its first weeks alone, three of four readings are checked afterwards
     "scope": {"segments": ["north", "south", "west"]},
     "review_within_hours": 24,

@@ -13,7 +13,7 @@ from typing import Any
 
 from phasegate_client import HumanOutput, Phasegate
 
-from demo.books import Books, Handled, Step
+from demo.books import Books, Found, Handled, Step
 from demo.digits import Reader, Scans
 from demo.http import Desk
 from demo.people import Reviewer, case_id
@@ -150,8 +150,29 @@ class Weeks:
         self._wait_until_counted()
         if self.day % 7 == 6:
             self.owner.post(f"/v1/agents/{AGENT}/reviews-held", {"decision": "Keep going", "note": "Figures read."})
+        self._find_threshold()
         for version in self._versions():
             self._look(version)
+
+    def _find_threshold(self) -> None:
+        """When the labels for the declared look are in, the owner reads what they allow and puts it in force."""
+        path = f"/v1/agents/{AGENT}/versions/{STABLE}/calibrations"
+        self.owner.post(f"{path}/look")
+        for found in self.owner.get(path)["items"]:
+            if found["applied_revision"] is not None:
+                continue
+            self.owner.post(f"{path}/{found['id']}/apply")
+            answer = found["answer"]
+            self.books.thresholds.append(
+                Found(
+                    STABLE,
+                    found["labels"],
+                    answer["errors"],
+                    found["threshold"],
+                    answer["explanation"],
+                    self.clock.now(),
+                )
+            )
 
     def _versions(self) -> list[str]:
         return [STABLE, CANDIDATE] if self.day >= CANDIDATE_FROM else [STABLE]
