@@ -141,10 +141,12 @@ def _key(picture: Picture, x: float, y: float, entries: Sequence[tuple[str, str]
 def late_verdicts(late: measures.Late) -> Picture:
     """What the desk knows so far is too good for weeks, because complaints come last."""
     days = range(1, 61)
+    hidden = [(day, share) for day, share in zip(days, late.arrived[:60], strict=True) if share <= measures.LIMIT]
     picture = Picture(
         "Verdicts that come late",
         "An agent that is wrong in 6 of 100 cases. Counting the verdicts that are there, the share of wrong ones "
-        f"begins below 1 % and is below the limit of 5 % for five weeks; {percent(late.arrived_passes)} of such "
+        f"begins at {percent(late.arrived[0], 1)} and is below the limit of 5 % for {len(hidden)} days; "
+        f"{percent(late.arrived_passes)} of such "
         f"agents pass. Counting settled days with missing verdicts as bad, {percent(late.settled_passes, 1)} pass.",
         410,
     )
@@ -155,7 +157,6 @@ def late_verdicts(late: measures.Late) -> Picture:
     frame = Frame(picture, (1, 60), (0, 0.08), right=WIDTH - 205, bottom=340)
     frame.levels([0, 0.02, 0.04, 0.06, 0.08], percent)
     frame.ticks([1, 10, 20, 30, 40, 50, 60], str, "day")
-    hidden = [(day, share) for day, share in zip(days, late.arrived[:60], strict=True) if share <= measures.LIMIT]
     level = frame.y(measures.LIMIT)
     picture.area([*frame.places(hidden), (frame.x(hidden[-1][0]), level), (frame.left, level)], "fill-bad-soft")
     picture.words(frame.x(15), frame.y(0.026), f"looks good enough for {len(hidden)} days", "small is-bad")
@@ -182,7 +183,7 @@ def alarm(found: measures.Alarms) -> Picture:
     picture = Picture(
         "What an alarm does",
         f"An agent gets worse after day {measures.JUMP}: 6 instead of 2 of 100 wrong; the guardrail is at 3 %. The "
-        f"evidence of harm stays below 10 before, and crosses the alarm line of 1,000 after {delay} days.",
+        f"evidence of harm is {max(found.one[: measures.JUMP]):.1f} at most before, and crosses the alarm line of 1,000 after {delay} days.",
         410,
     )
     picture.head(
