@@ -1,4 +1,7 @@
-"""Looks at the rollouts of a replay, signs what passes, and remembers when each gate passed and on what."""
+"""
+Looks at the rollouts of a replay: signs what passes, puts thresholds in force as the labels allow them, and remembers
+when each gate passed and on what.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +18,7 @@ from rollout.gates import service as gates
 from rollout.gates.tables import EvidenceSnapshot
 from rollout.versions import queries as version_queries
 from rollout.versions.tables import Rollout
+from routing.thresholds import service as thresholds
 
 REVIEW_EVERY = timedelta(days=7)
 
@@ -38,6 +42,7 @@ class Looks:
     count: int = 0
     passed: dict[Place, dict[str, Any]] = field(default_factory=dict)
     newest: dict[str, dict[str, Any]] = field(default_factory=dict)
+    thresholds: list[dict[str, Any]] = field(default_factory=list)
     _reviewed_at: datetime | None = None
 
     def look(self, session: Session) -> Looked:
@@ -47,6 +52,7 @@ class Looks:
         for rollout in version_queries.rollouts_under_way(session, self.house.agent):
             self.count += 1
             before = rollout.policy_revision
+            self._find_thresholds(session, rollout)
             snapshot = gates.look(session, rollout, now=self.house.clock.now())
             self._remember(rollout, snapshot)
             if snapshot.verdict == Conclusion.ADVANCE and not snapshot.body["without_signature"]:
@@ -55,6 +61,27 @@ class Looks:
             if rollout.next_look_at is not None:
                 wished.append(rollout.next_look_at)
         return Looked(stepped, min(wished, default=None))
+
+    def _find_thresholds(self, session: Session, rollout: Rollout) -> None:
+        """Take the looks that the plan declares, and put what the newest one found in force, as an owner would."""
+        house, now = self.house, self.house.clock.now()
+        taken = thresholds.take_due(session, rollout, secret=house.ctx.secret, now=now)
+        for row in {row.segment: row for row in taken}.values():
+            policy = thresholds.apply(session, rollout, row, actor=house.owner, now=now)
+            self.thresholds.append(
+                {
+                    "at": now,
+                    "version": row.version,
+                    "segment": row.segment,
+                    "look": row.look,
+                    "labels": row.labels,
+                    "threshold": row.threshold,
+                    "coverage": row.answer["coverage"],
+                    "words": row.answer["explanation"],
+                    "policy_revision": policy.revision,
+                    "calibration_id": row.id,
+                }
+            )
 
     def _sign(self, session: Session, rollout: Rollout, snapshot: EvidenceSnapshot) -> None:
         """The owner, and where the plan asks for a second person, that one too."""

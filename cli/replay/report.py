@@ -18,6 +18,7 @@ _TOLD = 20  # broken lines told one by one
 
 ASSUMED = (
     "The owner signs, and where the plan asks for it a second person too, as soon as every gate passes.",
+    "Where the plan declares how the threshold is found, the owner puts each answer in force on the same day.",
     "The readiness checklist is answered yes, and the periodic reviews are held weekly.",
     "People rule within the batch: they approve an output equal to the recorded answer, and else edit it to that.",
     "What people did for cases that went alone is evidence only where an audit was drawn; here it is the truth.",
@@ -47,6 +48,7 @@ def build(session: Session, run: Run, seconds: float) -> dict[str, Any]:
         "to": max((stay.last_at for stay in stays), default=None),
         "changes": shown,
         "demotions": [change for change in shown if change["kind"] == "demoted"],
+        "thresholds": run.looks.thresholds,
         "gates_passed": list(run.looks.passed.values()),
         "stays": [stay.to_dict() for stay in stays],
         "reviews_needed": sum(stay.lanes["review"] for stay in stays),
@@ -117,6 +119,7 @@ def show(report: dict[str, Any], stays: list[Stay]) -> None:
     good("")
     rows = [_gate_row(gate) for gate in report["gates_passed"]]
     print_table("Gates, when they first passed", ("when", "version", "phase", "gate", "on what"), rows)
+    _show_thresholds(report)
     _show_alone(report)
     _show_now(report)
     _show_broken(report)
@@ -146,6 +149,20 @@ def _gate_row(gate: dict[str, Any]) -> tuple[Any, ...]:
     return (_day(gate["passed_at"]), gate["version"], f"{gate['phase']}{step}", gate["gate"], gate["words"])
 
 
+def _show_thresholds(report: dict[str, Any]) -> None:
+    if not report["thresholds"]:
+        return
+    good("")
+    columns = ("when", "version", "segment", "labels", "alone from", "share", "why not lower")
+    print_table("Thresholds, as the labels allowed them", columns, map(_threshold_row, report["thresholds"]))
+
+
+def _threshold_row(found: dict[str, Any]) -> tuple[Any, ...]:
+    alone = f"{found['threshold']:.3f}" if found["threshold"] is not None else "none"
+    share = words.seen(found["coverage"])
+    return (_day(found["at"]), found["version"], found["segment"], found["labels"], alone, share, found["words"])
+
+
 def _show_alone(report: dict[str, Any]) -> None:
     alone = report["automated"]
     good("")
@@ -154,7 +171,7 @@ def _show_alone(report: dict[str, Any]) -> None:
         why = (
             ""
             if report["rules"]["threshold"] is not None
-            else "; no threshold was given (--threshold, or rules in a file)"
+            else "; no threshold was given (--threshold, rules in a file, or a threshold section in the plan)"
         )
         good(f"No case went alone{why}.")
         return

@@ -15,6 +15,7 @@ import pytest
 
 from cli.replay import house
 from evidence import sequences
+from evidence.thresholds import calibrate, group
 from routing.domain.sampling import audit_position
 from tests.field.replay.conftest import PLAN, Case, Replay, spread
 
@@ -181,3 +182,26 @@ def test_the_same_record_gives_the_same_report(cases: list[Case], plan: str, rep
     first = same(replay(some, plan, *options))
     assert first["audits_needed"] > 0
     assert first == same(replay(some, plan, *options))
+
+
+def test_the_threshold_is_found_from_the_first_labels_and_keeps_its_promise(
+    cases: list[Case], plan: str, replay: Replay
+) -> None:
+    section = "threshold: {risk: 0.05, first_labels: 300, every: 300, until: 1500}\n"
+    cases = cases[:5000]
+
+    report = replay(cases, plan + section, "--audit-rate", 0.5)
+
+    # The first 200 cases are its suite; what went to people in evaluation has no label of the agent's shadow.
+    shadow = [case for case in cases if at(case) >= datetime.fromisoformat(stays_of(report, "shadow")["first_case_at"])]
+    first = group([case["confidence"] for case in shadow[:300]], [int(wrong(case)) for case in shadow[:300]])
+    assert [found["labels"] for found in report["thresholds"]][:3] == [300, 600, 900]
+    assert report["thresholds"][0]["threshold"] == calibrate(first, risk=0.05, delta=0.02).threshold
+    alone = report["automated"]
+    assert alone["cases"] > 300
+    assert alone["wrong"] / alone["compared"] <= 0.05
+
+
+def stays_of(report: dict[str, Any], phase: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(stay for stay in report["stays"] if stay["phase"] == phase)
+    return found
