@@ -86,27 +86,42 @@ def fitted(unsure: Floats, cases: Floats, wrong: Floats, *, warm: Fit = _NOTHING
     The most likely intercept and slope given `wrong` of `cases` per group, all of shape (groups,).
 
     The priors, Normal(0, 1) for the intercept and Normal(1, 0.25) for the slope, make the maximum unique and finite
-    whatever the labels. Newton's method from `warm`, no step longer than 2.
+    whatever the labels. Newton's method from `warm`, no step longer than 2, and halved where it overshoots: with
+    saturated groups whole steps may go back and forth for ever.
     """
-    intercept, slope = warm
+    fit, step, promised = warm, Fit(0.0, 0.0), math.inf
     for _ in range(_MOST_STEPS):
-        chance = special.expit(intercept + slope * unsure)
-        predicted = cases * chance
-        spread = predicted * (1.0 - chance)
-        missed, weighted = wrong - predicted, spread * unsure
-        down_a = float(missed.sum()) - _PRIOR_WEIGHT[0] * (intercept - _PRIOR_MEAN[0])
-        down_b = float(missed @ unsure) - _PRIOR_WEIGHT[1] * (slope - _PRIOR_MEAN[1])
-        aa = float(spread.sum()) + _PRIOR_WEIGHT[0]
-        ab = float(weighted.sum())
-        bb = float(weighted @ unsure) + _PRIOR_WEIGHT[1]
-        determinant = aa * bb - ab * ab
-        step_a = (bb * down_a - ab * down_b) / determinant
-        step_b = (aa * down_b - ab * down_a) / determinant
-        shrink = min(1.0, _LONGEST_STEP / max(abs(step_a), abs(step_b), _SETTLED))
-        intercept, slope = intercept + shrink * step_a, slope + shrink * step_b
-        if max(abs(step_a), abs(step_b)) < _SETTLED:
+        slope, following = _newton(unsure, cases, wrong, fit)
+        if slope.intercept * step.intercept + slope.slope * step.slope < -0.5 * promised:
+            step, promised = _scaled(step, 0.5), 0.5 * promised
+            fit = Fit(fit.intercept - step.intercept, fit.slope - step.slope)
+            continue
+        longest = max(abs(following.intercept), abs(following.slope))
+        step = _scaled(following, min(1.0, _LONGEST_STEP / max(longest, _SETTLED)))
+        promised = slope.intercept * step.intercept + slope.slope * step.slope
+        fit = Fit(fit.intercept + step.intercept, fit.slope + step.slope)
+        if longest < _SETTLED:
             break
-    return Fit(intercept, slope)
+    return fit
+
+
+def _newton(unsure: Floats, cases: Floats, wrong: Floats, fit: Fit) -> tuple[Fit, Fit]:
+    """The derivatives of the log posterior at `fit`, and Newton's step from there."""
+    chance = special.expit(fit.intercept + fit.slope * unsure)
+    predicted = cases * chance
+    spread = predicted * (1.0 - chance)
+    missed, weighted = wrong - predicted, spread * unsure
+    a = float(missed.sum()) - _PRIOR_WEIGHT[0] * (fit.intercept - _PRIOR_MEAN[0])
+    b = float(missed @ unsure) - _PRIOR_WEIGHT[1] * (fit.slope - _PRIOR_MEAN[1])
+    aa = float(spread.sum()) + _PRIOR_WEIGHT[0]
+    ab = float(weighted.sum())
+    bb = float(weighted @ unsure) + _PRIOR_WEIGHT[1]
+    determinant = aa * bb - ab * ab
+    return Fit(a, b), Fit((bb * a - ab * b) / determinant, (aa * b - ab * a) / determinant)
+
+
+def _scaled(step: Fit, by: float) -> Fit:
+    return Fit(step.intercept * by, step.slope * by)
 
 
 def chance_to_pass(expected: Floats, tolerated: Ints) -> Floats:
