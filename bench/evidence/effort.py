@@ -27,8 +27,8 @@ class Effort:
     workers: int = 2
 
     def scaled(self, share: float, *, workers: int | None = None) -> "Effort":
-        """The same with a `share` of the runs, at least five of each."""
-        runs = {one.name: max(5, round(share * getattr(self, one.name))) for one in fields(self)}
+        """The same with a `share` of the runs, at least two of each."""
+        runs = {one.name: max(2, round(share * getattr(self, one.name))) for one in fields(self)}
         return replace(self, **runs | {"workers": workers or self.workers})
 
     def spread(self, work: Callable[[T], R], jobs: Iterable[T]) -> list[R]:

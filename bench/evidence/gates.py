@@ -15,7 +15,7 @@ from evidence import binomial, sequences
 
 DELTA = 0.05
 DAYS, A_DAY = 90, 240
-LOOKS = {"every case": 1, "hourly": 10, "every 50 cases": 50, "daily": A_DAY}
+LOOKS = {"every case = adversarial": 1, "hourly": 10, "every 50 cases": 50, "daily": A_DAY}
 PLANNING = {
     0.10: {0.02: (64, 119), 0.05: (168, 433), 0.07: (549, 1344)},
     0.05: {0.005: (82, 170), 0.01: (130, 242), 0.02: (242, 548), 0.03: (576, 1509), 0.04: (3204, 7919)},

@@ -43,15 +43,36 @@ class Share(NamedTuple):
 
 
 class Mean(NamedTuple):
-    """A mean over runs with its standard error."""
+    """A mean over runs, of shares or anything else, with its standard error."""
 
     mean: float
     error: float
+    runs: int = 0
 
     @classmethod
     def of(cls, values: Sequence[float] | np.ndarray) -> "Mean":
         array = np.asarray(values, dtype=np.float64)
-        return cls(float(array.mean()), float(array.std(ddof=1) / math.sqrt(len(array))) if len(array) > 1 else 0.0)
+        error = float(array.std(ddof=1) / math.sqrt(len(array))) if len(array) > 1 else 0.0
+        return cls(float(array.mean()), error, len(array))
+
+    @classmethod
+    def over(cls, means: Sequence["Mean"]) -> "Mean":
+        """The mean of independent means."""
+        if not means:
+            return cls(math.nan, math.nan)
+        error = math.sqrt(sum(one.slack**2 for one in means)) / len(means)
+        return cls(math.fsum(one.mean for one in means) / len(means), error)
+
+    @property
+    def slack(self) -> float:
+        """The standard error, and of a share half a run at least: a few runs that agree are not certainty."""
+        return max(self.error, 0.5 / self.runs if self.runs else 0.0)
+
+    def relative_to(self, whole: float) -> "Mean":
+        return Mean(self.mean / whole, self.slack / whole, self.runs)
+
+    def at_least(self, limit: float) -> bool:
+        return self.mean >= limit - SLACK * self.slack
 
     def __str__(self) -> str:
         return f"{self.mean:.3f} ± {self.error:.3f}"
