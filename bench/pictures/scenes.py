@@ -183,8 +183,8 @@ def alarm(found: measures.Alarms) -> Picture:
     picture = Picture(
         "What an alarm does",
         f"An agent gets worse after day {measures.JUMP}: 6 instead of 2 of 100 wrong; the guardrail is at 3 %. The "
-        f"evidence of harm is {max(found.one[: measures.JUMP]):.1f} at most before, and crosses the alarm line of 1,000 "
-        f"after {delay} days.",
+        f"evidence of harm is {max(found.one[: measures.JUMP]):.1f} at most before, and crosses the alarm line of "
+        f"1,000 after {delay} days.",
         410,
     )
     picture.head(
