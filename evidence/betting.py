@@ -19,7 +19,9 @@ A cohort must not be cut by what its labels turn out to be: a day is one, "until
 The bounds are for a mean that stays the same. A lower one above the upper one says that it did not.
 """
 
+import bisect
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Self, TypeAlias
@@ -40,6 +42,9 @@ _STEADY: Final = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 """The bets that never change, as parts of the largest bet that is allowed."""
 _LOG_SHARES: Final = (-math.log(2.0), *(-math.log(2.0 * len(_STEADY)) for _ in _STEADY))
 """The parts of the capital that begin with the plug-in, and with each of the steady bets."""
+MOST_LABELS: Final = 10**8
+"""Beyond this many labels a plan is not a plan, and `cases_needed` says `None`."""
+_LONGER: Final = 1.1
 _FIRST_MEAN, _FIRST_SPREAD = 0.5, 0.25
 """What is believed of mean and variance before the first label, with the weight of one label."""
 
@@ -127,6 +132,67 @@ def mean_loss(days: Iterable[Cohort]) -> float | None:
     pairs = [pair for place, day in enumerate(days) for pair in _checked_cohort(day, f"days[{place}]")]
     labels = sum(count for _, count in pairs)
     return math.fsum(loss * count for loss, count in pairs) / labels if labels else None
+
+
+def cases_needed(days: Sequence[Cohort], limit: float, confidence: float = 0.95) -> int | None:
+    """
+    About how many further labels, with losses as those so far, let a gate at `limit` pass; 0 when it passes already.
+
+    `None` when they never do: the mean so far is not below the limit, or so near that `MOST_LABELS` are not enough;
+    and when nothing was seen, for then there is nothing to go by. The labels to come are laid out in cohorts that each
+    make the stream a tenth longer, so the figure is good to a few per cent.
+    """
+    limit, threshold = checked_rate(limit, "limit"), -math.log1p(-checked_rate(confidence, "confidence"))
+    mean = mean_loss(days)
+    if mean is None or mean >= limit:
+        return None
+    if log_e_below(days, limit, confidence) >= threshold:
+        return 0
+    further = _further(days)
+
+    def evidence(cohorts: int) -> float:
+        return log_e_below([*days, *further[:cohorts]], limit, confidence)
+
+    cohorts = range(1, len(further) + 1)
+    place = bisect.bisect_left(cohorts, x=True, key=lambda count: evidence(count) >= threshold)
+    if place == len(cohorts):
+        return None
+    before, after = evidence(place), evidence(place + 1)
+    labels = [sum(cohort.values()) for cohort in further[: place + 1]]
+    way = (threshold - before) / (after - before) if after > before else 1.0
+    return sum(labels[:-1]) + math.ceil(max(0.0, way) * labels[-1])
+
+
+def fewest_to_pass(limit: float, confidence: float = 0.95) -> int | None:
+    """
+    How many labels without any loss, seen as one cohort, let a gate at `limit` pass; no fewer ever do.
+
+    `None` when it takes more than `MOST_LABELS`.
+    """
+    limit, threshold = checked_rate(limit, "limit"), -math.log1p(-checked_rate(confidence, "confidence"))
+
+    def passes(labels: int) -> bool:
+        return log_e_below([{0.0: labels}], limit, confidence) >= threshold
+
+    if not passes(MOST_LABELS):
+        return None
+    return bisect.bisect_left(range(MOST_LABELS), x=True, key=passes)
+
+
+def _further(days: Sequence[Cohort]) -> list[dict[float, int]]:
+    """Cohorts to come with the losses so far, each a tenth of the stream before it, until `MOST_LABELS`."""
+    so_far: Counter[float] = Counter()
+    for place, day in enumerate(days):
+        for loss, count in _checked_cohort(day, f"days[{place}]"):
+            so_far[loss] += count
+    labels, times, laid = sum(so_far.values()), 1.0, dict(so_far)
+    further: list[dict[float, int]] = []
+    while labels * times < MOST_LABELS:
+        times *= _LONGER
+        wanted = {loss: round(count * times) for loss, count in so_far.items()}
+        further.append({loss: count - laid[loss] for loss, count in wanted.items()})
+        laid = wanted
+    return further
 
 
 class _Bets(NamedTuple):

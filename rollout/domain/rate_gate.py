@@ -1,51 +1,26 @@
 """
-Judges a gate on a rate of cases: overall, or each segment for itself.
+Judges a gate on a rate of cases: what the counts say about its limit, in bounds that hold at every look.
 
-Only settled cases count, and in favour of caution: one that is old enough and still has no verdict counts as bad.
-The bounds hold at every look, so a gate may be looked at every minute.
+Where the plan says so, the rate is corrected for reviewers who overlook errors: what they object to is then held
+against a stricter limit, found from cases whose answer was known beforehand (`evidence.reviewers`).
 """
 
-from dataclasses import dataclass, replace
-from datetime import timedelta
-
 from evidence import sequences
-from rollout.domain import words
-from rollout.domain.metrics import Direction, Metric, Rate, settled_rate
-from rollout.domain.plan import CONFIDENCE, MINIMUM_CASES, Gate, Plan
-from rollout.domain.situation import Situation
-from rollout.domain.totals import Totals, by_day, by_segment, counted, newest_day, of_segment, settled, total
-from rollout.domain.verdict import WORST_FIRST, GateResult, Verdict
+from evidence.reviewers import CorrectedLimit, Seeded, corrected_limit, shown_below
+from rollout.domain import counted_gate, words
+from rollout.domain.counted_gate import Asked, Found, Terms, Weighed
+from rollout.domain.metrics import Direction, Metric, Rate
+from rollout.domain.tally import Tallies
+from rollout.domain.verdict import GateResult, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the plan asks of a rate."""
-
-    direction: Direction
-    limit: float
-    confidence: float = CONFIDENCE
-    minimum_cases: int = MINIMUM_CASES
-
-    @property
-    def bad_limit(self) -> float:
-        """The limit of what may go wrong; rounded, as 1 - 0.9 is a little less than 0.1."""
-        return self.limit if self.direction is Direction.AT_MOST else round(1 - self.limit, 12)
-
-    def shown(self, bad_share: float) -> float:
-        """A share of what went wrong, in the metric's own direction."""
-        return bad_share if self.direction is Direction.AT_MOST else 1 - bad_share
-
-
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """What the counts of a rate say about a limit; see `GateResult` for the figures."""
-
-    verdict: Verdict
-    seen: float | None
-    bound: float
-    other_bound: float
-    log_e: float
-    log_e_against: float
+def judge(terms: Terms, tallies: Tallies) -> GateResult:
+    metric, asked = terms.metric, terms.asked
+    if not terms.gate.corrected_for_reviewers:
+        return counted_gate.judge(terms, tallies, lambda found: _weighed(metric, asked, found))
+    seeded = terms.situation.seeded
+    corrected = corrected_limit(asked.bad_limit, seeded, asked.confidence)
+    return counted_gate.judge(terms, tallies, lambda found: _corrected(metric, asked, found, seeded, corrected))
 
 
 def weigh(rate: Rate, asked: Asked) -> Weighed:
@@ -74,109 +49,14 @@ def weigh(rate: Rate, asked: Asked) -> Weighed:
     )
 
 
-def worst(results: tuple[GateResult, ...]) -> GateResult:
-    """The worst verdict decides; among equals the one with the least room to the limit."""
-    return min(results, key=_worst_first)
-
-
-def _worst_first(result: GateResult) -> tuple[int, float]:
-    room = 0.0
-    if result.bound is not None and result.limit is not None:
-        room = result.limit - result.bound
-    return WORST_FIRST.index(result.verdict), room if result.direction is Direction.AT_MOST else -room
-
-
-def judge(gate: Gate, metric: Metric, blank: GateResult, plan: Plan, situation: Situation) -> GateResult:
-    asked = Asked(gate.direction, gate.limit, gate.confidence or CONFIDENCE, gate.minimum_cases or MINIMUM_CASES)
-    blank = replace(blank, confidence=asked.confidence, minimum_cases=asked.minimum_cases)
-    totals = counted(situation.totals, metric.lanes)
-    rule = _Rule(metric, asked, blank, plan, situation, _dried_up(situation, totals))
-    if gate.segments is None:
-        return rule.judge(totals)
-    names = tuple(by_segment(totals)) if gate.segments == "each" else gate.segments
-    judged = tuple(_titled(name, rule.judge(of_segment(totals, name))) for name in names)
-    if not judged:  # no segment seen yet
-        return rule.judge({})
-    return replace(worst(judged), segments=judged)
-
-
-def _titled(segment: str, result: GateResult) -> GateResult:
-    title = f'Segment "{segment}"' if segment else "Without a segment"
-    return replace(result, segment=segment, words=f"{title}: {result.words[:1].lower()}{result.words[1:]}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """One gate, ready to be held against the totals of all cases or of one segment."""
-
-    metric: Metric
-    asked: Asked
-    blank: GateResult
-    plan: Plan
-    situation: Situation
-    dried_up: str | None
-    """In words, when no case at all has come in since the ramp step began, in whatever segment."""
-
-    def judge(self, totals: Totals) -> GateResult:
-        if not all(counts.add_up for counts in totals.values()):
-            said = "It cannot be judged: the counts do not add up. Nothing was concluded from that."
-            change = "The totals are counted again: phasegate doctor --recount."
-            return replace(self.blank, verdict=Verdict.ERROR, words=said, what_would_change=change)
-        old = total(settled(totals, self.situation.today - timedelta(days=self.plan.settle_days)))
-        rate = settled_rate(self.metric, old)
-        found = replace(
-            self.blank,
-            verdict=Verdict.NO_EVIDENCE,
-            bad=rate.bad,
-            cases=rate.cases,
-            pending=rate.pending,
-            unsettled=total(totals).cases - old.cases,
-        )
-        if (stale := _stale(self.plan, self.situation, totals) or self.dried_up) is not None:
-            return replace(found, words=stale, what_would_change="New cases must come in.")
-        if rate.cases == 0:
-            said, change = _nothing_settled(self.metric, self.plan, totals, found.unsettled)
-            return replace(found, words=said, what_would_change=change)
-        return _weighed(self.metric, self.asked, rate, found)
-
-
-def _stale(plan: Plan, situation: Situation, totals: Totals) -> str | None:
-    """What was counted long ago says nothing about today, however good it was."""
-    newest = newest_day(totals)
-    if newest is None or (age := (situation.today - newest).days) <= plan.stale_after_days:
-        return None
-    allowed = words.plural(plan.stale_after_days, "day")
-    return f"The evidence is stale: the newest case is {words.plural(age, 'day')} old, at most {allowed} are allowed."
-
-
-def _dried_up(situation: Situation, totals: Totals) -> str | None:
-    """Cases of before a ramp step speak for it together with newer ones, never alone: work must still be coming in."""
-    newest, began = newest_day(totals), situation.step_since.date()
-    if newest is None or newest >= began:
-        return None
-    return f"The evidence is stale: no case has come in since {words.day(began)}, when this share began."
-
-
-def _nothing_settled(metric: Metric, plan: Plan, totals: Totals, young: int) -> tuple[str, str]:
-    if not total(totals).cases:
-        return "No case has been counted yet.", f"It needs {metric.counted_lanes}."
-    if not young:
-        return "No case counts: all of them were declared void.", "New cases must come in."
-    first = next(day for day, counts in by_day(totals).items() if counts.cases)
-    counts_on = first + timedelta(days=plan.settle_days + 1)
-    said = f"No case is settled yet: {words.plural(young, 'case')} {'is' if young == 1 else 'are'} too young."
-    age = words.plural(plan.settle_days, "day")
-    return said, f"A case counts when it is more than {age} old; the first on {words.day(counts_on)}."
-
-
-def _weighed(metric: Metric, asked: Asked, rate: Rate, found: GateResult) -> GateResult:
+def _weighed(metric: Metric, asked: Asked, found: Found) -> GateResult:
+    rate = found.rate
     weighed = weigh(rate, asked)
     needed = _cases_needed(asked, rate, weighed.verdict)
-    return replace(
-        found,
-        verdict=weighed.verdict,
-        words=_said(metric, asked, rate, weighed),
-        what_would_change=_change(metric, asked, rate, weighed, needed),
+    return found.told(
+        weighed.verdict,
+        _said(metric, asked, rate, weighed),
+        _change(metric, asked, rate, weighed, needed),
         seen=weighed.seen,
         bound=weighed.bound,
         other_bound=weighed.other_bound,
@@ -210,10 +90,14 @@ def _said(metric: Metric, asked: Asked, rate: Rate, weighed: Weighed) -> str:
     if at_most and rate.bad == 0:
         said = f"None {metric.words} in {words.number(rate.cases)}, so {bound}, {sure}."
     said += f" The limit is {limit}." if at_most else f" At least {limit} is asked for."
-    if rate.pending:
-        counts = "has no verdict and counts" if rate.pending == 1 else "have no verdict and count"
-        said += f" {words.number(rate.pending)} of {words.plural(rate.cases, 'case')} {counts} as bad."
-    return said
+    return said + _pending_said(rate)
+
+
+def _pending_said(rate: Rate) -> str:
+    if not rate.pending:
+        return ""
+    counts = "has no verdict and counts" if rate.pending == 1 else "have no verdict and count"
+    return f" {words.number(rate.pending)} of {words.plural(rate.cases, 'case')} {counts} as bad."
 
 
 def _change(metric: Metric, asked: Asked, rate: Rate, weighed: Weighed, needed: int | None) -> str:
@@ -230,3 +114,100 @@ def _change(metric: Metric, asked: Asked, rate: Rate, weighed: Weighed, needed: 
     if needed == asked.minimum_cases - rate.cases:
         return f"{more}; the plan asks for {words.number(asked.minimum_cases)}."
     return f"About {more} at the rate seen."
+
+
+def weigh_corrected(rate: Rate, asked: Asked, corrected: CorrectedLimit) -> Weighed:
+    """
+    The same for the rate of errors behind the objections. Its bound lies below the limit exactly when it passes.
+
+    There is no e-value to keep, for the limit moves as seeded cases come in. A fail is what reviewers objected to, as
+    they said it, against the limit or the corrected one, whichever is larger, so that it never contradicts a pass.
+    """
+    bad, cases, measured = rate.bad, rate.cases, rate.bad - rate.pending
+    fails_above = max(asked.bad_limit, corrected.limit or 0.0)
+    against = sequences.log_e_above(measured, cases, fails_above)
+    verdict = Verdict.INCONCLUSIVE
+    if shown_below(bad, cases, corrected) and cases >= asked.minimum_cases:
+        verdict = Verdict.PASS
+    elif sequences.crossed(against, asked.confidence):
+        verdict = Verdict.FAIL
+    ruled = cases - rate.pending
+    return Weighed(
+        verdict=verdict,
+        seen=measured / ruled if ruled else None,
+        bound=_true_bound(sequences.upper_bound(bad, cases, corrected.gate_confidence), corrected),
+        other_bound=sequences.lower_bound(measured, cases, asked.confidence),
+        log_e=None,
+        log_e_against=against,
+    )
+
+
+def _true_bound(observed: float, corrected: CorrectedLimit) -> float:
+    """What the true rate is at most, when people object to `observed` at most; 1 where that says nothing."""
+    apart = corrected.sensitivity_low + corrected.specificity_high - 1.0
+    if not corrected.identifiable:
+        return 1.0
+    return min(max((observed + corrected.specificity_high - 1.0) / apart, 0.0), 1.0)
+
+
+def _corrected(metric: Metric, asked: Asked, found: Found, seeded: Seeded, corrected: CorrectedLimit) -> GateResult:
+    rate = found.rate
+    weighed = weigh_corrected(rate, asked, corrected)
+    needed = _cases_needed_corrected(asked, rate, corrected, weighed.verdict)
+    return found.told(
+        weighed.verdict,
+        _said_corrected(metric, asked, rate, weighed, corrected),
+        _change_corrected(metric, rate, weighed, corrected, needed),
+        seen=weighed.seen,
+        bound=weighed.bound,
+        other_bound=weighed.other_bound,
+        log_e_against=weighed.log_e_against,
+        cases_needed=needed,
+        seeded=(seeded.caught, seeded.errors, seeded.confirmed, seeded.right),
+        corrected_limit=corrected.limit,
+    )
+
+
+def _cases_needed_corrected(asked: Asked, rate: Rate, corrected: CorrectedLimit, verdict: Verdict) -> int | None:
+    if verdict is Verdict.PASS:
+        return 0
+    if corrected.limit is None or not 0.0 < corrected.limit < 1.0:
+        return None
+    observed = Asked(Direction.AT_MOST, corrected.limit, corrected.gate_confidence, asked.minimum_cases)
+    return _cases_needed(observed, rate, verdict)
+
+
+def _said_corrected(metric: Metric, asked: Asked, rate: Rate, weighed: Weighed, corrected: CorrectedLimit) -> str:
+    limit = words.percent(asked.limit)
+    if not corrected.identifiable:
+        return f"Nothing is known of how many errors reviewers overlook, so nothing can be shown. The limit is {limit}."
+    caught = f"Reviewers catch at least {words.at_least(corrected.sensitivity_low)} of errors."
+    if weighed.verdict is Verdict.FAIL:
+        bound = words.at_least(weighed.other_bound)
+        return f"At least {bound} {metric.words}, {words.sure(asked.confidence)}. The limit is {limit}. {caught}"
+    bound = f"At most {words.at_most(weighed.bound)} wrong, what reviewers overlook included"
+    said = f"{bound}, {words.sure(asked.confidence)}. The limit is {limit}. {caught}"
+    return said + _pending_said(rate)
+
+
+def _change_corrected(
+    metric: Metric, rate: Rate, weighed: Weighed, corrected: CorrectedLimit, needed: int | None
+) -> str:
+    if weighed.verdict is Verdict.PASS:
+        return ""
+    if not corrected.identifiable:
+        return "Reviewers answer gold cases, errors above all, and catch most of them. 50 errors or more are usual."
+    more_gold = (
+        " More gold cases with an error would say more closely what reviewers overlook." if corrected.few else ""
+    )
+    if rate.pending:
+        return f"People rule on the {words.plural(rate.pending, 'case')} without a verdict.{more_gold}"
+    if needed is None:
+        assert corrected.limit is not None
+        now, below = words.seen(weighed.seen or 0.0), words.seen(corrected.limit)
+        return (
+            f"With these reviewers it passes when clearly fewer than {below} are {metric.words}; "
+            f"{now} are so far.{more_gold}"
+        )
+    more = f"{words.number(needed)} more settled {'case is' if needed == 1 else 'cases are'} needed"
+    return f"About {more} at the rate seen.{more_gold}"

@@ -30,6 +30,25 @@ def seen(share: float) -> str:
     return f"{share * 100:.1f}{NBSP}%"
 
 
+def loss(limit: float) -> str:
+    """A mean loss as its author wrote it: `0.05`."""
+    return f"{limit:.6g}"
+
+
+def loss_at_most(mean: float) -> str:
+    """An upper bound of a mean loss, three decimals, rounded up."""
+    return f"{math.ceil(min(mean, 1.0) * 1000 - 1e-9) / 1000:.3f}"
+
+
+def loss_at_least(mean: float) -> str:
+    """A lower bound of a mean loss, three decimals, rounded down."""
+    return f"{math.floor(max(mean, 0.0) * 1000 + 1e-9) / 1000:.3f}"
+
+
+def loss_seen(mean: float) -> str:
+    return f"{mean:.3f}"
+
+
 def sure(confidence: float) -> str:
     """`95 % sure`; rounded down, as nobody is surer than that."""
     return f"{math.floor(confidence * 1000 + 1e-6) / 10:g}{NBSP}% sure"
@@ -37,6 +56,17 @@ def sure(confidence: float) -> str:
 
 def number(count: float) -> str:
     return f"{count:,.0f}"
+
+
+def segment(name: str | None) -> str:
+    return f"segment {name}" if name else "cases without a segment"
+
+
+def closed_since(name: str, since: date) -> str:
+    said = segment(name)
+    are, them = ("is", "it") if name else ("are", "them")
+    opens = f"The owner may open {them} again."
+    return f"{said[0].upper()}{said[1:]} {are} closed since {day(since)}: people do {them}. {opens}"
 
 
 def plural(count: int, one: str) -> str:
