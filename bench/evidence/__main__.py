@@ -6,7 +6,7 @@ All runs are seeded, so the same versions give the same figures (but for the tim
 claim is not met.
 
     python -m bench.evidence                    everything, about eight minutes on two quiet cores
-    python -m bench.evidence --quick            a fiftieth of the runs, to the screen
+    python -m bench.evidence --quick            a hundredth of the runs, to the screen
     python -m bench.evidence --only gates       one part, to the screen
     python -m bench.evidence --share 0.2        a fifth of the runs, written
 """
@@ -38,7 +38,7 @@ PARTS = {
 """Every part and the module that measures it."""
 
 REPORT = Path(__file__).resolve().parents[1] / "evidence.md"
-QUICK = 0.02
+QUICK = 0.01
 
 
 def measure(part: str, effort: Effort) -> Section:

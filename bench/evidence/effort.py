@@ -19,11 +19,11 @@ class Effort:
 
     gates: int = 20_000
     delays: int = 4_000
-    thresholds: int = 1_000
-    library: int = 20
-    schedule: int = 400
-    alarms: int = 2_000
-    audits: int = 1_000
+    thresholds: int = 2_000
+    library: int = 25
+    schedule: int = 1_000
+    alarms: int = 4_000
+    audits: int = 4_000
     workers: int = 2
 
     def scaled(self, share: float, *, workers: int | None = None) -> "Effort":

@@ -95,7 +95,7 @@ def _counts(rng: np.random.Generator) -> Counts:
 def run(effort: Effort) -> Section:
     section = Section("Speed", "Medians on this machine, in time of one processor, after one call that is not counted.")
     table = section.table("what", "took")
-    calls = max(2, effort.audits // 50)
+    calls = max(2, effort.audits // 200)
 
     def add(what: str, work: Callable[[], object], limit: float, times: int, per: int = 1, unit: str = "ms") -> None:
         took, error = (1 / per * figure for figure in milliseconds(work, times))

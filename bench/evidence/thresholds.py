@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
 from bench.evidence import library, peers
-from bench.evidence.drawing import Calibration, Population
+from bench.evidence.drawing import Calibration, Ints, Population
 from bench.evidence.effort import Effort, random
 from bench.evidence.report import SLACK, Mean, Section, Share
 from bench.evidence.scenarios import ABSENT, DATA, NEVER, SCENARIOS, Scenario, population
-from evidence.thresholds.groups import group_counts
-from evidence.thresholds.once import Mode, calibrate
+from evidence.binomial import design_points
+from evidence.thresholds import Groups, Mode, calibrate, group_counts, starts
+from evidence.thresholds.chain import Exact, walk
 
 DELTA = 0.05
 TARGET = 0.575
@@ -21,7 +22,29 @@ Procedure = Callable[[Calibration, float], float]
 
 
 def ours(mode: Mode, drawn: Calibration, risk: float) -> float:
-    """The product's one-shot calibration."""
+    """
+    The product's one-shot calibration, from the pieces that `calibrate` is made of.
+
+    `calibrate` also tells how many more labels would help, which takes longer than the threshold itself; that both
+    give the same thresholds is checked on some of the draws.
+    """
+    groups = Groups(drawn.confidence, drawn.accepted, drawn.wrong)
+    points = _points(groups.labels, risk)
+    if not len(points):
+        return math.inf
+    exact = Exact(points, np.searchsorted(points, groups.accepted, side="right") - 1)
+    start = (starts.learned_start if mode is Mode.LEARNED_START else starts.fixed_start)(groups, exact)
+    end = walk(groups, exact, start).end
+    return end.confidence if end else math.inf
+
+
+@lru_cache
+def _points(labels: int, risk: float) -> Ints:
+    return design_points(labels, risk, DELTA)
+
+
+def by_calibrate(mode: Mode, drawn: Calibration, risk: float) -> float:
+    """The same by `calibrate` itself."""
     groups = group_counts(zip(drawn.confidence.tolist(), drawn.cases.tolist(), drawn.errors.tolist(), strict=True))
     found = calibrate(groups, risk=risk, delta=DELTA, mode=mode).threshold
     return math.inf if found is None else found
@@ -178,6 +201,20 @@ def no_threshold(section: Section, effort: Effort) -> None:
             table.add(name, f"{100 * risk:.0f} %", 300, wrong, oracle, *given, claim=claim, met=met)
 
 
+def _differing(job: tuple[str, float, int, int]) -> list[int]:
+    """For both modes on how many draws `calibrate` gives another threshold."""
+    drawn = _draws(*job)
+    return [sum(by_calibrate(mode, one, job[1]) != ours(mode, one, job[1]) for one in drawn) for mode in Mode]
+
+
+def calibrate_itself(section: Section, effort: Effort, chosen: tuple[Scenario, ...]) -> None:
+    table = section.table("measured above against `calibrate` itself", "calibrations", "thresholds that differ")
+    jobs = [(one.population, one.risk, one.labels, effort.library) for one in chosen]
+    found = effort.spread(_differing, jobs)
+    for mode, different in zip(Mode, np.sum(found, axis=0).tolist(), strict=True):
+        table.add(mode.value, effort.library * len(jobs), different, claim="none differs", met=different == 0)
+
+
 Pairs = dict[str, list[tuple[float, float]]]
 
 
@@ -246,5 +283,6 @@ def run(effort: Effort, chosen: tuple[Scenario, ...] = SCENARIOS) -> Section:
     overall(section, in_order, chosen)
     per_scenario(section, in_order, chosen)
     no_threshold(section, effort)
+    calibrate_itself(section, effort, chosen)
     library_itself(section, effort, chosen)
     return section

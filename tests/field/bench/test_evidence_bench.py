@@ -13,7 +13,7 @@ from bench.evidence.effort import Effort, random
 from evidence import sequences
 from evidence.alarms import presets
 
-SMALL = Effort().scaled(0.005, workers=1)
+SMALL = Effort().scaled(0.0025, workers=1)
 
 
 def _no_peers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +35,7 @@ def test_thresholds_run_on_the_real_data_and_hold_what_they_claim(
 ) -> None:
     _no_peers(monkeypatch)
     chosen = tuple(one for one in scenarios.SCENARIOS if one.name in {"snips 5 % n=300", "clinc150 5 % n=1000"})
-    section = thresholds.run(SMALL.scaled(4), chosen)
+    section = thresholds.run(SMALL.scaled(8), chosen)
     assert section.unmet == []
     assert any("MAPIE" in words for words in section.left_out)
     assert any("sroie" in words for words in section.left_out)
