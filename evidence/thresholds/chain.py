@@ -17,7 +17,7 @@ from evidence.binomial import Ints, design_points
 from evidence.thresholds.groups import Groups
 
 TESTED_SHARE = 0.5
-"""The part of a stretch of equal tolerance in which every group is tested (THRESHOLDS 2.2)."""
+"""The part of a stretch of equal tolerance in which every group is tested."""
 
 
 class Step(NamedTuple):

@@ -5,8 +5,8 @@ The statement that comes with a threshold: of all calibrations like this one, at
 rate of the accepted cases above `risk`. It holds for one look. Running it again on the same cases and a few more, and
 taking the better answer, is no calibration; for a sample that grows there is `schedule`.
 
-The mode is chosen when the rollout is set up, never after the answers of both are known: that
-would cost a second delta.
+The mode is chosen when the rollout is set up, never after the answers of both are known: that would cost a second
+delta.
 """
 
 import math
@@ -15,8 +15,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
-from evidence.binomial import Ints, checked_rate, design_points
+from evidence.binomial import checked_rate, design_points
 from evidence.thresholds.chain import Step, exact_tests, walk
 from evidence.thresholds.groups import Groups, Tie
 from evidence.thresholds.starts import Fit, fitted, fixed_start, learned_start, unsureness
@@ -124,8 +125,8 @@ def calibrate(groups: Groups, *, risk: float = 0.05, delta: float = 0.05, mode: 
     """
     The lowest confidence at which the share of wrong outputs among the accepted is shown to be at most `risk`.
 
-    `Mode.LEARNED_START` is BLS-FST, `Mode.FIXED_START` is FST30s of THRESHOLDS 2.3 and 2.4. Raises ValueError when
-    `risk` or `delta` is not strictly between 0 and 1.
+    How either mode chooses where to begin is told in `starts`, the tests that follow in `chain`. Raises ValueError
+    when `risk` or `delta` is not strictly between 0 and 1.
     """
     risk, delta = checked_rate(risk, "risk"), checked_rate(delta, "delta")
     mode = Mode(mode)
@@ -192,14 +193,29 @@ def _more_labels(groups: Groups, start: Step | None, risk: float, delta: float) 
 
 
 def _first_passing(start: Step, risk: float, delta: float) -> int | None:
-    """The number of cases at which errors as frequent as in `start` are first tolerated."""
-    most = start.accepted
-    while most < MOST_LABELS:
-        most *= 4
-        points: Ints = design_points(most, risk, delta)
-        tolerated = np.arange(len(points))
-        expected = -(-start.errors * points // start.accepted)  # rounded up, in whole numbers
-        enough = points[(expected <= tolerated) & (points > start.accepted)]
-        if len(enough):
-            return int(enough[0])
-    return None
+    """
+    The fewest cases at which errors as frequent as in `start` are tolerated; `None` beyond `MOST_LABELS` of them.
+
+    Only the most cases that the rate allows to k errors need to be tried, and more of both are the easier the more
+    there are, but for the rounding to whole cases: where that lets a smaller number pass as well, the larger is told.
+    """
+
+    def passes(errors: int) -> bool:
+        return _chance(errors, errors * start.accepted // start.errors, risk) <= delta
+
+    fails, enough = start.errors, MOST_LABELS * start.errors // start.accepted
+    if enough <= fails or not passes(enough):
+        return None
+    while enough - fails > 1:
+        middle = (fails + enough) // 2
+        fails, enough = (fails, middle) if passes(middle) else (middle, enough)
+    too_few, cases = start.accepted, enough * start.accepted // start.errors
+    while cases - too_few > 1:
+        middle = (too_few + cases) // 2
+        too_few, cases = (too_few, middle) if _chance(enough, middle, risk) <= delta else (middle, cases)
+    return cases
+
+
+def _chance(errors: int, cases: int, risk: float) -> float:
+    """P(Bin(cases, risk) <= errors)."""
+    return float(special.bdtr(errors, cases, risk)) if errors < cases else 1.0

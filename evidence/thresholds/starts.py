@@ -4,8 +4,8 @@ Where the chain of tests begins: at a place fixed by the number of labels, or le
 The learned start never looks at a label above itself. It fits how errors grow as the confidence falls on the groups
 below a candidate only, predicts the errors above it, and stops at the least confident candidate whose test is about
 as likely to pass as any further up. So no label is split off and no part of delta is spent; that a group which is
-accepted is not less reliable than those below it is what the guarantee then rests on (THRESHOLDS 3, closed testing).
-A poor fit costs automation, never the guarantee.
+accepted is not less reliable than those below it is what the guarantee then rests on (closed testing; Marcus, Peritz,
+Gabriel 1976, Biometrika 63). A poor fit costs automation, never the guarantee.
 """
 
 import math
@@ -37,7 +37,11 @@ _PRIOR_MEAN = (0.0, 1.0)
 _PRIOR_WEIGHT = (1.0, 4.0)
 _LONGEST_STEP = 2.0
 _MOST_STEPS = 100
-_SETTLED = 1e-10
+_SETTLED = 1e-7
+"""A step of Newton's method so short leaves an error of about its square."""
+_MANY = 4096
+_BLOCK = 64
+"""Beyond `_MANY` groups the search begins at the fit of blocks of so many groups each."""
 
 
 class Fit(NamedTuple):
@@ -87,8 +91,11 @@ def fitted(unsure: Floats, cases: Floats, wrong: Floats, *, warm: Fit = _NOTHING
 
     The priors, Normal(0, 1) for the intercept and Normal(1, 0.25) for the slope, make the maximum unique and finite
     whatever the labels. Newton's method from `warm`, no step longer than 2, and halved where it overshoots: with
-    saturated groups whole steps may go back and forth for ever.
+    saturated groups whole steps may go back and forth for ever. Blocks of neighbours only say where to begin, so that
+    all groups have to be gone through once or twice, not ten times.
     """
+    if len(unsure) > _MANY:
+        warm = fitted(*_in_blocks(unsure, cases, wrong), warm=warm)
     fit, step, promised = warm, Fit(0.0, 0.0), math.inf
     for _ in range(_MOST_STEPS):
         slope, following = _newton(unsure, cases, wrong, fit)
@@ -103,6 +110,12 @@ def fitted(unsure: Floats, cases: Floats, wrong: Floats, *, warm: Fit = _NOTHING
         if longest < _SETTLED:
             break
     return fit
+
+
+def _in_blocks(unsure: Floats, cases: Floats, wrong: Floats) -> tuple[Floats, Floats, Floats]:
+    starts = np.arange(0, len(unsure), _BLOCK)
+    together = np.add.reduceat(cases, starts)
+    return np.add.reduceat(cases * unsure, starts) / together, together, np.add.reduceat(wrong, starts)
 
 
 def _newton(unsure: Floats, cases: Floats, wrong: Floats, fit: Fit) -> tuple[Fit, Fit]:
