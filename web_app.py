@@ -38,8 +38,10 @@ from routing import api as routing_api
 from routing import hot, waiting
 from routing.cases import api as cases_api
 from routing.delivery import api as delivery_api
+from routing.people import api as verdicts_api
 from routing.reviews import api as reviews_api
 from routing.snapshot import SnapshotHolder
+from routing.staffing import api as staffing_api
 from routing.thresholds import api as thresholds_api
 from routing.writer import Writer
 
@@ -59,6 +61,8 @@ _ROUTERS = (
     oversight_api.router,
     failures_api.router,
     thresholds_api.router,
+    verdicts_api.router,
+    staffing_api.router,
     agents_api.router,
     people_api.router,
 )

@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Engine, TypeDecorator, event, func
+from sqlalchemy import JSON, DateTime, Dialect, Engine, TypeDecorator, event, extract, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.dml import Insert
@@ -116,3 +116,8 @@ def skip_locked(statement: Any, dialect: str) -> Any:
 def utc_day(column: Any, dialect: str) -> Any:
     """The UTC day of a time, inside a statement; SQLite answers with a text."""
     return func.date(func.timezone("UTC", column)) if dialect == "postgresql" else func.date(column)
+
+
+def utc_hour(column: Any, dialect: str) -> Any:
+    """The hour of a time in UTC, 0 to 23, inside a statement."""
+    return extract("hour", func.timezone("UTC", column) if dialect == "postgresql" else column)

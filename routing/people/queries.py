@@ -1,0 +1,125 @@
+"""Statements on verdicts as what people said: who said what of which output, and how often."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from rollout.gates.tables import Total
+from rollout.versions.tables import Rollout
+from routing.cases.tables import Decision, Label
+
+RULED = ("review", "audit")
+"""The sources in which a reviewer saw the output and said what they think of it."""
+_SAID = ("agree", "override")
+_MOST = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which decisions are looked at: of an agent, of one version or all, made from `since` to before `until`."""
+
+    agent: str
+    version: str | None
+    since: datetime
+    until: datetime
+
+
+class Given(NamedTuple):
+    """One verdict on one decision; `person` is None where nobody said who it was."""
+
+    decision_id: UUID
+    verdict: str
+    source: str
+    person: str | None
+
+
+class Ruled(NamedTuple):
+    """How often a reviewer said this of outputs that came to them in this way."""
+
+    person: str
+    source: str
+    verdict: str
+    times: int
+
+
+class LaneTotal(NamedTuple):
+    """What the outputs of a version came to in one lane."""
+
+    version: str
+    lane: str
+    agreed: int
+    overridden: int
+
+
+def several_verdicts(session: Session, scope: Scope) -> tuple[list[Given], bool]:
+    """
+    All verdicts on those decisions that have more than one, in the order given, decision by decision.
+
+    Of the newest 20,000 such decisions; the second value tells that there are more.
+    """
+    chosen = (
+        select(Label.decision_id)
+        .join(Decision, Decision.id == Label.decision_id)
+        .where(*_decided(scope), Label.verdict.in_(_SAID))
+        .group_by(Label.decision_id)
+        .having(func.count() > 1)
+        .order_by(Label.decision_id.desc())
+        .limit(_MOST + 1)
+        .subquery()
+    )
+    wanted = (
+        select(Label.decision_id, Label.verdict, Label.source, Label.person)
+        .join(chosen, chosen.c.decision_id == Label.decision_id)
+        .where(Label.verdict.in_(_SAID))
+        .order_by(Label.decision_id.desc(), Label.at, Label.id)
+    )
+    found = [Given(*row) for row in session.execute(wanted)]
+    decisions = {given.decision_id for given in found}
+    if len(decisions) <= _MOST:
+        return found, False
+    oldest = min(decisions)
+    return [given for given in found if given.decision_id != oldest], True
+
+
+def rulings(session: Session, scope: Scope) -> Sequence[Ruled]:
+    """How often each reviewer agreed and overrode, in reviews and in audits, by name."""
+    wanted = (
+        select(Label.person, Label.source, Label.verdict, func.count())
+        .join(Decision, Decision.id == Label.decision_id)
+        .where(*_decided(scope), Label.source.in_(RULED), Label.verdict.in_(_SAID), Label.person.is_not(None))
+        .group_by(Label.person, Label.source, Label.verdict)
+        .order_by(Label.person, Label.source, Label.verdict)
+    )
+    return [Ruled(str(person), source, verdict, times) for person, source, verdict, times in session.execute(wanted)]
+
+
+def lanes(session: Session, scope: Scope) -> Sequence[LaneTotal]:
+    """Agreed and overridden in shadow and in review, by version; whole days, from the totals."""
+    wanted = (
+        select(Rollout.version, Total.lane, func.sum(Total.agreed), func.sum(Total.overridden))
+        .join(Rollout, Rollout.id == Total.rollout_id)
+        .where(Rollout.agent == scope.agent, Total.lane.in_(("shadow", "review")))
+        .where(Total.day >= scope.since.date(), Total.day <= scope.until.date())
+        .group_by(Rollout.version, Total.lane)
+        .order_by(Rollout.version, Total.lane)
+    )
+    if scope.version is not None:
+        wanted = wanted.where(Rollout.version == scope.version)
+    return [
+        LaneTotal(version, lane, int(agreed), int(overridden))
+        for version, lane, agreed, overridden in session.execute(wanted)
+    ]
+
+
+def _decided(scope: Scope) -> list[ColumnElement[Any]]:
+    found: list[ColumnElement[Any]] = [
+        Decision.agent == scope.agent,
+        Decision.decided_at >= scope.since,
+        Decision.decided_at < scope.until,
+    ]
+    return found if scope.version is None else [*found, Decision.version == scope.version]

@@ -1,0 +1,176 @@
+"""What goes over the wire about the verdicts of people. A figure that is not defined is null, with its reason."""
+
+from datetime import datetime
+
+from kit.http import Out
+from routing.people.service import Blind, PeopleReport
+
+
+class ShareOut(Out):
+    """`part` of `whole`; `share` is null of nothing. `lower` and `upper` hold with 95 % confidence."""
+
+    part: int
+    whole: int
+    share: float | None
+    lower: float
+    upper: float
+
+
+class CoefficientOut(Out):
+    """1 is full agreement and 0 is what chance gives; null when undefined, and then `reason` says why."""
+
+    value: float | None
+    observed: float | None
+    by_chance: float | None
+    items: int
+    reason: str | None
+    lower: float | None = None
+    upper: float | None = None
+
+
+class PairOut(Out):
+    """Two people: the outputs both gave a verdict on, and Cohen's kappa."""
+
+    first: str
+    second: str
+    agreed: ShareOut
+    kappa: CoefficientOut
+
+
+class AgreementOut(Out):
+    """`advised` names the coefficient to read: `alpha`, or `ac1` where nearly all verdicts are of one kind."""
+
+    people: int
+    same: ShareOut
+    alpha: CoefficientOut
+    ac1: CoefficientOut
+    advised: str
+    pairs: list[PairOut]
+    pairs_left_out: int
+
+
+class BlindOut(Out):
+    """
+    People who had not seen the output (shadow) against people who had (review), of one version.
+
+    `difference` is how much more often those who saw it agreed; `lower` and `upper` hold at every look together.
+    """
+
+    version: str
+    blind: ShareOut
+    assisted: ShareOut
+    difference: float | None
+    lower: float
+    upper: float
+    shown: bool
+    words: str
+
+
+class ReviewerOut(Out):
+    """
+    How often a reviewer overrode, in reviews and in audits.
+
+    `stands_out` is `fewer` or `more` where that is not what all others do, beyond chance; null else.
+    """
+
+    person: str
+    reviews: ShareOut
+    audits: ShareOut
+    stands_out: str | None
+
+
+class RightOut(Out):
+    """
+    Agent against person where they differed and a later verdict of somebody else settled it.
+
+    `agent_share` is the agent's share of those; `p_value` is for "each is right as often as the other". `both_right`
+    and `both_wrong` count outputs that the first person had agreed with.
+    """
+
+    agent_only: int
+    person_only: int
+    agent_share: ShareOut
+    p_value: float
+    both_right: int
+    both_wrong: int
+
+
+class PeopleOut(Out):
+    """`cut`: more outputs have several verdicts than were looked at; these are the newest."""
+
+    agent: str
+    version: str | None
+    since: datetime
+    until: datetime
+    agreement: AgreementOut
+    blind_against_assisted: list[BlindOut]
+    reviewers: list[ReviewerOut]
+    who_was_right: RightOut
+    cut: bool
+
+
+def blind_words(row: Blind) -> str:
+    """What the comparison says, for somebody who has to act on it."""
+    found = row.found
+    if found.difference is None:
+        missing = "in shadow, without having seen the output" if not found.blind.whole else "in review"
+        return f"Nothing can be said yet: people gave no verdict {missing}."
+    points = f"{abs(found.difference) * 100:.1f} points {'more' if found.difference >= 0 else 'less'} often"
+    told = f"People who saw the output agreed {points} than people who had not."
+    if found.shown:
+        sure = f"at least {_points(found.lower)} more, at every look"
+        return f"{told} That is more than chance ({sure}): seeing the output may sway them, or the cases were easier."
+    if found.upper < 0.0:
+        return f"{told} Seeing the output did not make them agree: they agreed less often, beyond chance."
+    return f"{told} That may be chance; a sway of up to {_points(found.upper)} is not ruled out."
+
+
+def _points(share: float) -> str:
+    return f"{max(share, 0.0) * 100:.1f} points"
+
+
+def people_out(report: PeopleReport) -> PeopleOut:
+    found = report.agreement
+    interval = found.alpha_interval.interval
+    alpha = CoefficientOut.model_validate(found.alpha)
+    if interval is not None:
+        alpha = alpha.model_copy(update={"lower": interval.lower, "upper": interval.upper})
+    return PeopleOut(
+        agent=report.scope.agent,
+        version=report.scope.version,
+        since=report.scope.since,
+        until=report.scope.until,
+        agreement=AgreementOut(
+            people=found.people,
+            same=ShareOut.model_validate(found.same),
+            alpha=alpha,
+            ac1=CoefficientOut.model_validate(found.ac1),
+            advised=found.advised,
+            pairs=[PairOut.model_validate(pair) for pair in found.pairs],
+            pairs_left_out=found.pairs_left_out,
+        ),
+        blind_against_assisted=[_blind_out(row) for row in report.blind],
+        reviewers=[ReviewerOut.model_validate(row) for row in report.reviewers],
+        who_was_right=RightOut(
+            agent_only=report.right.differed.agent_only,
+            person_only=report.right.differed.person_only,
+            agent_share=ShareOut.model_validate(report.right.differed.agent_share),
+            p_value=report.right.differed.p_value,
+            both_right=report.right.both_right,
+            both_wrong=report.right.both_wrong,
+        ),
+        cut=report.cut,
+    )
+
+
+def _blind_out(row: Blind) -> BlindOut:
+    return BlindOut(
+        version=row.version,
+        blind=ShareOut.model_validate(row.found.blind),
+        assisted=ShareOut.model_validate(row.found.assisted),
+        difference=row.found.difference,
+        lower=row.found.lower,
+        upper=row.found.upper,
+        shown=row.found.shown,
+        words=blind_words(row),
+    )

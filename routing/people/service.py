@@ -1,0 +1,138 @@
+"""
+What the verdicts of people are worth: how far they agree, whether seeing the output sways them, who was right.
+
+Nothing here says how fast anybody works. People who are measured by speed approve faster, and that is the harm which
+these figures are to find.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from evidence import binomial
+from evidence.agreement.kappa import Share, percent_agreement
+from evidence.agreement.reviewers import BlindAgainstAssisted, blind_against_assisted
+from governance.actors import Actor
+from kit.errors import Invalid, Place
+from routing.people import queries, verdicts
+from routing.people.queries import LaneTotal, Ruled, Scope
+from routing.people.verdicts import Agreement, Right
+
+DEFAULT_WINDOW = timedelta(days=90)
+LONGEST_WINDOW = timedelta(days=366)
+_DOUBT = 0.05
+
+
+class Blind(NamedTuple):
+    """One version: people who had not seen the output (shadow) against those who had (review)."""
+
+    version: str
+    found: BlindAgainstAssisted
+
+
+class Reviewer(NamedTuple):
+    """
+    How often a reviewer overrode what came to them, in reviews and in audits, each with its exact interval.
+
+    `stands_out` is "fewer" or "more" where the reviewer's reviews and those of all others cannot have the same share
+    of overrides, with 5 % of doubt over all reviewers together; None where they can.
+    """
+
+    person: str
+    reviews: Share
+    audits: Share
+    stands_out: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleReport:
+    """`cut`: of the outputs with several verdicts only the newest were looked at."""
+
+    scope: Scope
+    agreement: Agreement
+    blind: tuple[Blind, ...]
+    reviewers: tuple[Reviewer, ...]
+    right: Right
+    cut: bool
+
+
+def require_reader(actor: Actor, agent: str | None = None) -> None:
+    """What is known of persons is for those who answer for them, and for auditors."""
+    if not may_read(actor):
+        actor.require("advance", agent)
+
+
+def may_read(actor: Actor) -> bool:
+    return actor.allows("advance") or actor.allows("audit")
+
+
+def scope_of(agent: str, version: str | None, since: datetime | None, until: datetime | None, now: datetime) -> Scope:
+    """The last 90 days when nothing else is said; a year at most."""
+    until = until or now
+    since = since or until - DEFAULT_WINDOW
+    if since >= until:
+        raise Invalid("from is not before to", places=[Place("from", "it is not before to", "send an earlier time")])
+    if until - since > LONGEST_WINDOW:
+        place = Place("from", "it is more than a year before to", "ask for a year at most")
+        raise Invalid("the window is too long", places=[place])
+    return Scope(agent, version, since, until)
+
+
+def report(session: Session, scope: Scope) -> PeopleReport:
+    given, cut = queries.several_verdicts(session, scope)
+    return PeopleReport(
+        scope=scope,
+        agreement=verdicts.agreement(given),
+        blind=_blind(queries.lanes(session, scope)),
+        reviewers=_reviewers(queries.rulings(session, scope)),
+        right=verdicts.right(given),
+        cut=cut,
+    )
+
+
+def _blind(totals: Sequence[LaneTotal]) -> tuple[Blind, ...]:
+    """Every version that has a verdict in either lane."""
+    counted = {(row.version, row.lane): (row.agreed, row.agreed + row.overridden) for row in totals}
+    versions = {version: None for (version, _), (_, cases) in counted.items() if cases}
+    return tuple(
+        Blind(
+            version,
+            blind_against_assisted(counted.get((version, "shadow"), (0, 0)), counted.get((version, "review"), (0, 0))),
+        )
+        for version in versions
+    )
+
+
+def _reviewers(rows: Sequence[Ruled]) -> tuple[Reviewer, ...]:
+    counted: dict[str, dict[tuple[str, str], int]] = {}
+    for row in rows:
+        counted.setdefault(row.person, {})[row.source, row.verdict] = row.times
+    reviews = {person: _overridden(counts, "review") for person, counts in counted.items()}
+    everybody = tuple(map(sum, zip(*reviews.values(), strict=True))) if reviews else (0, 0)
+    return tuple(
+        Reviewer(
+            person=person,
+            reviews=percent_agreement(*reviews[person]),
+            audits=percent_agreement(*_overridden(counts, "audit")),
+            stands_out=_stands_out(reviews[person], everybody, len(reviews)),
+        )
+        for person, counts in counted.items()
+    )
+
+
+def _overridden(counts: dict[tuple[str, str], int], source: str) -> tuple[int, int]:
+    """Overrides, and all verdicts."""
+    overridden = counts.get((source, "override"), 0)
+    return overridden, overridden + counts.get((source, "agree"), 0)
+
+
+def _stands_out(own: tuple[int, int], everybody: Sequence[int], reviewers: int) -> str | None:
+    others = everybody[0] - own[0], everybody[1] - own[1]
+    confidence = 1.0 - _DOUBT / (2 * reviewers)  # half for the reviewer, half for the others
+    mine, theirs = binomial.interval(*own, confidence), binomial.interval(*others, confidence)
+    if mine.upper < theirs.lower:
+        return "fewer"
+    return "more" if mine.lower > theirs.upper else None
