@@ -204,6 +204,7 @@ _HISTORY: dict[str, tuple[str, str, str]] = {
     "frozen": ("warn", "pause", "Frozen"),
     "unfrozen": ("ok", "go", "Freeze lifted"),
     "refused": ("warn", "x", "Advance refused"),
+    "segment_closed": ("bad", "down", "A segment was closed"),
     "plan": ("accent", "edit", "Plan changed"),
 }
 
@@ -215,7 +216,7 @@ def history_line(change: PhaseChange, names: dict[str, str]) -> HistoryLine:
         share=words.amount(change.share, "rate") if change.share is not None else "the next step",
     )
     by = "" if change.by == "system" else f"By {names.get(change.by, change.by)}."
-    if change.by == "system" and change.kind in {"demoted", "ramped"}:
+    if change.by == "system" and change.kind in {"demoted", "ramped", "segment_closed"}:
         by = "By itself."
     rest = " ".join(part for part in (words.sentence(change.reason), by) if part)
     evidence = str(change.evidence_id) if change.evidence_id else ""

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from rollout.domain import words
-from rollout.domain.gate import judge_gate
+from rollout.domain.gate import judge_gate, tallies_of
 from rollout.domain.guardrail import judge_guardrail
 from rollout.domain.oversight import next_review_due
 from rollout.domain.phase import FreezeMode, Phase, Severity, Standing
@@ -92,7 +92,8 @@ class Judgement:
 def judge(plan: Plan, situation: Situation) -> Judgement:
     """Judge a rollout. Pure: the same plan and situation give the same judgement, for ever."""
     phase_plan = plan.phase(situation.phase)
-    gates = tuple(judge_gate(gate, plan, situation) for gate in phase_plan.gates)
+    tallies = tallies_of(plan, situation)
+    gates = tuple(judge_gate(gate, plan, situation, tallies) for gate in phase_plan.gates)
     guardrails = tuple(judge_guardrail(guardrail, situation) for guardrail in phase_plan.guardrails)
     readiness = judge_readiness(phase_plan, situation.readiness)
     verdict, target, reasons = _conclude(_Found(plan, situation, gates, guardrails, readiness))
@@ -191,6 +192,7 @@ def _holds(found: _Found) -> Iterator[Reason]:
     """Everything that stands against advancing, strongest first."""
     yield from _glass(found.situation)
     yield from _failures(found.situation)
+    yield from _segments_closed(found)
     yield from _gates(found)
     yield from _guardrail_errors(found)
     if step_up(found.plan, found.situation) is None:
@@ -234,6 +236,13 @@ def _gates(found: _Found) -> Iterator[Reason]:
     if not found.gates and step_up(found.plan, found.situation) is not None:
         said = f"The plan has no gate in {found.situation.phase.capitalize()}, and no evidence is never a pass."
         yield Reason("no_gates", said, "The plan says what must be shown.")
+
+
+def _segments_closed(found: _Found) -> Iterator[Reason]:
+    """At the look that closes it; afterwards its cases go to people, and it holds nothing up."""
+    for result in found.guardrails:
+        if result.closes:
+            yield Reason("segment_closed", result.words, result.what_would_change, result.name)
 
 
 def _guardrail_errors(found: _Found) -> Iterator[Reason]:

@@ -21,9 +21,10 @@ class UnknownMetric(Invalid):
 
 
 class Kind(StrEnum):
-    """Where a value comes from: cases counted, a run of a suite, a number of things, the calendar."""
+    """Where a value comes from: cases counted or weighed, a run of a suite, a number of things, the calendar."""
 
     RATE = "rate"
+    LOSS = "loss"
     SUITE = "suite"
     COUNT = "count"
     DAYS = "days"
@@ -80,9 +81,23 @@ class Metric:
     ALL: ClassVar[str] = "all decisions"
 
     @property
+    def corrects(self) -> bool:
+        """Whether gold cases say how much of it reviewers overlook: they were asked, and said right or wrong."""
+        asked = self.lanes <= {Lane.REVIEW, Lane.AUDIT}
+        return self.kind is Kind.RATE and asked and self.bad == "overridden"
+
+    @property
     def counted_lanes(self) -> str:
         """For pages: which decisions are in the denominator."""
-        return self.ALL if self.lanes == frozenset(Lane) else f"decisions of the {min(self.lanes)} lane"
+        if self.lanes == frozenset(Lane):
+            return self.ALL
+        lanes = sorted(self.lanes)
+        return f"decisions of the {' and '.join(lanes)} lane{'s' if len(lanes) > 1 else ''}"
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether a guardrail without a limit takes it from the calibration of the threshold."""
+        return self.bad in {"low_confidence", "high_confidence"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +111,19 @@ class Rate:
 
 _LABELLED = frozenset({Phase.SUPERVISED, Phase.CONFIDENCE, Phase.FULL})
 _AUTOMATED = frozenset({Phase.CONFIDENCE, Phase.FULL})
+_THRESHOLDED = frozenset({Lane.REVIEW, Lane.AUTO, Lane.AUDIT})
 
 
 def _rate(name: str, words: str, lane: Lane, phases: Iterable[Phase], bad: str, about: str) -> Metric:
     return Metric(name, Kind.RATE, "share", words, about, phases=frozenset(phases), lanes=frozenset({lane}), bad=bad)
+
+
+def _loss(name: str, words: str, lane: Lane, phases: Iterable[Phase], about: str) -> Metric:
+    about = f"{about} Each counts by its severity, with the weights of the gate; no case loses more than 1."
+    lanes, uses = frozenset({lane}), frozenset({Use.GATE})
+    return Metric(
+        name, Kind.LOSS, "loss", words, about, phases=frozenset(phases), lanes=lanes, bad="overridden", uses=uses
+    )
 
 
 _ALL = (
@@ -119,12 +143,28 @@ _ALL = (
           "Automated outputs found wrong in the audit sample, of all audited."),
     _rate("severe_error_rate", "severely wrong without a person", Lane.AUDIT, _AUTOMATED, "severe",
           "Automated outputs found severely wrong in the audit sample, of all audited."),
+    _loss("disagreement_loss", "loss per compared case", Lane.SHADOW, {Phase.SHADOW},
+          "Mean loss per shadow output that could be compared."),
+    _loss("override_loss", "loss per reviewed case", Lane.REVIEW, _LABELLED,
+          "Mean loss per reviewed output."),
+    _loss("error_loss", "loss per audited case", Lane.AUDIT, _AUTOMATED,
+          "Mean loss per automated output in the audit sample."),
     Metric("invalid_output_rate", Kind.RATE, "share", "not fitting the schema",
            "Outputs that do not fit the agent's schema, of all decisions.",
            bad="invalid_output", ruled=False),
     Metric("invalid_confidence_rate", Kind.RATE, "share", "without a usable confidence",
            "Outputs whose confidence is missing or not a number from 0 to 1, of all decisions.",
            bad="invalid_confidence", ruled=False),
+    Metric("low_confidence_rate", Kind.RATE, "share", "below the threshold",
+           "Cases whose confidence lies below the threshold, of those held against one. It grows when the agent "
+           "meets work it does not know, before any verdict is in.",
+           phases=_AUTOMATED, lanes=_THRESHOLDED, bad="low_confidence", ruled=False,
+           uses=frozenset({Use.GUARDRAIL})),
+    Metric("high_confidence_rate", Kind.RATE, "share", "at or above the threshold",
+           "Cases whose confidence lies at or above the threshold, of those held against one. It grows when the "
+           "agent has become sure of everything.",
+           phases=_AUTOMATED, lanes=_THRESHOLDED, bad="high_confidence", ruled=False,
+           uses=frozenset({Use.GUARDRAIL})),
     Metric("automation_rate", Kind.RATE, "share", "done without a person",
            "Cases that went through without a person, of all decisions. Shown only: it says how much is "
            "automated, not how well.", better=Direction.AT_LEAST, uses=frozenset()),

@@ -68,8 +68,21 @@ class _Part(BaseModel):
 
 _GATE_DEFAULTS: dict[Kind, dict[str, float]] = {
     Kind.RATE: {"confidence": CONFIDENCE, "minimum_cases": MINIMUM_CASES},
+    Kind.LOSS: {"confidence": CONFIDENCE, "minimum_cases": MINIMUM_CASES},
     Kind.SUITE: {"minimum_cases": 1},
 }
+
+
+class SeverityWeights(_Part):
+    """What a difference counts in a mean loss: 0 nothing, 1 as much as a case can lose."""
+
+    minor: Number = 0.1
+    major: Number = 0.5
+    severe: Number = 1.0
+
+    @property
+    def in_order(self) -> tuple[float, float, float]:
+        return self.minor, self.major, self.severe
 
 
 class Gate(_Part):
@@ -79,12 +92,18 @@ class Gate(_Part):
     metric: MetricName
     at_most: Number | None = None
     at_least: Number | None = None
-    confidence: Number | None = Field(None, description=f"how sure, for rates; {CONFIDENCE} if left out")
-    minimum_cases: int | None = Field(None, description=f"{MINIMUM_CASES} for rates if left out, 1 for suites")
+    confidence: Number | None = Field(None, description=f"how sure, for rates and losses; {CONFIDENCE} if left out")
+    minimum_cases: int | None = Field(
+        None, description=f"{MINIMUM_CASES} for rates and losses if left out, 1 for suites"
+    )
     segments: Literal["each"] | tuple[Segment, ...] | None = Field(
         None, description="judge every segment for itself: each one seen, or those listed; the worst decides"
     )
     suite: Slug | None = None
+    weights: SeverityWeights | None = Field(None, description="what a difference counts, for losses")
+    corrected_for_reviewers: bool | None = Field(
+        None, description="hold a rate against what gold cases say that reviewers overlook"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -94,6 +113,10 @@ class Gate(_Part):
         if isinstance(gate.get("segments"), list):  # after this step, a list is no tuple any more to a strict reader
             gate = {**gate, "segments": tuple(gate["segments"])}
         metric = METRICS.get(str(gate.get("metric")))
+        if metric is not None and metric.kind is Kind.LOSS and gate.get("weights") is None:
+            gate = {**gate, "weights": SeverityWeights()}
+        if gate.get("corrected_for_reviewers") is False:  # the same as not saying so, and as plans of before
+            gate = {**gate, "corrected_for_reviewers": None}
         defaults = _GATE_DEFAULTS.get(metric.kind, {}) if metric else {}
         return {**gate, **{key: value for key, value in defaults.items() if gate.get(key) is None}}
 
@@ -119,9 +142,14 @@ class Guardrail(_Part):
 
     name: Label | None = None
     metric: MetricName
-    at_most: Number
+    at_most: Number | None = Field(
+        None, description="may be left out for low_confidence_rate and high_confidence_rate: then as it was calibrated"
+    )
     false_alarm_days: Number | None = Field(
         None, description=f"mean days to a false alarm, for rates; {FALSE_ALARM_DAYS} if left out"
+    )
+    segments: Literal["each"] | None = Field(
+        None, description="judge every segment for itself; a breach closes the segment and demotes nothing"
     )
 
     @model_validator(mode="before")

@@ -8,9 +8,10 @@ that one misspelt field does not hide what is wrong elsewhere.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, NamedTuple
 
-from evidence import sequences
+from evidence import betting, sequences
 from rollout.domain.metrics import METRICS, Direction, Kind, Metric, Use, closest
 from rollout.domain.phase import Lane, Phase
 from rollout.domain.plan import Gate, Guardrail, ReadinessItem, Window
@@ -85,6 +86,10 @@ def guardrail_flaws(phase: Phase, guardrail: Guardrail) -> Iterator[Flaw]:
     yield from _misused(metric, Use.GUARDRAIL, phase)
     if metric.better is Direction.AT_MOST:
         yield from _limit(metric, guardrail.at_most, None)
+    if guardrail.at_most is None and not metric.calibrated:
+        yield Flaw((), "a guardrail without a limit never fires", "add at_most")
+    if guardrail.segments is not None:
+        yield from _closing(metric, phase)
     days = guardrail.false_alarm_days
     if metric.kind is Kind.RATE and days is not None and not SHORTEST_ALARM <= days <= LONGEST_ALARM:
         yield Flaw(
@@ -94,6 +99,22 @@ def guardrail_flaws(phase: Phase, guardrail: Guardrail) -> Iterator[Flaw]:
         )
     if metric.kind is not Kind.RATE and days is not None:
         yield Flaw(("false_alarm_days",), f"{metric.name} is counted, so it has no false alarms", "remove the line")
+
+
+def _closing(metric: Metric, phase: Phase) -> Iterator[Flaw]:
+    """Only where a threshold says who answers can a segment be closed, and only by what people said of its cases."""
+    if phase in METRICS["error_rate"].phases:
+        fitting = [name for name, other in METRICS.items() if _closes(other)]
+        if not _closes(metric):
+            problem = f"{metric.name} cannot close a segment"
+            yield Flaw(("segments",), problem, f"remove the line, or write one of {', '.join(fitting)}")
+    else:
+        problem = f"in {phase} no segment goes alone, so there is none to close"
+        yield Flaw(("segments",), problem, "remove the line")
+
+
+def _closes(metric: Metric) -> bool:
+    return metric.ruled and Use.GUARDRAIL in metric.uses and metric.lanes in ({Lane.AUDIT}, {Lane.REVIEW})
 
 
 def ramp_flaws(ramp: Sequence[float]) -> Iterator[Flaw]:
@@ -202,6 +223,8 @@ def _limit(metric: Metric, limit: float | None, confidence: float | None) -> Ite
     path: Path = (metric.better.value,)
     if metric.kind is Kind.RATE:
         yield from _placed(path, _rate_limit(metric, limit, confidence))
+    elif metric.kind is Kind.LOSS:
+        yield from _placed(path, _loss_limit(limit, confidence))
     elif metric.kind is Kind.SUITE:
         yield from _placed(path, _suite_limit(metric, limit))
     elif limit < 0 or limit != int(limit):
@@ -232,6 +255,20 @@ def _rate_limit(metric: Metric, limit: float, confidence: float | None) -> Itera
             yield Flaw((), problem, "write a wider limit or a lower confidence")
 
 
+def _loss_limit(limit: float, confidence: float | None) -> Iterator[Flaw]:
+    if not 0 <= limit <= 1:
+        yield Flaw((), f"{limit:g} is not a mean loss between 0 and 1", "write a limit such as 0.05")
+    elif limit == 1:
+        yield Flaw((), "at most 1 passes whatever happens: no case can lose more", "write a stricter limit")
+    elif limit == 0:
+        yield Flaw((), "at most 0 can never be shown, however many cases go well", "write a limit such as 0.01")
+    elif confidence is not None and _COIN < confidence < 1:
+        needed = betting.fewest_to_pass(limit, confidence)
+        if needed is None or needed > MOST_CASES:
+            problem = f"at most {limit:g} needs more than {MOST_CASES:,} cases without any loss, so it would never pass"
+            yield Flaw((), problem, "write a wider limit or a lower confidence")
+
+
 def _suite_limit(metric: Metric, limit: float) -> Iterator[Flaw]:
     if metric.better is Direction.AT_LEAST and not 0 < limit <= 1:
         passes = "every score passes" if limit <= 0 else "no score passes"
@@ -246,7 +283,7 @@ def _suite_limit(metric: Metric, limit: float) -> Iterator[Flaw]:
 
 
 def _options(metric: Metric, gate: Gate) -> Iterator[Flaw]:
-    if metric.kind is Kind.RATE:
+    if metric.kind in {Kind.RATE, Kind.LOSS}:
         yield from _confidence(gate)
         yield from _segments(gate)
     else:
@@ -254,9 +291,11 @@ def _options(metric: Metric, gate: Gate) -> Iterator[Flaw]:
             if getattr(gate, option) is not None:
                 yield Flaw(
                     (option,),
-                    f"{metric.name} is not a rate of cases, so it has no {option}",
+                    f"{metric.name} is not a rate or loss of cases, so it has no {option}",
                     "remove the line",
                 )
+    yield from _weights(metric, gate)
+    yield from _correction(metric, gate)
     if gate.minimum_cases is not None and gate.minimum_cases < 1:
         problem = f"a gate on {gate.minimum_cases} cases could pass without evidence"
         yield Flaw(("minimum_cases",), problem, "write 1 or more; 100 is usual")
@@ -267,6 +306,36 @@ def _options(metric: Metric, gate: Gate) -> Iterator[Flaw]:
         yield Flaw((), f"{metric.name} without a suite has nothing to score", "add suite: the name of a suite")
     if metric.kind is not Kind.SUITE and gate.suite is not None:
         yield Flaw(("suite",), f"{metric.name} is not measured on a suite", "remove the line")
+
+
+def _weights(metric: Metric, gate: Gate) -> Iterator[Flaw]:
+    weights = gate.weights
+    if weights is None:
+        return
+    if metric.kind is not Kind.LOSS:
+        losses = ", ".join(name for name, other in METRICS.items() if other.kind is Kind.LOSS)
+        yield Flaw(("weights",), f"{metric.name} does not weigh by severity", f"remove it, or write one of {losses}")
+        return
+    named = (("minor", weights.minor), ("major", weights.major), ("severe", weights.severe))
+    for name, weight in named:
+        if not 0 <= weight <= 1:
+            yield Flaw(("weights", name), f"{weight:g} is not between 0 and 1", "write 1 for the worst that can happen")
+    for (lower, less), (higher, more) in pairwise(named):
+        if less > more:
+            problem = f"a {higher} difference counts {more:g}, less than a {lower} one with {less:g}"
+            yield Flaw(("weights", higher), problem, f"write {less:g} or more")
+    if gate.at_most is not None and 0 < gate.at_most < 1 and weights.severe <= gate.at_most:
+        problem = f"no difference counts more than {weights.severe:g}, so at most {gate.at_most:g} passes anything"
+        yield Flaw(("weights", "severe"), problem, "write 1, or a stricter limit")
+
+
+def _correction(metric: Metric, gate: Gate) -> Iterator[Flaw]:
+    """Gold cases say who objects to what is wrong, not how severely; and in shadow nobody is asked about an output."""
+    if not gate.corrected_for_reviewers or metric.corrects:
+        return
+    fitting = " or ".join(name for name, other in METRICS.items() if other.corrects)
+    problem = f"{metric.name} cannot be corrected for reviewers: gold cases say nothing about it"
+    yield Flaw(("corrected_for_reviewers",), problem, f"remove the line, or write a gate on {fitting}")
 
 
 def _confidence(gate: Gate) -> Iterator[Flaw]:
@@ -310,11 +379,14 @@ def _contradictions(parts: PhaseParts) -> Iterator[Flaw]:
     """A guardrail stricter than a gate would demote what the gate lets pass. Both are over all segments here."""
     limits = [(gate, gate.at_most) for gate in parts.gates.values() if gate.segments is None]
     for index, guardrail in parts.guardrails.items():
+        at_most = guardrail.at_most
+        if at_most is None or guardrail.segments is not None:  # one that closes segments demotes nothing
+            continue
         for gate, limit in limits:
-            if gate.metric == guardrail.metric and limit is not None and 0 < guardrail.at_most < limit < 1:
+            if gate.metric == guardrail.metric and limit is not None and 0 < at_most < limit < 1:
                 yield Flaw(
                     (*parts.path, "guardrails", index, "at_most"),
-                    f"at most {guardrail.at_most:g} contradicts the gate {gate.label}, "
+                    f"at most {at_most:g} contradicts the gate {gate.label}, "
                     f"which passes up to {limit:g}: what passes there would be demoted here",
                     f"write {limit:g} or more",
                 )
@@ -338,8 +410,11 @@ def _missing(parts: PhaseParts) -> Iterator[Flaw]:
             f"{parts.phase} has no gate on how good the work is, so it could be passed without evidence",
             f"add a gate on {' or '.join(wanted)}",
         )
-    if parts.phase >= Phase.CONFIDENCE and not parts.guardrails:
-        problem = f"{parts.phase} has no guardrail, so harm done without a person would not take autonomy away"
+    demotes = [rail for rail in parts.guardrails.values() if rail.segments is None]
+    if parts.phase >= Phase.CONFIDENCE and not demotes:
+        demoting = " that demotes" if parts.guardrails else ""
+        harm = "harm done without a person would not take autonomy away"
+        problem = f"{parts.phase} has no guardrail{demoting}, so {harm}"
         yield Flaw(("guardrails",), problem, "add a guardrail on error_rate")
 
 

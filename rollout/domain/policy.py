@@ -18,6 +18,7 @@ from rollout.domain.phase import FreezeMode, Phase, Standing
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
+SegmentName = Annotated[str, Field(max_length=128)]
 
 
 class _Frozen(BaseModel):
@@ -32,16 +33,49 @@ class Scope(_Frozen):
     amount_at_most: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
+class Calibrated(_Frozen):
+    """
+    What the general threshold rests on: `below` of `labels` cases lay below it when it was calibrated.
+
+    Written when a calibration is put in force. A threshold that is changed by hand rests on none any more.
+    """
+
+    calibration: UUID
+    threshold: Share
+    below: Annotated[int, Field(ge=0)]
+    labels: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _below_is_a_part(self) -> Self:
+        if self.below > self.labels:
+            raise ValueError(f"below must not exceed labels, but {self.below} > {self.labels}")
+        return self
+
+
 class Rules(_Frozen):
     """What people decide about a version's routing."""
 
     scope: Scope = Scope()
     threshold: Share | None = None  # a case goes alone at this confidence or above; None: no case does
-    thresholds: dict[Name, Share | None] = {}  # by segment, instead of the general one; None closes the segment
+    # By segment, instead of the general one; None closes the segment. Empty name: cases without a segment.
+    thresholds: dict[SegmentName, Share | None] = {}
     audit_rate: Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)] = 0.05
     blocked_actions: frozenset[Name] = frozenset()
     review_risks: frozenset[Name] = frozenset()  # a case with such a risk is always reviewed
     review_within_hours: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] = 24.0
+    calibrated: Calibrated | None = Field(
+        None, description="written by putting a calibration in force; what is sent here is not looked at"
+    )
+
+    @property
+    def closed(self) -> frozenset[str]:
+        """Segments of which no case goes alone although cases of others may."""
+        return frozenset(segment for segment, threshold in self.thresholds.items() if threshold is None)
+
+    def resting_on(self, present: "Rules") -> "Rules":
+        """These rules, written by a person: they rest on a calibration if the threshold in force does and stays."""
+        calibrated = present.calibrated if self.threshold == present.threshold else None
+        return self.model_copy(update={"calibrated": calibrated})
 
     @model_validator(mode="after")
     def _blocked_is_not_in_scope(self) -> Self:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from evidence.reviewers import Seeded
 from rollout.domain.phase import FreezeMode, Phase, Severity, Standing
+from rollout.domain.thresholds import NO_THRESHOLDS, Thresholds
 from rollout.domain.totals import Totals
 
 
@@ -52,14 +54,18 @@ class SuiteRun:
     current: bool = True
 
 
+NO_GOLD = Seeded(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """
     One rollout at one moment. `totals` are those of the present epoch only; `ramp_step` counts from 0.
 
     `reviews_held` and `first_phase_at` (when the agent first left evaluation; None: never) are the agent's,
-    `open_failures` those of this version. `glass_until` is set while break-glass is open. `broken` says what is
-    wrong with a source that did not answer.
+    `open_failures` those of this version. `thresholds` are told only where a guardrail asks for them.
+    `glass_until` is set while break-glass is open. `broken` says what is
+    wrong with a source that did not answer. `seeded`: what the agent's reviewers said of cases with a known answer.
     """
 
     version: str
@@ -78,7 +84,9 @@ class Situation:
     first_phase_at: datetime | None = None
     frozen: FreezeMode | None = None
     glass_until: datetime | None = None
+    thresholds: Thresholds = NO_THRESHOLDS
     broken: Mapping[Source, str] = field(default_factory=dict)
+    seeded: Seeded = NO_GOLD
 
     @property
     def today(self) -> date:

@@ -64,15 +64,19 @@ class Counts:
         return self.overridden - self.severe - self.minor
 
     @property
+    def high_confidence(self) -> int:
+        """Of cases held against a threshold: those that reached it. For other cohorts it means nothing."""
+        return self.cases - self.low_confidence
+
+    @property
     def add_up(self) -> bool:
         """False when these numbers cannot have come from counting; nothing may be concluded from them."""
-        rest = (
-            self.overridden - self.severe - self.minor,
-            self.cases - self.invalid_output,
-            self.cases - self.invalid_confidence,
-            self.cases - self.low_confidence,
+        return (
+            min(self.figures) >= 0
+            and self.cases >= self.agreed + self.overridden + self.void
+            and self.overridden >= self.severe + self.minor
+            and self.cases >= max(self.invalid_output, self.invalid_confidence, self.low_confidence)
         )
-        return all(count >= 0 for count in (*self.figures, self.pending, *rest))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -103,24 +107,28 @@ def settled(totals: Totals, before: date) -> Totals:
 
 
 def total(totals: Totals) -> Counts:
-    columns = zip(*(counts.figures for counts in totals.values()), strict=True)
-    return Counts(*(sum(column) for column in columns))
+    return summed(totals.values())
+
+
+def summed(counts: Iterable[Counts]) -> Counts:
+    """Column by column: adding records two by two costs many times as much."""
+    return Counts(*map(sum, zip(*(one.figures for one in counts), strict=True)))
 
 
 def by_day(totals: Totals) -> dict[date, Counts]:
     """Summed per day, oldest first."""
-    days: dict[date, Counts] = {}
+    days: dict[date, list[Counts]] = {}
     for cohort, counts in totals.items():
-        days[cohort.day] = days.get(cohort.day, Counts()) + counts
-    return dict(sorted(days.items()))
+        days.setdefault(cohort.day, []).append(counts)
+    return {day: summed(days[day]) for day in sorted(days)}
 
 
 def by_segment(totals: Totals) -> dict[str, Counts]:
     """Summed per segment, by name."""
-    segments: dict[str, Counts] = {}
+    segments: dict[str, list[Counts]] = {}
     for cohort, counts in totals.items():
-        segments[cohort.segment] = segments.get(cohort.segment, Counts()) + counts
-    return dict(sorted(segments.items()))
+        segments.setdefault(cohort.segment, []).append(counts)
+    return {name: summed(segments[name]) for name in sorted(segments)}
 
 
 def of_segment(totals: Totals, segment: str) -> Totals:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rollout.domain.metrics import Direction, Kind
 
@@ -21,6 +21,9 @@ class Verdict(StrEnum):
     NO_EVIDENCE = "no_evidence"
     ERROR = "error"
 
+
+LossDay: TypeAlias = tuple[date, int, int, int, int, int]
+"""A day with its settled cases: without loss, minor, major, severe, and those that nobody has ruled on."""
 
 WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.NO_EVIDENCE, Verdict.INCONCLUSIVE, Verdict.PASS)
 
@@ -42,7 +45,10 @@ class GateResult:
     young; `seen` is the rate among those ruled on; `bound` is the careful one (what the rate is at most, or at
     least) and `other_bound` its opposite; the e-values are logarithms, for the good side of the limit and for the
     bad one. `cases_needed` is how many more settled cases it takes as they were counted so far, None when it will
-    not pass so. For the other kinds: `value`.
+    not pass so. For losses `bad` counts cases with any loss, `seen` and the bounds are mean losses; they follow from
+    `weights` (minor, major, severe) and `days` (day, cases without loss, minor, major, severe, pending). A rate that is
+    corrected for reviewers has what they said of `seeded` cases (caught, errors, confirmed, right) and the
+    `corrected_limit` for what they object to; its `bound` is of the true rate. For the other kinds: `value`.
     """
 
     name: str
@@ -69,6 +75,10 @@ class GateResult:
     suite: str | None = None
     segment: str | None = None
     segments: "tuple[GateResult, ...]" = ()
+    weights: tuple[float, float, float] | None = None
+    days: tuple[LossDay, ...] = ()
+    seeded: tuple[int, int, int, int] | None = None
+    corrected_limit: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return record(self)
@@ -81,13 +91,16 @@ class GuardrailResult:
 
     For rates `days` holds (day, bad, cases), from which `log_harm` follows; it fires at `alarm_at`, the logarithm
     of `false_alarm_days`. `nearness` goes from 0 (far) to 1 (fires). `since` is the day harm most likely began.
+    `calibrated` holds (cases below the threshold, labels) where the limit was taken from the calibration. With
+    `segments` each is judged for itself, and all of them share the false alarms; `closes` names those to be closed,
+    and nothing is breached.
     """
 
     name: str
     metric: str
     verdict: Verdict
     words: str
-    limit: float
+    limit: float | None
     breached: bool = False
     what_would_change: str = ""
     kind: Kind | None = None
@@ -103,6 +116,10 @@ class GuardrailResult:
     since: date | None = None
     value: float | None = None
     days: tuple[tuple[date, int, int], ...] = ()
+    calibrated: tuple[int, int] | None = None
+    segment: str | None = None
+    closes: tuple[str, ...] = ()
+    segments: "tuple[GuardrailResult, ...]" = ()
 
     @property
     def is_near(self) -> bool:

@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 
 from kit.ids import new_id
 from rollout.domain.judge import Judgement, Reason, judge
-from rollout.domain.metrics import Kind
+from rollout.domain.metrics import METRICS, Kind
 from rollout.domain.phase import FreezeMode, Lane, Phase, Severity, Standing
 from rollout.domain.plan import Plan
 from rollout.domain.situation import Answer, Answered, Situation, Source, SuiteRun
+from rollout.domain.thresholds import NO_THRESHOLDS, Thresholds
 from rollout.domain.totals import Cohort, Counts, Totals
 from rollout.domain.verdict import Conclusion
 from rollout.evaluation import queries as evaluation_queries
@@ -67,6 +68,7 @@ def situation(session: Session, rollout: Rollout, plan: Plan | None, now: dateti
         first_phase_at=version_queries.first_left_evaluation(session, rollout.agent),
         frozen=FreezeMode(rollout.frozen) if rollout.frozen else None,
         glass_until=rollout.glass_until,
+        thresholds=_thresholds(session, rollout, plan),
         broken=broken,
     )
 
@@ -131,7 +133,7 @@ def gist(body: Mapping[str, Any]) -> str:
 
 def rules_digest(session: Session, rollout: Rollout) -> str:
     """The same for two policies exactly if people wrote the same rules."""
-    rules = steps.rules_of(session, rollout).model_dump(mode="json")
+    rules = steps.rules_of(session, rollout).model_dump(mode="json", exclude={"calibrated"})
     ordered = {name: sorted(value) if isinstance(value, list) else value for name, value in rules.items()}
     ordered["scope"] = {
         name: sorted(value) if isinstance(value, list) else value for name, value in rules["scope"].items()
@@ -180,6 +182,17 @@ def _counts(row: Row[Any]) -> Counts:
         minor=row.minor,
         low_confidence=row.low_confidence,
     )
+
+
+def _thresholds(session: Session, rollout: Rollout, plan: Plan | None) -> Thresholds:
+    """Read from the policies only where a guardrail of the phase asks for it; most do not."""
+    guardrails = plan.phase(Phase(rollout.phase)).guardrails if plan is not None else ()
+    asked = any(rail.segments is not None or _is_calibrated(rail.metric) for rail in guardrails)
+    return steps.thresholds_of(session, rollout) if asked else NO_THRESHOLDS
+
+
+def _is_calibrated(metric: str) -> bool:
+    return metric in METRICS and METRICS[metric].calibrated
 
 
 def _suite_runs(session: Session, rollout: Rollout, plan: Plan | None) -> tuple[SuiteRun, ...]:

@@ -102,7 +102,7 @@ class GuardrailOut(Out):
     metric: str
     verdict: str
     words: str
-    limit: float
+    limit: float | None
     breached: bool
     what_would_change: str
     kind: str | None
@@ -118,6 +118,10 @@ class GuardrailOut(Out):
     since: date | None
     value: float | None
     days: list[tuple[date, int, int]]
+    calibrated: tuple[int, int] | None = None
+    segment: str | None = None
+    closes: tuple[str, ...] = ()
+    segments: tuple["GuardrailOut", ...] = ()
 
 
 class ReadinessOut(Out):
@@ -208,6 +212,14 @@ class GlassOut(Out):
     back_to: StepOut
 
 
+class ClosedSegmentOut(Out):
+    """A segment of which no case goes alone, and since when. Only the owner opens it again."""
+
+    segment: str
+    since: datetime
+    words: str
+
+
 class RolloutStatus(Out):
     """Where a version stands, why it is not further, and who is waited for."""
 
@@ -240,6 +252,7 @@ class RolloutStatus(Out):
     approval: ApprovalOut | None
     next_review_due: date | None
     open_failures: dict[str, int]
+    closed_segments: list[ClosedSegmentOut]
     cases_in_all: int
     history: list[ChangeOut]
 

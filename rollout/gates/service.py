@@ -24,7 +24,7 @@ from rollout.domain.plan import Plan
 from rollout.domain.totals import Counts
 from rollout.domain.verdict import Conclusion
 from rollout.failures import service as failures
-from rollout.gates import glass, judging, queries, signing
+from rollout.gates import closing, glass, judging, queries, signing
 from rollout.gates.schemas import RolloutStatus
 from rollout.gates.signing import ASKED, Asked, AskedAlready, EvidenceChanged, GateNotPassed, NotTheSigner
 from rollout.gates.status import status_of
@@ -69,7 +69,8 @@ def look(session: Session, rollout: Rollout, *, now: datetime, sparing: bool = F
     """
     Judge a rollout now, keep what was judged, and do what follows without people.
 
-    That is demotion on measured harm, and a ramp step where the plan lets it happen by itself.
+    That is demotion on measured harm, closing a segment where the harm is one segment's, and a ramp step where the plan lets it happen by
+    itself.
     """
     lock_agent(session, rollout.agent)
     session.refresh(rollout)  # somebody may have moved it while we waited for our turn
@@ -77,6 +78,7 @@ def look(session: Session, rollout: Rollout, *, now: datetime, sparing: bool = F
     judgement = judging.judge_now(session, rollout, now)
     snapshot = judging.keep(session, rollout, judgement, now, sparing=sparing)
     queries.touch(session, rollout, looked_at=now, next_look_at=judgement.next_look_at, evidence_id=snapshot.id)
+    closing.close_segments(session, rollout, judgement, snapshot, now)
     if judgement.verdict is Conclusion.DEMOTE:
         _take_back(session, rollout, judgement, snapshot, now)
     elif judgement.without_signature:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from rollout.agents.queries import get_agent
+from rollout.domain import words
 from rollout.domain.approval import Approval
 from rollout.domain.oversight import next_review_due
 from rollout.domain.phase import Phase
@@ -14,6 +15,7 @@ from rollout.failures import queries as failure_queries
 from rollout.gates import queries, signing
 from rollout.gates.schemas import (
     ApprovalOut,
+    ClosedSegmentOut,
     EvidenceOut,
     GlassOut,
     RolloutStatus,
@@ -67,6 +69,7 @@ def status_of(session: Session, rollout: Rollout, now: datetime) -> RolloutStatu
         approval=_approval(session, rollout, plan, snapshot, now) if plan is not None else None,
         next_review_due=_review_due(session, rollout, plan),
         open_failures=failure_queries.open_by_severity(session, rollout.id),
+        closed_segments=_closed_segments(session, rollout),
         cases_in_all=queries.cases_in_all(session, rollout.id),
         history=[ChangeOut.model_validate(change) for change in history],
         **(evidence_fields(snapshot.body) if snapshot is not None else _NOTHING_JUDGED),
@@ -129,6 +132,16 @@ def _glass(session: Session, rollout: Rollout, plan: Plan | None) -> GlassOut | 
     phase, step = steps.before_glass(rollout)
     back_to = StepOut(phase=phase.value, ramp_step=step, share=steps.share_of(plan, phase, step))
     return GlassOut(until=rollout.glass_until, by=broken.by, reason=broken.reason, since=broken.at, back_to=back_to)
+
+
+def _closed_segments(session: Session, rollout: Rollout) -> list[ClosedSegmentOut]:
+    if not steps.rules_of(session, rollout).closed:
+        return []
+    since = steps.thresholds_of(session, rollout).closed
+    return [
+        ClosedSegmentOut(segment=segment, since=at, words=words.closed_since(segment, at.date()))
+        for segment, at in sorted(since.items())
+    ]
 
 
 def _review_due(session: Session, rollout: Rollout, plan: Plan | None) -> date | None:

@@ -136,6 +136,12 @@ def policies(
     return session.scalars(wanted.order_by(PolicyRevision.revision.desc()).limit(limit)).all()
 
 
+def policy_history(session: Session, rollout_id: UUID) -> Sequence[PolicyRevision]:
+    """Every policy of a version, the oldest first."""
+    wanted = select(PolicyRevision).where(PolicyRevision.rollout_id == rollout_id)
+    return session.scalars(wanted.order_by(PolicyRevision.revision)).all()
+
+
 def newest_sequence(session: Session) -> int:
     """Grows with every policy written; a process that holds less has old policies."""
     return session.scalar(select(func.max(PolicyRevision.sequence))) or 0

@@ -76,6 +76,7 @@ def register(
     plan = plan_queries.newest(session, agent.name)
     phase = _first_phase(plan, stable, small_change=small_change)
     inherited = steps.rules_of(session, stable) if small_change and stable is not None else Rules()
+    rules = rules.resting_on(inherited) if rules is not None else None
     widens = widenings(inherited, rules) if rules is not None and phase > Phase.EVALUATION else ()
     steps.refuse_widening(agent, widens, phase, actor=actor)
     version = Version(
@@ -134,6 +135,7 @@ def change_rules(session: Session, rollout: Rollout, rules: Rules, *, actor: Act
         actor.require("configure", rollout.agent)
     steps.refuse_retired(rollout)
     present = steps.rules_of(session, rollout)
+    rules = rules.resting_on(present)
     if rules == present:
         return queries.get_policy(session, rollout.id, rollout.policy_revision)
     widens = widenings(present, rules)

@@ -17,6 +17,7 @@ from kit.errors import Conflict, Forbidden, Invalid, Place
 from kit.ids import new_id
 from rollout.agents.queries import lock_agent
 from rollout.agents.tables import Agent
+from rollout.domain import thresholds
 from rollout.domain.phase import FreezeMode, Phase, Standing
 from rollout.domain.plan import Plan
 from rollout.domain.policy import GlassEnd, Policy, Rules
@@ -92,6 +93,13 @@ def write_policy(
 def rules_of(session: Session, rollout: Rollout) -> Rules:
     present = queries.get_policy(session, rollout.id, rollout.policy_revision)
     return Rules.model_validate(present.body["rules"])
+
+
+def thresholds_of(session: Session, rollout: Rollout) -> thresholds.Thresholds:
+    """The thresholds in force, since when, and which segments are closed."""
+    return thresholds.thresholds_of(
+        (row.created_at, Rules.model_validate(row.body["rules"])) for row in queries.policy_history(session, rollout.id)
+    )
 
 
 def policy_of(session: Session, rollout: Rollout, rules: Rules) -> Policy:

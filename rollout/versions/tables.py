@@ -83,7 +83,7 @@ class PhaseChange(Table):
     agent: Mapped[str] = mapped_column(String(128))
     version: Mapped[str] = mapped_column(String(128))
     # started | advanced | ramped | demoted | rolled_back | restored | promoted | retired | stopped | frozen
-    # unfrozen | refused | adopted | broke_glass | glass_ended
+    # unfrozen | refused | adopted | broke_glass | glass_ended | segment_closed
     kind: Mapped[str] = mapped_column(String(16))
     left: Mapped[str | None] = mapped_column(String(16))
     entered: Mapped[str | None] = mapped_column(String(16))

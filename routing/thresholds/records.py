@@ -44,6 +44,22 @@ def groups_of(record: Sequence[Sequence[float | int]]) -> Groups:
     return group_counts([(float(sure), int(cases), int(wrong)) for sure, cases, wrong in record])
 
 
+def counted(declared: Mapping[str, Any], data: Mapping[str, Any]) -> Groups:
+    """
+    All labels of a look so far, to be shown.
+
+    After the first look only the counts at the grid points are kept: a confidence then stands for all up to the next
+    point, and those below the lowest point are left out.
+    """
+    if not data["looks"]:
+        return groups_of(data["groups"])
+    rows, above = [], (0, 0)
+    for point, (cases, wrong) in zip(declared["grid"], data["looks"][-1][1], strict=True):
+        rows.append((point, cases - above[0], wrong - above[1]))
+        above = cases, wrong
+    return groups_of([row for row in rows if row[1]])
+
+
 def again(declared: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
     """The answer of a look, computed from its record."""
     first = go_live(declared, data)
@@ -77,6 +93,19 @@ def _scheduled(declared: Mapping[str, Any], data: Mapping[str, Any], first: Answ
         "coverage": accepted / standing.labels,
         "go_live_threshold": first.threshold,
     }
+
+
+def below(data: Mapping[str, Any], declared: Mapping[str, Any], threshold: float) -> tuple[int, int]:
+    """
+    How many of the labels lay below the threshold, and how many labels these were.
+
+    Of a further look only the counts on its grid are kept; a threshold that is not on it is told from the first labels.
+    """
+    if data["looks"] and threshold in declared["grid"]:
+        labels, counts = data["looks"][-1]
+        return labels - counts[declared["grid"].index(threshold)][0], labels
+    groups = data["groups"]
+    return sum(cases for sure, cases, _ in groups if sure < threshold), sum(cases for _, cases, _ in groups)
 
 
 def _accepted(grid: Sequence[float], counts: Sequence[Sequence[int]], threshold: float | None) -> int:

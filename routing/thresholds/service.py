@@ -18,7 +18,7 @@ from kit.errors import Conflict
 from kit.ids import new_id
 from rollout.agents.queries import get_agent, lock_agent
 from rollout.domain.phase import Phase
-from rollout.domain.policy import Rules, widenings
+from rollout.domain.policy import Calibrated, Rules, widenings
 from rollout.domain.threshold_plan import ThresholdPlan
 from rollout.versions import steps
 from rollout.versions.steps import NotTheOwner
@@ -38,21 +38,38 @@ class AppliedAlready(Conflict):
     title = "This calibration is in force already"
 
 
+_PACE_DAYS = 28
+
+
 class Outlook(NamedTuple):
-    """At how many settled labels the next look of all cases is (None: no more), and how many there may be now."""
+    """
+    At how many settled labels the next look is (None: no more), how many there may be now, and how many come a day.
+
+    `per_day` is that of the last four weeks, or of all days so far where they are fewer.
+    """
 
     next_labels: int | None
     settled_labels: int
+    per_day: float = 0.0
 
 
-def outlook(session: Session, rollout: Rollout, *, now: datetime) -> Outlook:
+def outlook(session: Session, rollout: Rollout, *, now: datetime, segment: str = "") -> Outlook:
     """`settled_labels` counts what can be labels at most; where only a sample is audited, fewer are."""
     plan = steps.plan_of(session, rollout)
     if plan is None or plan.threshold is None:
         return Outlook(None, 0)
-    taken = max((row.labels for row in queries.calibrations(session, rollout.id, "")), default=0)
-    coming = next((labels for labels in plan.threshold.looks if labels > taken), None)
-    return Outlook(coming, queries.most_labels(session, rollout.id, _settled_before(now, plan.settle_days)))
+    taken = max((row.labels for row in queries.calibrations(session, rollout.id, segment)), default=0)
+    looks = plan.threshold.looks if not segment else plan.threshold.looks[:1]
+    coming = next((labels for labels in looks if labels > taken), None)
+    before = _settled_before(now, plan.settle_days)
+    settled = queries.most_labels(session, rollout.id, before, segment)
+    return Outlook(coming, settled, _pace(session, rollout, before, segment))
+
+
+def _pace(session: Session, rollout: Rollout, before: datetime, segment: str) -> float:
+    since = (before - timedelta(days=_PACE_DAYS)).date()
+    labels, first_day = queries.recent_labels(session, rollout.id, since, before, segment)
+    return labels / (before.date() - max(since, first_day)).days if first_day is not None else 0.0
 
 
 def take_due(session: Session, rollout: Rollout, *, secret: bytes, now: datetime) -> list[Calibration]:
@@ -148,8 +165,17 @@ def apply(
 
 def _with(rules: Rules, calibration: Calibration) -> Rules:
     if not calibration.segment:
-        return rules.model_copy(update={"threshold": calibration.threshold})
+        update = {"threshold": calibration.threshold, "calibrated": _calibrated(calibration)}
+        return rules.model_copy(update=update)
     return rules.model_copy(update={"thresholds": {**rules.thresholds, calibration.segment: calibration.threshold}})
+
+
+def _calibrated(calibration: Calibration) -> Calibrated | None:
+    """What the policy says of the threshold it takes up, so that guardrails can tell when the shares have moved."""
+    if calibration.threshold is None:
+        return None
+    below, labels = records.below(calibration.data, calibration.declared, calibration.threshold)
+    return Calibrated(calibration=calibration.id, threshold=calibration.threshold, below=below, labels=labels)
 
 
 def agrees_with_itself(calibration: Calibration) -> bool:

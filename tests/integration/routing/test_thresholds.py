@@ -15,6 +15,8 @@ from rollout.agents.queries import get_agent
 from rollout.domain.phase import Phase
 from rollout.plans import service as plans
 from rollout.versions import queries as versions
+from rollout.versions import service as version_service
+from rollout.versions import steps
 from rollout.versions.steps import NotTheOwner
 from rollout.versions.tables import Rollout
 from routing import tasks as _tasks  # noqa: F401 - importing registers the tasks
@@ -22,7 +24,7 @@ from routing.cases import service as service_of_cases
 from routing.cases.schemas import HumanOutputIn
 from routing.cases.tables import Decision
 from routing.domain.sampling import audit_position
-from routing.thresholds import queries, service
+from routing.thresholds import queries, records, service
 from routing.thresholds import tasks as _looks  # noqa: F401
 from routing.thresholds.service import AppliedAlready, NotTheNewest
 from routing.thresholds.tables import Calibration
@@ -267,3 +269,32 @@ class TestScheduledLooks:
 
         assert [row.digest for row in after[:1]] == [row.digest for row in before]
         assert after[-1].answer["errors"] < 100
+
+
+def test_the_policy_says_what_its_threshold_rests_on_until_somebody_changes_it(ctx: Context, clock: FixedClock) -> None:
+    house(ctx)
+    work(ctx, LABELS, wrong_below=0.2)
+    clock.move(timedelta(days=3))
+    (row,) = look(ctx)
+    apply(ctx, row)
+
+    with ctx.db.begin() as session:
+        rollout = versions.get_rollout(session, "claims", "v1")
+        rules = steps.rules_of(session, rollout)
+        groups = row.data["groups"]
+        assert rules.calibrated is not None
+        assert rules.calibrated.calibration == row.id
+        assert rules.calibrated.labels == LABELS
+        assert rules.calibrated.below == sum(cases for sure, cases, _ in groups if sure < rules.calibrated.threshold)
+        raised = rules.model_copy(update={"threshold": 0.99})
+        version_service.change_rules(session, rollout, raised, actor=MARA, now=ctx.clock.now())
+        assert steps.rules_of(session, rollout).calibrated is None
+
+
+def test_the_share_below_is_told_from_the_last_counts_of_the_grid() -> None:
+    data = {"groups": [[0.9, 60, 0], [0.5, 40, 9]], "looks": [[200, [[200, 20], [150, 2]]]]}
+    declared = {"grid": [0.5, 0.8]}
+
+    assert records.below(data, declared, 0.8) == (50, 200)
+    assert records.below(data, declared, 0.85) == (40, 100)
+    assert records.below({**data, "looks": []}, declared, 0.8) == (40, 100)
