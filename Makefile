@@ -71,5 +71,5 @@ $(READY): requirements.lock
 $(PEERS): bench/evidence/requirements-peers.txt
 	@echo "Setting up the libraries to compare with in .venv-bench (once)"
 	@$(PYTHON) -m venv --clear .venv-bench && .venv-bench/bin/python -m pip install --quiet \
-		--disable-pip-version-check --requirement bench/evidence/requirements-peers.txt \
+		--disable-pip-version-check --require-hashes --requirement bench/evidence/requirements-peers.txt \
 		&& touch $(PEERS) || echo "They could not be installed: the report will say so"
