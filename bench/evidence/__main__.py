@@ -20,6 +20,7 @@ import time
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from bench.evidence import library
 from bench.evidence.effort import SEED, Effort
@@ -44,9 +45,13 @@ QUICK = 0.01
 def measure(part: str, effort: Effort) -> Section:
     """Run one part, and say how long it took."""
     began = time.monotonic()
-    section: Section = importlib.import_module(f"bench.evidence.{PARTS[part]}").run(effort)
+    section: Section = _module(part).run(effort)
     section.seconds = time.monotonic() - began
     return section
+
+
+def _module(part: str) -> Any:
+    return importlib.import_module(f"bench.evidence.{PARTS[part]}")
 
 
 def written(sections: list[Section], effort: Effort, at: datetime, command: str) -> str:
@@ -94,8 +99,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args(arguments)
     effort = Effort().scaled(QUICK if asked.quick else asked.share, workers=asked.workers)
-    sections = []
-    for part in (asked.only,) if asked.only else PARTS:
+    parts, sections = [asked.only] if asked.only else list(PARTS), []
+    for part in parts:
+        _module(part)  # what cannot even be imported is not found out after minutes
+    for part in parts:
         sections.append(measure(part, effort))
         print(f"{part}: {sections[-1].seconds:.0f} s", file=sys.stderr, flush=True)
     command = "make bench-evidence" + (f" ARGS='--share {asked.share:g}'" if asked.share != 1 else "")
