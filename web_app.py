@@ -33,6 +33,7 @@ from rollout.failures import api as failures_api
 from rollout.gates import api as gates_api
 from rollout.oversight import api as oversight_api
 from rollout.plans import api as plans_api
+from rollout.reviewers import api as reviewers_api
 from rollout.versions import api as versions_api
 from routing import api as routing_api
 from routing import hot, waiting
@@ -60,6 +61,7 @@ _ROUTERS = (
     evaluation_api.router,
     oversight_api.router,
     failures_api.router,
+    reviewers_api.router,
     thresholds_api.router,
     verdicts_api.router,
     staffing_api.router,

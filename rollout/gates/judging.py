@@ -16,12 +16,14 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+import evidence
+from evidence.reviewers import Seeded
 from kit.ids import new_id
 from rollout.domain.judge import Judgement, Reason, judge
 from rollout.domain.metrics import METRICS, Kind
 from rollout.domain.phase import FreezeMode, Lane, Phase, Severity, Standing
 from rollout.domain.plan import Plan
-from rollout.domain.situation import Answer, Answered, Situation, Source, SuiteRun
+from rollout.domain.situation import NO_GOLD, Answer, Answered, Situation, Source, SuiteRun
 from rollout.domain.thresholds import NO_THRESHOLDS, Thresholds
 from rollout.domain.totals import Cohort, Counts, Totals
 from rollout.domain.verdict import Conclusion
@@ -30,6 +32,7 @@ from rollout.failures import queries as failure_queries
 from rollout.gates import queries
 from rollout.gates.tables import EvidenceSnapshot
 from rollout.oversight import queries as oversight_queries
+from rollout.reviewers import service as reviewers
 from rollout.versions import queries as version_queries
 from rollout.versions import steps
 from rollout.versions.tables import Rollout
@@ -70,6 +73,7 @@ def situation(session: Session, rollout: Rollout, plan: Plan | None, now: dateti
         glass_until=rollout.glass_until,
         thresholds=_thresholds(session, rollout, plan),
         broken=broken,
+        seeded=_seeded(session, rollout, plan),
     )
 
 
@@ -146,6 +150,7 @@ def _body(session: Session, rollout: Rollout, judgement: Judgement) -> dict[str,
         **judgement.to_dict(),
         "plan_id": str(rollout.plan_id) if rollout.plan_id is not None else None,
         "rules_digest": rules_digest(session, rollout),
+        "engine": evidence.__version__,
     }
 
 
@@ -216,6 +221,13 @@ def _suite_runs(session: Session, rollout: Rollout, plan: Plan | None) -> tuple[
         )
         for run in evaluation_queries.newest_runs(session, list(versions))
     )
+
+
+def _seeded(session: Session, rollout: Rollout, plan: Plan | None) -> Seeded:
+    """What reviewers said of gold cases, where a gate of this phase is corrected by it."""
+    if plan is None or not any(gate.corrected_for_reviewers for gate in plan.phase(Phase(rollout.phase)).gates):
+        return NO_GOLD
+    return reviewers.seeded(session, rollout.agent)
 
 
 def _open_failures(session: Session, rollout: Rollout, broken: dict[Source, str]) -> Mapping[Severity, int]:

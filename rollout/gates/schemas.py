@@ -95,6 +95,10 @@ class GateOut(Out):
     suite: str | None
     segment: str | None
     segments: list["GateOut"]
+    weights: tuple[float, float, float] | None = None  # this and what follows is not in records of before
+    days: list[tuple[date, int, int, int, int, int]] = Field(default_factory=list)
+    seeded: tuple[int, int, int, int] | None = None
+    corrected_limit: float | None = None
 
 
 class GuardrailOut(Out):
@@ -157,6 +161,7 @@ class EvidenceOut(Out):
     plan_id: UUID | None
     plan_digest: str
     rules_digest: str
+    engine: str | None  # None: before it was noted
     digest: str
     at: datetime
     seen_again_at: datetime

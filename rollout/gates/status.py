@@ -77,7 +77,7 @@ def status_of(session: Session, rollout: Rollout, now: datetime) -> RolloutStatu
 
 
 def evidence_out(snapshot: EvidenceSnapshot) -> EvidenceOut:
-    body = snapshot.body
+    body = {"engine": None, **snapshot.body}  # those of before do not say which rules judged
     return EvidenceOut(
         id=snapshot.id,
         digest=snapshot.digest,

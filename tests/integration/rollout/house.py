@@ -35,6 +35,7 @@ from rollout.oversight import api as oversight_api
 from rollout.oversight import service as oversight
 from rollout.plans import api as plans_api
 from rollout.plans import service as plans
+from rollout.reviewers import api as reviewers_api
 from rollout.versions import api as versions_api
 from rollout.versions import queries as version_queries
 from rollout.versions import service as versions
@@ -263,7 +264,8 @@ def served(ctx: Context) -> Iterator[TestClient]:
     app.state.ctx = ctx
     app.state.keyring = Keyring(ctx)
     http.install(app)
-    for api in (agents_api, versions_api, plans_api, gates_api, evaluation_api, oversight_api, failures_api):
+    rooms = (agents_api, versions_api, plans_api, gates_api, evaluation_api, oversight_api, failures_api, reviewers_api)
+    for api in rooms:
         app.include_router(api.router)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client

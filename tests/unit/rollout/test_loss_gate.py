@@ -206,9 +206,7 @@ class TestPlan:
             ({"metric": "override_rate", "weights": {"minor": 0}}, "weights", "does not weigh by severity"),
         ],
     )
-    def test_what_makes_no_sense_is_told_with_its_place(
-        self, fields: dict[str, Any], place: str, problem: str
-    ) -> None:
+    def test_what_makes_no_sense_is_told_with_its_place(self, fields: dict[str, Any], place: str, problem: str) -> None:
         found = told(**fields)
 
         assert len(found) == 1
