@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from evidence.binomial import checked_rate, checked_whole, design_points
+from evidence.logistic import checked_confidences
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -64,10 +65,9 @@ def risk_edges(risks: ArrayLike, shares: Sequence[float] = SHARES) -> Floats:
     falls on it, and classes may be smaller than asked for, or empty. Raises ValueError for no cases, risks outside
     [0, 1] and shares that do not add up to 1.
     """
-    risks = np.asarray(risks, dtype=np.float64)
-    if risks.ndim != 1 or not risks.size or not np.all((risks >= 0.0) & (risks <= 1.0)):
+    risks, parts = checked_confidences(risks, "risks"), checked_confidences(shares, "shares")
+    if not risks.size:
         raise ValueError("risks must be a list of at least one number between 0 and 1")
-    parts = np.asarray(shares, dtype=np.float64)
     if not parts.size or not np.all(parts > 0.0) or abs(float(parts.sum()) - 1.0) > 1e-9:  # noqa: PLR2004 - rounding
         raise ValueError(f"shares must be positive and add up to 1, not {tuple(shares)!r}")
     return np.asarray(np.quantile(risks, np.cumsum(parts)[:-1]))
@@ -83,9 +83,9 @@ def neyman_probabilities(
     two give or take is shared out over the others. When the floor alone costs more than `audits`, the floor wins.
     """
     sizes = np.array([checked_whole(size, f"cases[{place}]") for place, size in enumerate(cases)], dtype=np.float64)
-    rates = np.asarray(risks, dtype=np.float64)
+    rates = checked_confidences(risks, "risks")
     audits, floor = checked_whole(audits, "audits"), checked_rate(floor, "floor")
-    if rates.shape != sizes.shape or not np.all((rates >= 0.0) & (rates <= 1.0)):
+    if rates.shape != sizes.shape:
         raise ValueError("risks must hold one number between 0 and 1 for each class of cases")
     pull = np.maximum(np.sqrt(rates * (1.0 - rates)), _LEAST_PULL)
 

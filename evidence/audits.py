@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 from evidence import binomial
-from evidence.binomial import checked_counts, checked_rate, checked_whole
+from evidence.binomial import checked_counts, checked_rate, checked_share, checked_whole
+from evidence.logistic import checked_confidences
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -114,10 +115,7 @@ def hajek(bad: ArrayLike, probabilities: ArrayLike) -> Estimate:
 
 def combined_probability(uniform: float, extra: float) -> float:
     """The probability of an audit for a case that two independent coins may draw, the uniform and the targeted one."""
-    for name, rate in (("uniform", uniform), ("extra", extra)):
-        if not 0.0 <= rate <= 1.0:
-            raise ValueError(f"{name} must lie between 0 and 1, not {rate!r}")
-    return 1.0 - (1.0 - uniform) * (1.0 - extra)
+    return 1.0 - (1.0 - checked_share(uniform, "uniform")) * (1.0 - checked_share(extra, "extra"))
 
 
 def stratified(strata: Sequence[Stratum], confidence: float = 0.95) -> Stratified:
@@ -247,18 +245,19 @@ def _checked_stratum(stratum: Stratum, place: str) -> Stratum:
     )
     if not bad <= audited <= cases:
         raise ValueError(f"{place} must have bad <= audited <= cases, not {bad}, {audited}, {cases}")
-    if not 0.0 < probability <= 1.0:
-        raise ValueError(f"{place}.probability must lie in (0, 1], not {probability!r}")
-    return Stratum(name, cases, audited, bad, float(probability))
+    drawn = checked_share(probability, f"{place}.probability")
+    if drawn == 0.0:
+        raise ValueError(f"{place}.probability must be above 0: what could not be drawn cannot be spoken for")
+    return Stratum(name, cases, audited, bad, drawn)
 
 
 def _audited(bad: ArrayLike, probabilities: ArrayLike) -> tuple[Floats, Floats]:
-    losses, drawn = np.asarray(bad, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
-    if losses.ndim != 1 or losses.shape != drawn.shape:
+    flags = np.asarray(bad)
+    losses = checked_confidences(flags.astype(np.int64) if flags.dtype == np.bool_ else flags, "bad")
+    drawn = checked_confidences(probabilities, "probabilities")
+    if losses.shape != drawn.shape:
         raise ValueError(f"bad and probabilities must be of one length, not {losses.shape} and {drawn.shape}")
-    if not np.all((losses >= 0.0) & (losses <= 1.0)):  # NaN lands here too
-        raise ValueError("bad must hold numbers between 0 and 1 only")
-    if not np.all((drawn > 0.0) & (drawn <= 1.0)):
+    if not np.all(drawn > 0.0):
         raise ValueError("probabilities must lie in (0, 1]: what could not be drawn cannot be spoken for")
     return losses, drawn
 

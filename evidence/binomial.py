@@ -9,6 +9,7 @@ Sources: Clopper, Pearson (1934), Biometrika 26; Wilson (1927), JASA 22, for dis
 
 import math
 import operator
+import sys
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -130,29 +131,57 @@ def _bracket(k: Ints, most: int, limit: float, delta: float) -> tuple[Ints, Ints
     return low, high
 
 
-def checked_counts(bad: int, cases: int) -> tuple[int, int]:
-    """Two whole numbers, bad of cases. Raises ValueError with what is wrong."""
-    bad, cases = checked_whole(bad, "bad"), checked_whole(cases, "cases")
+def checked_counts(bad: int, cases: int, place: str = "") -> tuple[int, int]:
+    """Two whole numbers, bad of cases. Raises ValueError with what is wrong, its names beginning with `place`."""
+    bad, cases = checked_whole(bad, f"{place}bad"), checked_whole(cases, f"{place}cases")
     if bad > cases:
-        raise ValueError(f"bad must not exceed cases, but {bad} > {cases}")
+        raise ValueError(f"{place}bad must not exceed cases, but {bad} > {cases}")
     return bad, cases
 
 
 def checked_whole(count: int, name: str) -> int:
     """Counts are integers, never `n * (k / n)`: that is off by one for 7 of 25."""
-    if isinstance(count, bool) or not hasattr(count, "__index__"):
+    try:
+        number = None if isinstance(count, bool) else operator.index(count)
+    except TypeError:
+        number = None
+    if number is None:
         raise ValueError(f"{name} must be a whole number, not {count!r}")
-    number = operator.index(count)
     if number < 0:
         raise ValueError(f"{name} must not be negative, but is {number}")
     return number
 
 
 def checked_rate(rate: float, name: str) -> float:
-    """A rate strictly between 0 and 1; NaN is none. At 0 or 1 there is nothing to test."""
-    if not 0.0 < rate < 1.0:
+    """A rate strictly between 0 and 1; NaN, text and nothing are none. At 0 or 1 there is nothing to test."""
+    try:
+        inside = bool(0.0 < rate < 1.0)
+    except (TypeError, ValueError):
+        inside = False
+    if not inside:
         raise ValueError(f"{name} must lie strictly between 0 and 1, not {rate!r}")
     return float(rate)
+
+
+def checked_share(share: float, name: str) -> float:
+    """A number from 0 to 1, both included; true and false are none."""
+    if not _is_within(share, 1.0):
+        raise ValueError(f"{name} must lie between 0 and 1, not {share!r}")
+    return float(share)
+
+
+def checked_amount(amount: float, name: str) -> float:
+    """A finite number from 0 on: days, hours, cases per hour."""
+    if not _is_within(amount, sys.float_info.max):
+        raise ValueError(f"{name} must be a finite number from 0 on, not {amount!r}")
+    return float(amount)
+
+
+def _is_within(number: float, most: float) -> bool:
+    try:
+        return not isinstance(number, bool | np.bool_) and bool(0.0 <= number <= most)
+    except (TypeError, ValueError):
+        return False
 
 
 def _delta(confidence: float) -> float:

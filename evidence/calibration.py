@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize, special
 
 from evidence import logistic
+from evidence.binomial import checked_share
 from evidence.logistic import Bools, Floats, checked_confidences, checked_verdicts
 
 CLIP = 1e-6
@@ -107,7 +108,7 @@ def fit_platt(confidences: ArrayLike, correct: ArrayLike, *, clip: float = CLIP)
     Shapes (labels,). None when all labels are right, or all wrong, or all confidences the same after clipping.
     """
     values, right = _checked(confidences, correct)
-    if not 0.0 < clip < 0.5:  # noqa: PLR2004 - at a half all confidences are one
+    if not 0.0 < checked_share(clip, "clip") < 0.5:  # noqa: PLR2004 - at a half all confidences are one
         raise ValueError(f"clip must lie strictly between 0 and 0.5, not {clip!r}")
     if lacking := _one_sided(right):
         return Calibration(None, lacking)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from evidence import sequences
 from evidence.binomial import checked_rate, checked_whole
+from evidence.logistic import checked_confidences
 
 
 class Standing(StrEnum):
@@ -129,7 +130,10 @@ def benjamini_hochberg_adjusted(p_values: Sequence[float]) -> list[float]:
 
 def all_pass(passed: Sequence[bool]) -> bool:
     """Whether every gate passed, each at its own delta. Without gates nothing was shown, and nothing passes."""
-    return bool(passed) and all(passed)
+    for place, verdict in enumerate(passed):
+        if verdict not in (True, False):  # a NaN or a text would count as passed
+            raise ValueError(f"passed[{place}] must be true or false, not {verdict!r}")
+    return len(passed) > 0 and all(passed)
 
 
 def confidence_of_one_route(confidence: float, routes: int) -> float:
@@ -144,21 +148,25 @@ def _threshold(confidence: float) -> float:
 
 
 def _checked_log_e(log_e_values: Sequence[float], family: int | None) -> tuple[list[float], int]:
-    values = [float(value) for value in log_e_values]
-    for place, value in enumerate(values):
-        if math.isnan(value):
-            raise ValueError(f"log_e_values[{place}] must be a number")
+    values = [_log_e(value, f"log_e_values[{place}]") for place, value in enumerate(log_e_values)]
     size = len(values) if family is None else checked_whole(family, "family")
     if size < len(values):
         raise ValueError(f"family must count all {len(values)} e-values, but is {size}")
     return values, size
 
 
+def _log_e(value: float, name: str) -> float:
+    """Any number with its sign, also an infinite one, but no NaN."""
+    try:
+        if value == value + 0.0:
+            return float(value)
+    except TypeError:
+        pass
+    raise ValueError(f"{name} must be a number, not {value!r}")
+
+
 def _ordered_p(p_values: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    values = np.array(p_values, dtype=np.float64)
-    for place, value in enumerate(values):
-        if not 0.0 <= value <= 1.0:
-            raise ValueError(f"p_values[{place}] must lie between 0 and 1, not {value!r}")
+    values = checked_confidences(p_values, "p_values")
     order = np.argsort(values, kind="stable")
     return values[order], order
 

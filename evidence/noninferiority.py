@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from evidence import betting
-from evidence.binomial import checked_rate
+from evidence.binomial import checked_rate, checked_share
 
 Answer = TypeVar("Answer")
 
@@ -57,10 +57,13 @@ def difference(
     """
     if len(people) < _PEOPLE_NEEDED:
         raise ValueError(f"people must be at least {_PEOPLE_NEEDED} for an item, not {len(people)}")
-    scored = agree or _equal
-    with_agent = math.fsum(_score(scored(agent, person)) for person in people) / len(people)
+
+    def scored(one: Answer, other: Answer) -> float:
+        return checked_share((agree or _equal)(one, other), "the score that agree gives")
+
+    with_agent = math.fsum(scored(agent, person) for person in people) / len(people)
     pairs = [
-        _score(scored(other, person))
+        scored(other, person)
         for place, person in enumerate(people)
         for elsewhere, other in enumerate(people)
         if place != elsewhere
@@ -105,14 +108,12 @@ def _equal(one: object, other: object) -> float:
     return float(one == other)
 
 
-def _score(score: float) -> float:
-    if not 0.0 <= score <= 1.0:
-        raise ValueError(f"agree must give a score between 0 and 1, not {score!r}")
-    return score
-
-
 def _half(value: float, place: str) -> float:
     """A difference moved from [-1, 1] to [0, 1], where the betting takes place."""
-    if not -1.0 <= value <= 1.0:
+    try:
+        inside = bool(-1.0 <= value <= 1.0)
+    except (TypeError, ValueError):
+        inside = False
+    if not inside:
         raise ValueError(f"{place} must lie between -1 and 1, not {value!r}")
     return (value + 1.0) / 2.0

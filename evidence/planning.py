@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from scipy import special, stats
 
-from evidence.binomial import Floats, checked_counts, checked_rate, checked_whole
+from evidence.binomial import Floats, checked_amount, checked_counts, checked_rate, checked_share, checked_whole
 from evidence.sequences import crossed, log_e_below
 
 EARLY, MEDIAN, LATE = 0.1, 0.5, 0.9
@@ -65,8 +65,8 @@ class GateTerms:
         checked_rate(self.limit, "limit")
         checked_rate(self.confidence, "confidence")
         checked_whole(self.minimum_cases, "minimum_cases")
-        _days(self.minimum_days, "minimum_days")
-        _days(self.settle_days, "settle_days")
+        checked_amount(self.minimum_days, "minimum_days")
+        checked_amount(self.settle_days, "settle_days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +142,10 @@ def cases_until_pass(rate: float, terms: GateTerms) -> Forecast:
 
     Of `terms` the days are left out, for no volume is named.
     """
-    if not 0.0 <= rate < 1.0:
-        raise ValueError(f"rate must lie from 0 to below 1, not {rate!r}")
-    return _forecast(_Known(float(rate)), (0, 0), terms, terms.minimum_cases)
+    rate = checked_share(rate, "rate")
+    if rate == 1.0:
+        raise ValueError("rate must lie below 1: an agent that is always wrong has no plan")
+    return _forecast(_Known(rate), (0, 0), terms, terms.minimum_cases)
 
 
 def forecast(
@@ -157,11 +158,11 @@ def forecast(
     once the phase is `settle_days` old, so that wait is counted only as far as it lies ahead.
     """
     bad, cases = checked_counts(bad, cases)
-    days_so_far = _days(days_so_far, "days_so_far")
+    days_so_far = checked_amount(days_so_far, "days_so_far")
     if per_day is None:
         calendar, least = None, terms.minimum_cases
     else:
-        calendar = _Calendar(_days(per_day, "per_day"), terms, days_so_far)
+        calendar = _Calendar(checked_amount(per_day, "per_day"), terms, days_so_far)
         least = max(terms.minimum_cases, cases + calendar.settled_by_minimum())
     if cases == 0:
         return Forecast(None, None, 0.0, 0, NOTHING_SEEN)
@@ -342,9 +343,3 @@ def _first_passing(bad: int, guess: int, terms: GateTerms) -> int:
         low = max(low, high - step)
     between = range(low + 1, high + 1)
     return between[bisect.bisect_left(between, x=True, key=lambda cases: _passes(bad, cases, terms))]
-
-
-def _days(amount: float, name: str) -> float:
-    if not 0.0 <= amount < math.inf:  # NaN lands here too
-        raise ValueError(f"{name} must be a finite number from 0 on, not {amount!r}")
-    return float(amount)

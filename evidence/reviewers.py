@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from evidence import binomial, sequences
-from evidence.binomial import checked_counts, checked_rate
+from evidence.binomial import checked_counts, checked_rate, checked_share
 
 ENOUGH_SEEDED: Final = 50
 """With fewer seeded errors a correction is given, and a warning with it."""
@@ -115,9 +115,8 @@ def estimated_rate(observed: float, sensitivity: float, specificity: float) -> f
 
     Rogan and Gladen 1978, American Journal of Epidemiology 107. `None` where reviewers tell nothing apart.
     """
-    for share, name in ((observed, "observed"), (sensitivity, "sensitivity"), (specificity, "specificity")):
-        if not 0.0 <= share <= 1.0:
-            raise ValueError(f"{name} must lie between 0 and 1, not {share!r}")
+    observed = checked_share(observed, "observed")
+    sensitivity, specificity = checked_share(sensitivity, "sensitivity"), checked_share(specificity, "specificity")
     apart = sensitivity + specificity - 1.0
     if apart <= 0.0 or math.isclose(apart, 0.0, abs_tol=1e-12):
         return None

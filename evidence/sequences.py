@@ -16,7 +16,6 @@ Everything is a function of whole counts, so ten million cases cost as much as t
 
 import bisect
 import math
-import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TypeAlias
@@ -25,6 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 from scipy.special import cython_special as functions
+
+from evidence.binomial import checked_counts, checked_rate, checked_share
 
 Prior: TypeAlias = tuple[float, float]
 Floats: TypeAlias = NDArray[np.float64]
@@ -42,15 +43,15 @@ _SECANTS = 20
 
 def log_e_below(bad: int, cases: int, limit: float, *, prior: Prior | None = None) -> float:
     """Log e-value against "the rate is `limit` or more"; large means that the rate is below the limit."""
-    bad, cases = _counts(bad, cases)
-    limit = _limit(limit)
+    bad, cases = checked_counts(bad, cases)
+    limit = checked_rate(limit, "limit")
     return _one_below(bad, cases, limit, prior)
 
 
 def log_e_above(bad: int, cases: int, limit: float, *, prior: Prior | None = None) -> float:
     """Log e-value against "the rate is `limit` or less"; large means that the rate is above the limit."""
-    bad, cases = _counts(bad, cases)
-    limit = _limit(limit)
+    bad, cases = checked_counts(bad, cases)
+    limit = checked_rate(limit, "limit")
     return _one_above(bad, cases, limit, prior)
 
 
@@ -65,7 +66,7 @@ def upper_bound(bad: int, cases: int, confidence: float = 0.95, *, prior: Prior 
 
     A gate at `limit` has passed exactly when this lies below the limit. 1 when nothing was seen.
     """
-    bad, cases = _counts(bad, cases)
+    bad, cases = checked_counts(bad, cases)
     threshold = _log_threshold(confidence)
     if bad == cases:
         return 1.0
@@ -81,7 +82,7 @@ def upper_bound(bad: int, cases: int, confidence: float = 0.95, *, prior: Prior 
 
 def lower_bound(bad: int, cases: int, confidence: float = 0.95, *, prior: Prior | None = None) -> float:
     """The smallest rate that the counts do not rule out; holds at all looks together. 0 when nothing was bad."""
-    bad, cases = _counts(bad, cases)
+    bad, cases = checked_counts(bad, cases)
     threshold = _log_threshold(confidence)
     if bad == 0:
         return 0.0
@@ -106,8 +107,8 @@ def log_harm(days: Sequence[tuple[int, int]], limit: float) -> float:
     are passed over: silence is no evidence. A verdict that is not in yet may be counted as good, for that
     only lowers the sum.
     """
-    limit = _limit(limit)
-    counted = [_counts(bad, cases, f"days[{day}].") for day, (bad, cases) in enumerate(days)]
+    limit = checked_rate(limit, "limit")
+    counted = [checked_counts(bad, cases, f"days[{day}].") for day, (bad, cases) in enumerate(days)]
     table = np.array([pair for pair in counted if pair[1]], dtype=np.int64).reshape(-1, 2)
     if not len(table):
         return -math.inf
@@ -117,8 +118,8 @@ def log_harm(days: Sequence[tuple[int, int]], limit: float) -> float:
 
 def cases_needed(bad: int, cases: int, limit: float, confidence: float = 0.95) -> int:
     """How many further cases, all of them good, would let a gate at `limit` pass; 0 when it passes already."""
-    bad, cases = _counts(bad, cases)
-    limit, threshold = _limit(limit), _log_threshold(confidence)
+    bad, cases = checked_counts(bad, cases)
+    limit, threshold = checked_rate(limit, "limit"), _log_threshold(confidence)
 
     def passes(more: int) -> bool:
         return _one_below(bad, cases + more, limit) >= threshold
@@ -132,9 +133,8 @@ def cases_to_pass(limit: float, confidence: float = 0.95, rate: float = 0.0) -> 
 
     `None` when it never does: the rate is not below the limit, or so near that `MOST_CASES` are not enough.
     """
-    limit, threshold = _limit(limit), _log_threshold(confidence)
-    if not 0.0 <= rate <= 1.0:
-        raise ValueError(f"rate must lie between 0 and 1, not {rate!r}")
+    limit, threshold = checked_rate(limit, "limit"), _log_threshold(confidence)
+    rate = checked_share(rate, "rate")
     if rate >= limit:
         return None
     if rate == 0.0:
@@ -178,7 +178,7 @@ def _one_below(bad: int, cases: int, limit: float, prior: Prior | None = None) -
         a, b = 1.0, 1.0 / limit
         expected = math.log(-math.expm1(b * log_rest) / b)
     else:
-        a, b = map(float, prior)
+        a, b = _checked_prior(prior)
         expected = functions.betaln(a, b) + _one_beta_below(a, b, limit)
     a, b = a + bad, b + (cases - bad)
     evidence: float = functions.betaln(a, b) + _one_beta_below(a, b, limit)
@@ -191,7 +191,7 @@ def _one_above(bad: int, cases: int, limit: float, prior: Prior | None = None) -
         a, b = 1.0, 1.0 / (3.0 * limit)
         expected = b * log_rest - math.log(b)
     else:
-        a, b = map(float, prior)
+        a, b = _checked_prior(prior)
         expected = functions.betaln(a, b) + _one_beta_above(a, b, limit)
     a, b = a + bad, b + (cases - bad)
     evidence: float = functions.betaln(a, b) + _one_beta_above(a, b, limit)
@@ -258,33 +258,18 @@ def _continued_fraction(a: Floats, b: Floats, x: float) -> Floats:
     return value
 
 
-def _counts(bad: int, cases: int, place: str = "") -> tuple[int, int]:
-    bad, cases = _whole(bad, f"{place}bad"), _whole(cases, f"{place}cases")
-    if bad > cases:
-        raise ValueError(f"{place}bad must not exceed cases, but {bad} > {cases}")
-    return bad, cases
-
-
-def _whole(count: int, name: str) -> int:
-    """Counts are integers, never `n * (k / n)`: that is off by one for 7 of 25."""
-    if isinstance(count, bool) or not hasattr(count, "__index__"):
-        raise ValueError(f"{name} must be a whole number, not {count!r}")
-    number = operator.index(count)
-    if number < 0:
-        raise ValueError(f"{name} must not be negative, but is {number}")
-    return number
-
-
-def _limit(limit: float) -> float:
-    if not 0.0 < limit < 1.0:  # NaN lands here too
-        raise ValueError(f"limit must lie strictly between 0 and 1, not {limit!r}")
-    return float(limit)
-
-
 def _log_threshold(confidence: float) -> float:
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must lie strictly between 0 and 1, not {confidence!r}")
-    return -math.log1p(-confidence)
+    return -math.log1p(-checked_rate(confidence, "confidence"))
+
+
+def _checked_prior(prior: Prior) -> Prior:
+    try:
+        a, b = map(float, prior)
+    except (TypeError, ValueError):
+        a = b = math.nan
+    if not (0.0 < a < math.inf and 0.0 < b < math.inf):
+        raise ValueError(f"prior must be two finite numbers above 0, not {prior!r}")
+    return a, b
 
 
 def _near(distance: Callable[[float], float], bad: int, cases: int, threshold: float, *, side: float) -> float | None:
@@ -305,6 +290,8 @@ def _near(distance: Callable[[float], float], bad: int, cases: int, threshold: f
         step = min(max(step, -1.0), 1.0)
         place += step
         rate = 1.0 / (1.0 + math.exp(-place))
+        if rate == 1.0:  # all but a few of very many were bad
+            return None
         if abs(step) < _SETTLED:
             return rate if side * (rate - seen) > 0.0 else None
         before, value = value, distance(rate)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
-from evidence.binomial import checked_rate, checked_whole
+from evidence.binomial import checked_amount, checked_rate, checked_share, checked_whole
 
 THRESHOLD = 0.001
 """A p-value below this is a mismatch: strict, for it is looked at for every split there is."""
@@ -83,8 +83,7 @@ def judge_mismatch(
     p_value: float, cases: int, arms: int, *, threshold: float = THRESHOLD, least_per_arm: int = LEAST_PER_ARM
 ) -> Health:
     """Unhealthy when the p-value lies strictly below the threshold, given at least so many cases per arm on average."""
-    if not 0.0 <= p_value <= 1.0:
-        raise ValueError(f"p_value must lie between 0 and 1, not {p_value!r}")
+    p_value = checked_share(p_value, "p_value")
     threshold = checked_rate(threshold, "threshold")
     cases, arms = checked_whole(cases, "cases"), checked_whole(arms, "arms")
     if not cases or cases < arms * checked_whole(least_per_arm, "least_per_arm"):
@@ -116,7 +115,10 @@ def check_split(counts: Sequence[int], weights: Sequence[float], *, threshold: f
 def _arms(counts: Sequence[int], weights: Sequence[float]) -> list[tuple[int, float]]:
     if len(counts) > len(weights):
         raise ValueError(f"weights must name a share for each of the {len(counts)} counts, not for {len(weights)}")
-    if not all(0.0 <= weight < math.inf for weight in weights) or not any(weights):
-        raise ValueError(f"weights must be finite, not negative and not all zero, not {tuple(weights)!r}")
-    pairs = list(zip(counts, weights, strict=False))
-    return [(checked_whole(count, f"counts[{arm}]"), float(weight)) for arm, (count, weight) in enumerate(pairs)]
+    shares = [checked_amount(weight, f"weights[{arm}]") for arm, weight in enumerate(weights)]
+    if not any(shares):
+        raise ValueError(f"weights must not all be zero, but are {tuple(weights)!r}")
+    return [
+        (checked_whole(count, f"counts[{arm}]"), share)
+        for arm, (count, share) in enumerate(zip(counts, shares, strict=False))
+    ]

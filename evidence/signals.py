@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from evidence import logistic
-from evidence.binomial import checked_rate
+from evidence.binomial import checked_amount, checked_rate
 from evidence.logistic import Bools, Floats, checked_numbers, checked_verdicts
 
 Column: TypeAlias = Sequence[float | None] | NDArray[np.float64]
@@ -165,7 +165,7 @@ def fit_signals(
     times = checked_numbers(decided_at, "decided_at")
     if len(times) != read.cases:
         raise ValueError(f"decided_at must hold one time for each of {read.cases} cases, not {len(times)}")
-    if not 0.0 < penalty < math.inf:
+    if not checked_amount(penalty, "penalty") > 0.0:
         raise ValueError(f"penalty must be above 0, not {penalty!r}")
     found = _obstacle(read, right)
     if found.reason is not None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from evidence.binomial import Floats, checked_rate, checked_whole
+from evidence.binomial import Floats, checked_amount, checked_rate, checked_share, checked_whole
 
 HOURS_OF_A_WEEK = 168
 
@@ -44,7 +44,7 @@ class Queue:
 
     def waits_beyond(self, hours: float) -> float:
         """The share of cases that wait longer than `hours` before somebody starts on them; 1 when not stable."""
-        hours = _amount(hours, "hours")
+        hours = checked_amount(hours, "hours")
         return self.waits * math.exp(-self.relief * hours) if self.stable else 1.0
 
 
@@ -71,7 +71,7 @@ class HourOfWeek:
 
 def erlang_b(load: float, servers: int) -> float:
     """The share of cases turned away when none may wait; `load` is arrivals over the rate of one server."""
-    load, servers = _amount(load, "load"), checked_whole(servers, "servers")
+    load, servers = checked_amount(load, "load"), checked_whole(servers, "servers")
     if load == 0.0:
         return 1.0 if servers == 0 else 0.0
     if servers <= load:
@@ -96,7 +96,7 @@ def erlang_c(arrivals: float, service: float, servers: int) -> Queue:
 
 def square_root_staffing(load: float, beta: float = 1.0) -> float:
     """Load + beta * sqrt(load): a rule of thumb, in which beta = 1 makes about one case in four wait."""
-    return _amount(load, "load") + _amount(beta, "beta") * math.sqrt(load)
+    return checked_amount(load, "load") + checked_amount(beta, "beta") * math.sqrt(load)
 
 
 def reviewers_needed(arrivals: float, service: float, answer_within: float, share: float) -> int:
@@ -106,7 +106,7 @@ def reviewers_needed(arrivals: float, service: float, answer_within: float, shar
     The time of the review itself is not in it: take it off the promise first. 0 when nothing arrives.
     """
     load = _load(arrivals, service)
-    answer_within, share = _amount(answer_within, "answer_within"), checked_rate(share, "share")
+    answer_within, share = checked_amount(answer_within, "answer_within"), checked_rate(share, "share")
     if load == 0.0:
         return 0
 
@@ -133,10 +133,10 @@ def review_arrivals(
     `audit_rate` is the share of automated cases that are audited, `double_reviews` the share of everything reviewed
     or audited that a second person sees. All three between 0 and 1. Shape of `volume`.
     """
-    cases = np.array([_amount(per_hour, f"volume[{hour}]") for hour, per_hour in enumerate(volume)])
-    automation, audit_rate = _part(automation, "automation"), _part(audit_rate, "audit_rate")
+    cases = np.array([checked_amount(per_hour, f"volume[{hour}]") for hour, per_hour in enumerate(volume)])
+    automation, audit_rate = checked_share(automation, "automation"), checked_share(audit_rate, "audit_rate")
     once = (1.0 - automation) + automation * audit_rate
-    return np.asarray(cases * once * (1.0 + _part(double_reviews, "double_reviews")))
+    return np.asarray(cases * once * (1.0 + checked_share(double_reviews, "double_reviews")))
 
 
 def week(
@@ -152,7 +152,7 @@ def week(
             raise ValueError(f"{name} must have one entry for each of {HOURS_OF_A_WEEK} hours, not {entries}")
     hours = []
     for hour, (given, present) in enumerate(zip(arrivals, servers, strict=True)):
-        per_hour = _amount(given, f"arrivals[{hour}]")
+        per_hour = checked_amount(given, f"arrivals[{hour}]")
         queue = erlang_c(per_hour, service, checked_whole(present, f"servers[{hour}]"))
         needed = reviewers_needed(per_hour, service, answer_within, share)
         hours.append(HourOfWeek(hour, per_hour, queue, queue.waits_beyond(answer_within), needed))
@@ -172,19 +172,7 @@ def _sum_of_ratios(load: float, servers: int) -> float:
 
 
 def _load(arrivals: float, service: float) -> float:
-    arrivals, service = _amount(arrivals, "arrivals"), _amount(service, "service")
+    arrivals, service = checked_amount(arrivals, "arrivals"), checked_amount(service, "service")
     if service == 0.0:
         raise ValueError("service must be positive: nobody who finishes nothing can be planned with")
     return arrivals / service
-
-
-def _amount(amount: float, name: str) -> float:
-    if not 0.0 <= amount < math.inf:  # NaN lands here too
-        raise ValueError(f"{name} must be a finite number from 0 on, not {amount!r}")
-    return float(amount)
-
-
-def _part(part: float, name: str) -> float:
-    if not 0.0 <= part <= 1.0:
-        raise ValueError(f"{name} must lie between 0 and 1, not {part!r}")
-    return float(part)

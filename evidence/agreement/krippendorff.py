@@ -19,6 +19,7 @@ from evidence import binomial
 from evidence.agreement.kappa import NO_PAIRS, NOTHING_RATED, ONE_CATEGORY, Coefficient
 from evidence.agreement.tables import checked_ratings
 from evidence.binomial import Floats, Interval, Ints
+from evidence.logistic import checked_numbers
 
 ROUNDS = 1_000
 _CELLS_AT_ONCE = 2_000_000
@@ -53,7 +54,7 @@ def krippendorff_alpha(
     answer are those with two ratings or more; `observed` and `by_chance` are one minus the two disagreements on a
     nominal scale, and `None` on the others, where a disagreement has the unit of its scale.
     """
-    table, worth = _checked(counts, scale, values)
+    table, scale, worth = _checked(counts, scale, values)
     pairable = table[table.sum(axis=1) > 1]
     if len(pairable) == 0:
         return Coefficient(None, None, None, 0, NO_PAIRS if table.any() else NOTHING_RATED)
@@ -82,8 +83,9 @@ def alpha_interval(
     For display: a bootstrap covers about as often as it says, not always. Resamples in which everybody says the same
     have no alpha; with more than one in twenty of those there is no interval, and the reason says so.
     """
-    table, worth = _checked(counts, scale, values)
+    table, scale, worth = _checked(counts, scale, values)
     outside = (1.0 - binomial.checked_rate(confidence, "confidence")) / 2.0
+    seed = binomial.checked_whole(seed, "seed")  # None would draw another interval each time
     if binomial.checked_whole(rounds, "rounds") == 0:
         raise ValueError("rounds must be at least 1")
     pairable = table[table.sum(axis=1) > 1]
@@ -147,14 +149,18 @@ def _distances(margins: Floats, scale: Scale, worth: Floats) -> Floats:
     return np.asarray((middle[:, :, None] - middle[:, None, :]) ** 2)
 
 
-def _checked(counts: ArrayLike, scale: Scale, values: Sequence[float] | None) -> tuple[Ints, Floats]:
+def _checked(counts: ArrayLike, scale: Scale, values: Sequence[float] | None) -> tuple[Ints, Scale, Floats]:
     table = checked_ratings(counts)
+    try:
+        scale = Scale(scale)  # "nominal" is the nominal scale, and not one of the others
+    except ValueError:
+        raise ValueError(f"scale must be one of {', '.join(Scale)}, not {scale!r}") from None
     if (values is None) is (scale is Scale.INTERVAL):
         raise ValueError(f"values must be given for an interval scale and for no other, but the scale is {scale}")
-    worth = np.asarray([] if values is None else values, dtype=np.float64)
+    worth = checked_numbers([] if values is None else values, "values")
     if scale is Scale.INTERVAL:
-        if worth.shape != (table.shape[1],) or not np.all(np.isfinite(worth)):
+        if worth.shape != (table.shape[1],):
             raise ValueError(f"values must be one finite number for each of {table.shape[1]} columns, not {values!r}")
         if len(np.unique(worth)) != len(worth):
             raise ValueError(f"values must differ from column to column, not {values!r}")
-    return table, worth
+    return table, scale, worth

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from evidence.binomial import Floats, Ints, checked_whole
+from evidence.binomial import Floats, Ints, checked_amount, checked_whole
 
 VOTES_NEEDED = 3
 SMOOTHING = 0.01
@@ -67,7 +67,7 @@ def dawid_skene(
     when somebody voted twice on an item: whoever changes their mind has one vote, the last.
     """
     item, rater, label = _columns(votes, categories)
-    if not 0.0 < smoothing < np.inf:
+    if not checked_amount(smoothing, "smoothing") > 0.0:
         raise ValueError(f"smoothing must be positive and finite, not {smoothing!r}")
     items, raters = int(item.max()) + 1, int(rater.max()) + 1
     shares = np.zeros((items, categories))

@@ -104,5 +104,5 @@ def _positions(categories: Sequence[Label]) -> dict[Label, int]:
 def _known(label: Label, position: dict[Label, int], place: str) -> int:
     try:
         return position[label]
-    except KeyError:
+    except (KeyError, TypeError):  # a list is no label
         raise ValueError(f"{place} must be one of {list(position)!r}, not {label!r}") from None

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from evidence.binomial import checked_counts, checked_rate, checked_whole
+from evidence.binomial import checked_amount, checked_counts, checked_rate, checked_whole
 
 CASES_BETWEEN_ALARMS = 20_000.0
 """The default of A: at the edge of what is tolerated, one false alarm in this many cases of a stream."""
@@ -54,9 +54,9 @@ class DetectorState:
             raise ValueError(
                 f"a detector's state must hold {', '.join(cls.__slots__)}, not {', '.join(sorted(stored))}"
             )
-        logs = tuple(float(log) for log in stored["logs"])
-        if not all(0.0 <= log < math.inf for log in logs):
-            raise ValueError(f"logs must be finite and not negative, not {logs!r}")
+        logs = tuple(checked_amount(log, f"logs[{place}]") for place, log in enumerate(stored["logs"]))
+        if not logs:
+            raise ValueError("logs must hold one sum for each alternative, but is empty")
         bad, cases = checked_counts(stored["bad"], stored["cases"])
         through = checked_whole(stored["through"], "through")
         at = stored["alarmed_at"]
@@ -86,7 +86,7 @@ class Detector:
         rates = tuple(checked_rate(q, f"alternatives[{place}]") for place, q in enumerate(self.alternatives))
         if not rates or not (min(rates) > reference or max(rates) < reference):
             raise ValueError(f"alternatives must all lie above or all below {reference}, not {rates!r}")
-        if not 1.0 < self.cases_between_alarms < math.inf:
+        if not checked_amount(self.cases_between_alarms, "cases_between_alarms") > 1.0:
             raise ValueError(f"cases_between_alarms must be finite and above 1, not {self.cases_between_alarms!r}")
         put = object.__setattr__
         put(self, "alternatives", rates)
@@ -106,6 +106,8 @@ class Detector:
         a message may be delivered twice (the first verdict stays); one that leaves a gap raises ValueError, for what
         is missing could not be counted later. Without `position` the case is taken for the next one.
         """
+        if bad not in (0, 1):  # a verdict that is missing is no good one
+            raise ValueError(f"bad must be true or false, not {bad!r}")
         if position is not None and self._seen(state, position, 1):
             return state
         ratios = self._if_bad if bad else self._if_good

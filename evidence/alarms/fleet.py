@@ -6,7 +6,7 @@ A fleet that gives each of a thousand streams a false alarm a year has three a d
 
 from typing import NamedTuple
 
-from evidence.binomial import checked_whole
+from evidence.binomial import checked_amount, checked_whole
 
 _MILLION = 1_000_000
 
@@ -34,7 +34,7 @@ def fleet_rate(cases_between_alarms: float, streams: int, cases_per_year: int) -
     streams, volume = checked_whole(streams, "streams"), checked_whole(cases_per_year, "cases_per_year")
     if not streams:
         raise ValueError("streams must be at least 1")
-    if not 1.0 < cases_between_alarms < float("inf"):
+    if not checked_amount(cases_between_alarms, "cases_between_alarms") > 1.0:
         raise ValueError(f"cases_between_alarms must be finite and above 1, not {cases_between_alarms!r}")
     each = cases_between_alarms * streams
     return FleetRate(streams, each, _MILLION / each, volume / each)

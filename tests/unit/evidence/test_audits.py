@@ -80,8 +80,8 @@ class TestWeightedEstimates:
         [
             pytest.param([1], [0.0], 5, "could not be drawn", id="impossible draw"),
             pytest.param([1], [math.nan], 5, "probabilities", id="probability is no number"),
-            pytest.param([math.nan], [0.5], 5, "bad must hold", id="verdict is no number"),
-            pytest.param([2], [0.5], 5, "bad must hold", id="loss above one"),
+            pytest.param([math.nan], [0.5], 5, r"bad\[0\] must be a finite number", id="verdict is no number"),
+            pytest.param([2], [0.5], 5, r"bad\[0\] must lie between 0 and 1", id="loss above one"),
             pytest.param([1, 0], [0.5], 5, "one length", id="lengths differ"),
             pytest.param([1, 0], [0.5, 0.5], 1, "at least the 2 audited", id="more audits than cases"),
             pytest.param([], [], 0, "at least 1", id="no case"),

@@ -46,7 +46,7 @@ class TestDifference:
 
     @pytest.mark.parametrize("score", [1.5, -0.1, math.nan])
     def test_refuses_a_score_that_is_none(self, score: float) -> None:
-        with pytest.raises(ValueError, match="agree must give a score"):
+        with pytest.raises(ValueError, match="the score that agree gives must lie between 0 and 1"):
             difference("a", ["a", "b"], lambda _one, _other: score)
 
 

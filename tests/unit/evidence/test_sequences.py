@@ -350,3 +350,18 @@ class TestRefusals:
 
     def test_counts_may_come_from_numpy(self) -> None:
         assert log_e_below(np.int64(0), np.int64(100), 0.05) == log_e_below(0, 100, 0.05)
+
+
+@pytest.mark.parametrize("cases", [10**6, 10**8])
+@pytest.mark.parametrize("confidence", [1e-6, 0.5, 0.95, 1.0 - 1e-12])
+def test_all_but_one_of_very_many_bad_leave_everything_up_to_one_possible(cases: int, confidence: float) -> None:
+    bound = upper_bound(cases - 1, cases, confidence)
+
+    assert (cases - 1) / cases < bound <= 1.0
+
+
+@pytest.mark.parametrize("prior", [(0.0, 1.0), (1.0, -1.0), (math.nan, 1.0), (1.0, math.inf), (1.0,), 1.0, ("a", "b")])
+def test_a_prior_that_is_none_is_refused_and_never_a_silent_nan(prior: Any) -> None:
+    for evidence in (log_e_below, log_e_above):
+        with pytest.raises(ValueError, match="prior must be two finite numbers above 0"):
+            evidence(3, 100, 0.05, prior=prior)

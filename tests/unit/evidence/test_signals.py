@@ -221,7 +221,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("penalty", [0.0, -1.0, float("nan"), float("inf")])
     def test_a_penalty_is_above_nothing(self, penalty: float) -> None:
-        with pytest.raises(ValueError, match="penalty must be above 0"):
+        with pytest.raises(ValueError, match=r"penalty must be (above 0|a finite number)"):
             fitted(penalty=penalty)
 
     def test_what_does_not_fit_together_is_named(self) -> None:
