@@ -125,15 +125,16 @@ def _range(points: Sequence[Point], limit: float, direction: str) -> tuple[float
     if direction == "at_least":
         lowest = min([limit, *(point.bound for point in later)])
         room = min(max((1 - lowest) * 1.25, 0.02), 1.0)
-        step = _step(room)
+        step = step_for(room)
         return max(1 - math.ceil(room / step) * step, 0.0), 1.0, step
     highest = max([limit, *(point.bound for point in later)])
     room = min(max(highest * 1.25, 0.004), 1.0)
-    step = _step(room)
+    step = step_for(room)
     return 0.0, min(math.ceil(room / step) * step, 1.0), step
 
 
-def _step(room: float) -> float:
+def step_for(room: float) -> float:
+    """From one line of a scale to the next."""
     return next((step for step in _STEPS if room / step <= 6), 0.5)  # noqa: PLR2004 - six lines are enough
 
 

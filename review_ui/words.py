@@ -1,5 +1,6 @@
 """How figures, times and states are written on pages. One decimal for percent, words for what is rare."""
 
+import math
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -111,6 +112,11 @@ def share(value: float | None) -> str:
     return "none" if value == 0 else f"{value * 100:.1f}{NBSP}%"
 
 
+def confidence(value: float | None) -> str:
+    """At most four decimals, rounded up, so that nothing less is promised."""
+    return "none" if value is None else f"{math.ceil(value * 10_000 - 1e-6) / 10_000:g}"
+
+
 def count(value: float | None) -> str:
     return DASH if value is None else f"{value:,.0f}"
 
@@ -178,6 +184,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "word": word,
     "share": share,
     "count": count,
+    "confidence": confidence,
     "lines": lines,
     "plural": plural,
     "many": many,

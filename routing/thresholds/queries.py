@@ -1,11 +1,11 @@
 """Statements on calibrations, and on the labels they rest on."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import ColumnElement, case, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from kit.errors import NotFound
@@ -65,12 +65,29 @@ def labelled(session: Session, rollout_id: UUID, before: datetime, after: Place 
         after = rows[-1].decided_at, rows[-1].id
 
 
-def most_labels(session: Session, rollout_id: UUID, before: datetime) -> int:
-    """At most so many labels can there be; costs the same however many cases there were."""
-    wanted = select(func.sum(Total.cases - Total.void)).where(
-        Total.rollout_id == rollout_id, Total.lane.in_(_LANES), Total.day < before.date()
-    )
+def most_labels(session: Session, rollout_id: UUID, before: datetime, segment: str = "") -> int:
+    """At most so many labels can there be, of one segment or of all; costs the same however many cases there were."""
+    wanted = select(func.sum(Total.cases - Total.void)).where(*_countable(rollout_id, before, segment))
     return int(session.scalar(wanted) or 0)
+
+
+class Recent(NamedTuple):
+    """So many labels at most since a day, and the first day of all that has any."""
+
+    labels: int
+    first_day: date | None
+
+
+def recent_labels(session: Session, rollout_id: UUID, since: date, before: datetime, segment: str = "") -> Recent:
+    counted = case((Total.day >= since, Total.cases - Total.void), else_=0)
+    wanted = select(func.sum(counted), func.min(Total.day)).where(*_countable(rollout_id, before, segment))
+    labels, first_day = session.execute(wanted).one()
+    return Recent(int(labels or 0), first_day)
+
+
+def _countable(rollout_id: UUID, before: datetime, segment: str) -> list[ColumnElement[bool]]:
+    wanted = [Total.rollout_id == rollout_id, Total.lane.in_(_LANES), Total.day < before.date()]
+    return [*wanted, Total.segment == segment] if segment else wanted
 
 
 def audit_rates(session: Session, rollout_id: UUID) -> dict[int, float]:

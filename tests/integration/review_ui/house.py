@@ -140,6 +140,8 @@ def agent(
     version: str = "1.9.0",
     settings: dict[str, Any] | None = None,
     plan: bool = True,
+    plan_more: str = "",
+    threshold: float | None = 0.9,
 ) -> None:
     """An agent whose first version is in the given phase."""
     now, actor = ctx.clock.now(), admin(ctx)
@@ -148,10 +150,10 @@ def agent(
         row = agents.register(session, NewAgent.model_validate(body), actor=actor, now=now)
         session.flush()
         if plan:
-            plans.apply(session, row, plan_yaml(name), actor=actor, now=now)
+            plans.apply(session, row, plan_yaml(name) + plan_more, actor=actor, now=now)
             session.flush()
         rollout = versions.register(
-            session, row, version, rules=Rules(threshold=0.9, audit_rate=0.5), actor=actor, now=now
+            session, row, version, rules=Rules(threshold=threshold, audit_rate=0.5), actor=actor, now=now
         )
         session.flush()
     move(ctx, name, version, phase)
