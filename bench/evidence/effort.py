@@ -21,7 +21,7 @@ class Effort:
     delays: int = 4_000
     thresholds: int = 2_000
     library: int = 25
-    schedule: int = 1_000
+    schedule: int = 600
     alarms: int = 4_000
     audits: int = 4_000
     workers: int = 2
