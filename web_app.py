@@ -37,8 +37,10 @@ from rollout.reviewers import api as reviewers_api
 from rollout.versions import api as versions_api
 from routing import api as routing_api
 from routing import hot, waiting
+from routing.audits import api as audits_api
 from routing.cases import api as cases_api
 from routing.delivery import api as delivery_api
+from routing.drift import api as drift_api
 from routing.people import api as verdicts_api
 from routing.reviews import api as reviews_api
 from routing.snapshot import SnapshotHolder
@@ -63,6 +65,8 @@ _ROUTERS = (
     failures_api.router,
     reviewers_api.router,
     thresholds_api.router,
+    drift_api.router,
+    audits_api.router,
     verdicts_api.router,
     staffing_api.router,
     agents_api.router,

@@ -32,6 +32,7 @@ _SETTLED_BY = (
     Decision.phase,
     Decision.confidence,
     Decision.threshold,
+    Decision.attributes,
 )
 
 

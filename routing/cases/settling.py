@@ -24,6 +24,7 @@ from rollout.gates import service as gates
 from routing.cases import queries
 from routing.cases.attempts import Attempts
 from routing.cases.tables import AUTOMATED, THRESHOLDED, ComparisonRow, Decision, HumanOutput, Label
+from routing.drift import counting as drift
 from routing.snapshot import AgentEntry
 
 log = structlog.get_logger(__name__)
@@ -61,6 +62,7 @@ def settle(session: Session, agents: Mapping[str, AgentEntry], *, now: datetime,
         updates.append(_update(row, label, counted))
     if attempts.changed:
         queries.unsettle_attempts(session, attempts.changed)  # those among `rows` are settled in this very round
+    drift.count(session, rows)
     queries.update_settled(session, updates)
     gates.count(session, deltas)
     return Settled(len(rows), compared, len(taken) == limit or len(outputs) == limit or bool(attempts.changed))

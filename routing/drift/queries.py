@@ -1,0 +1,120 @@
+"""Statements on what kinds of cases came in, and on how the router split them."""
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.orm import Session
+
+from kit.dialects import insert_or_add
+from rollout.gates.tables import Total
+from routing.cases.tables import AUTOMATED, Decision
+from routing.drift.tables import AttributeTotal
+
+_KEYS = ["rollout_id", "attribute", "value", "day"]
+_CHUNK = 400
+
+
+def add(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Add to the counts, whose rows need not be there yet."""
+    statement = insert_or_add(session.get_bind().dialect.name, AttributeTotal.__table__, _KEYS, ["cases"])
+    session.execute(statement, list(rows))
+
+
+def attributes_of(session: Session, rollout_id: UUID) -> set[str]:
+    mine = select(AttributeTotal.attribute).where(AttributeTotal.rollout_id == rollout_id)
+    return set(session.scalars(mine.distinct()))
+
+
+def known(session: Session, rollout_id: UUID, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of these (attribute, value) pairs that were counted before."""
+    wanted, found = list(pairs), set[tuple[str, str]]()
+    for start in range(0, len(wanted), _CHUNK):
+        rows = session.execute(
+            select(AttributeTotal.attribute, AttributeTotal.value)
+            .where(
+                AttributeTotal.rollout_id == rollout_id,
+                tuple_(AttributeTotal.attribute, AttributeTotal.value).in_(wanted[start : start + _CHUNK]),
+            )
+            .distinct()
+        )
+        found |= {(attribute, value) for attribute, value in rows}
+    return found
+
+
+def values_of(session: Session, rollout_id: UUID, attributes: Collection[str]) -> dict[str, int]:
+    """How many values each of these attributes has by now."""
+    rows = session.execute(
+        select(AttributeTotal.attribute, func.count(AttributeTotal.value.distinct()))
+        .where(AttributeTotal.rollout_id == rollout_id, AttributeTotal.attribute.in_(list(attributes)))
+        .group_by(AttributeTotal.attribute)
+    )
+    return {attribute: int(count) for attribute, count in rows}
+
+
+def counted(session: Session, rollout_id: UUID, first: date, end: date) -> dict[str, dict[str, int]]:
+    """Cases by attribute and value, of the days from `first` up to but not including `end`."""
+    rows = session.execute(
+        select(AttributeTotal.attribute, AttributeTotal.value, func.sum(AttributeTotal.cases))
+        .where(AttributeTotal.rollout_id == rollout_id, AttributeTotal.day >= first, AttributeTotal.day < end)
+        .group_by(AttributeTotal.attribute, AttributeTotal.value)
+        .order_by(AttributeTotal.attribute, AttributeTotal.value)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for attribute, value, cases in rows:
+        found.setdefault(attribute, {})[value] = int(cases)
+    return found
+
+
+def first_day(session: Session, rollout_id: UUID) -> date | None:
+    return session.scalar(select(func.min(AttributeTotal.day)).where(AttributeTotal.rollout_id == rollout_id))
+
+
+def totals(session: Session, rollout_id: UUID, first: date, end: date) -> Sequence[Total]:
+    """The cohorts of these days, in whatever epoch."""
+    mine = select(Total).where(Total.rollout_id == rollout_id, Total.day >= first, Total.day < end)
+    return session.scalars(mine.execution_options(populate_existing=True)).all()
+
+
+def audit_draws(session: Session, agent: str, rollout_id: UUID, since: datetime) -> Sequence[tuple[float, str, int]]:
+    """Automated cases by the probability of their audit and by lane."""
+    rows = session.execute(
+        select(Decision.audit_probability, Decision.lane, func.count())
+        .where(
+            Decision.agent == agent,
+            Decision.decided_at >= since,
+            Decision.rollout_id == rollout_id,
+            Decision.lane.in_(("auto", "audit")),
+            Decision.audit_probability.is_not(None),
+        )
+        .group_by(Decision.audit_probability, Decision.lane)
+        .order_by(Decision.audit_probability, Decision.lane)
+    )
+    return [(float(probability or 0.0), lane, int(count)) for probability, lane, count in rows]
+
+
+def ramp_draws(session: Session, agent: str, rollout_id: UUID, since: datetime) -> Sequence[tuple[float, str, int]]:
+    """
+    Cases at or above their threshold, by ramp share and lane. Review here means outside the ramp.
+
+    Without those that came with a risk: some risks are always reviewed, whatever the share.
+    """
+    rows = session.execute(
+        select(Decision.ramp_share, Decision.lane, func.count())
+        .where(
+            Decision.agent == agent,
+            Decision.decided_at >= since,
+            Decision.rollout_id == rollout_id,
+            Decision.phase.in_(AUTOMATED),
+            Decision.lane.in_(("auto", "audit", "review")),
+            Decision.risk.is_(None),
+            Decision.threshold.is_not(None),
+            Decision.confidence >= Decision.threshold,
+            Decision.ramp_share.is_not(None),
+        )
+        .group_by(Decision.ramp_share, Decision.lane)
+        .order_by(Decision.ramp_share, Decision.lane)
+    )
+    return [(float(share or 0.0), lane, int(count)) for share, lane, count in rows]
