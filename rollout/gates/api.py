@@ -4,7 +4,9 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from governance.actors import Actor
 from governance.people.api import ActorDep
+from kit.errors import NotFound
 from kit.http import Ctx, StrictRoute
 from rollout.agents.queries import get_agent
 from rollout.gates import glass, queries, service, status
@@ -15,6 +17,7 @@ from rollout.gates.schemas import (
     DemoteIn,
     EvidenceOut,
     EvidencePage,
+    EvidenceRecord,
     FreezeIn,
     ReasonIn,
     RefuseIn,
@@ -163,6 +166,15 @@ def show_evidence(agent: AgentPath, version: VersionPath, evidence_id: UUID, act
         return status.evidence_out(queries.get_evidence(session, rollout.id, evidence_id))
 
 
+@router.get("/evidence/{evidence_id}")
+def find_evidence(evidence_id: UUID, actor: ActorDep, ctx: Ctx) -> EvidenceRecord:
+    """One stored evidence snapshot, by its id alone."""
+    with ctx.db.read() as session:
+        snapshot, agent = queries.get_evidence_of_any(session, evidence_id)
+        _refuse_unless_reader(actor, agent, evidence_id)
+        return status.evidence_record(snapshot, agent)
+
+
 @router.get(f"{_ROLLOUT}/history")
 def show_history(
     agent: AgentPath, version: VersionPath, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50
@@ -174,6 +186,12 @@ def show_history(
         rows = version_queries.history(session, rollout.id, before=after_id(cursor), limit=limit + 1)
         page, more = cut(rows, limit, lambda row: row.id)
         return HistoryOut(items=[_change(row) for row in page], next_cursor=more)
+
+
+def _refuse_unless_reader(actor: Actor, agent: str, evidence_id: UUID) -> None:
+    """To the key of another agent it is not there: an id must not tell whose it is."""
+    if not actor.allows("read", agent):
+        raise NotFound(f"there is no evidence {evidence_id}")
 
 
 def _change(change: PhaseChange) -> ChangeOut:

@@ -52,6 +52,15 @@ def get_evidence(session: Session, rollout_id: UUID, evidence_id: UUID) -> Evide
     return snapshot
 
 
+def get_evidence_of_any(session: Session, evidence_id: UUID) -> tuple[EvidenceSnapshot, str]:
+    """A snapshot of whatever version, with the agent it is of."""
+    wanted = select(EvidenceSnapshot, Rollout.agent).join(Rollout, Rollout.id == EvidenceSnapshot.rollout_id)
+    row = session.execute(wanted.where(EvidenceSnapshot.id == evidence_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no evidence {evidence_id}")
+    return row[0], row[1]
+
+
 def evidence(
     session: Session, rollout_id: UUID, *, before: UUID | None = None, limit: int = 50
 ) -> Sequence[EvidenceSnapshot]:

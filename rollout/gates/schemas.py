@@ -167,6 +167,12 @@ class EvidenceOut(Out):
     seen_again_at: datetime
 
 
+class EvidenceRecord(EvidenceOut):
+    """Found by its id alone, so it says whose it is."""
+
+    agent: str
+
+
 class EvidencePage(Out):
     items: list[EvidenceOut]
     next_cursor: str | None

@@ -17,6 +17,7 @@ from rollout.gates.schemas import (
     ApprovalOut,
     ClosedSegmentOut,
     EvidenceOut,
+    EvidenceRecord,
     GlassOut,
     RolloutStatus,
     SignatureOut,
@@ -74,6 +75,10 @@ def status_of(session: Session, rollout: Rollout, now: datetime) -> RolloutStatu
         history=[ChangeOut.model_validate(change) for change in history],
         **(evidence_fields(snapshot.body) if snapshot is not None else _NOTHING_JUDGED),
     )
+
+
+def evidence_record(snapshot: EvidenceSnapshot, agent: str) -> EvidenceRecord:
+    return EvidenceRecord(agent=agent, **evidence_out(snapshot).model_dump())
 
 
 def evidence_out(snapshot: EvidenceSnapshot) -> EvidenceOut:

@@ -5,11 +5,13 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from governance.people.api import ActorDep
+from kit.errors import NotFound
 from kit.http import Ctx, StrictRoute
 from rollout.params import AgentPath, VersionPath
 from rollout.versions.queries import get_rollout
 from routing.thresholds import queries, service
 from routing.thresholds.schemas import CalibrationOut, CalibrationRecord, CalibrationsOut
+from routing.thresholds.tables import Calibration
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["thresholds"])
 
@@ -46,6 +48,16 @@ def take_due_looks(agent: AgentPath, version: VersionPath, actor: ActorDep, ctx:
         )
 
 
+@router.get("/calibrations/{calibration_id}")
+def find_calibration(calibration_id: UUID, actor: ActorDep, ctx: Ctx) -> CalibrationRecord:
+    """One look at a threshold, by its id alone, computed again from its labels."""
+    with ctx.db.read() as session:
+        row = queries.get_calibration_of_any(session, calibration_id)
+        if not actor.allows("read", row.agent):  # an id must not tell whose it is
+            raise NotFound(f"there is no calibration {calibration_id}")
+        return _record(row)
+
+
 @router.get(f"{_CALIBRATIONS}/{{calibration_id}}")
 def show_calibration(
     agent: AgentPath, version: VersionPath, calibration_id: UUID, actor: ActorDep, ctx: Ctx
@@ -53,9 +65,7 @@ def show_calibration(
     """One look with the labels it rests on, computed again from them."""
     actor.require("read", agent)
     with ctx.db.read() as session:
-        row = queries.get_calibration(session, get_rollout(session, agent, version).id, calibration_id)
-        shown = CalibrationOut.model_validate(row).model_dump()
-        return CalibrationRecord(**shown, data=row.data, agrees=service.agrees_with_itself(row))
+        return _record(queries.get_calibration(session, get_rollout(session, agent, version).id, calibration_id))
 
 
 @router.post(f"{_CALIBRATIONS}/{{calibration_id}}/apply")
@@ -69,3 +79,8 @@ def apply_calibration(
         row = queries.get_calibration(session, rollout.id, calibration_id)
         service.apply(session, rollout, row, actor=actor, now=ctx.clock.now())
         return CalibrationOut.model_validate(row)
+
+
+def _record(row: Calibration) -> CalibrationRecord:
+    shown = CalibrationOut.model_validate(row).model_dump()
+    return CalibrationRecord(**shown, data=row.data, agrees=service.agrees_with_itself(row))

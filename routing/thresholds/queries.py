@@ -106,6 +106,14 @@ def calibrations(session: Session, rollout_id: UUID, segment: str | None = None)
     return session.scalars(wanted.order_by(Calibration.look.desc(), Calibration.segment)).all()
 
 
+def get_calibration_of_any(session: Session, calibration_id: UUID) -> Calibration:
+    """A calibration of whatever agent and version."""
+    found = session.get(Calibration, calibration_id)
+    if found is None:
+        raise NotFound(f"there is no calibration {calibration_id}")
+    return found
+
+
 def get_calibration(session: Session, rollout_id: UUID, calibration_id: UUID) -> Calibration:
     found = session.get(Calibration, calibration_id)
     if found is None or found.rollout_id != rollout_id:
