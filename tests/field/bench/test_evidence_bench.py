@@ -8,7 +8,7 @@ import pytest
 
 from bench.evidence import __main__ as program
 from bench.evidence import alarms, gates, library, peers, report, scenarios, schedule, speed, thresholds
-from bench.evidence.drawing import calibration_of
+from bench.evidence.drawing import Population, calibration_of
 from bench.evidence.effort import Effort, random
 from evidence import sequences
 from evidence.alarms import presets
@@ -117,7 +117,7 @@ def test_a_rule_without_a_guarantee_would_not_meet_the_claim() -> None:
     rng = np.random.default_rng(1)
     confidence = rng.random(20_000)
     error = (rng.random(20_000) < 0.4 * (1 - confidence)).astype(np.int64)
-    truth = thresholds.Population("made up", confidence, error)
+    truth = Population("made up", confidence, error)
     drawn = [truth.draw(300, rng) for _ in range(100)]
     above = [truth.automated(peers.plug_in(one, 0.05)).risk > 0.05 for one in drawn]
     assert not report.Share(sum(above), 100).at_most(0.05)
