@@ -216,6 +216,7 @@ def _list_agents(door: Door, *, as_json: bool) -> None:
         print_json(rows)
     elif rows:
         print_table("", columns, [[row[column] for column in columns] for row in rows])
+        good(f"False alarms: {door.get('false-alarms')['words']}")
     else:
         good("There is no agent yet: phasegate apply -f agent.yaml")
 
@@ -270,6 +271,8 @@ def _show(found: dict[str, Any]) -> None:
             f"Then it goes back to {_step(glass['back_to'])}."
         )
     _show_evidence(found)
+    for closed in found["closed_segments"]:
+        good(f"  {closed['words']}")
     if found["approval"] is not None:
         good(f"  {found['approval']['words']}")
     good(f"  Looked at {_time(found['looked_at'])}, next {_time(found['next_look_at'])}.")
@@ -292,6 +295,8 @@ def _show_evidence(found: dict[str, Any]) -> None:
 def _guard(part: dict[str, Any]) -> str:
     if part["breached"]:
         return "BREACHED"
+    if part["closes"]:
+        return "CLOSES"
     return "ERROR" if part["verdict"] == "error" else "holds"
 
 

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     beat_seconds: float = Field(2.0, description="How often the sweeps run.")
     session_hours: int = Field(12, description="How long a sign-in lasts.")
     secure_cookies: bool = Field(False, description="Set behind HTTPS.")
+    false_alarms_per_year: float = Field(
+        12.0, gt=0, lt=365, description="How many false alarms all guardrails together may raise in a year."
+    )
     webhooks_allow_private: bool = Field(False, description="Let webhooks be http, and inside the own network.")
     log_level: str = "INFO"
 

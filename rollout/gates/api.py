@@ -10,6 +10,7 @@ from kit.errors import NotFound
 from kit.http import Ctx, StrictRoute
 from rollout.agents.queries import get_agent
 from rollout.gates import glass, queries, service, status
+from rollout.gates.fleet import fleet_of
 from rollout.gates.schemas import (
     AdvanceIn,
     AnsweredOut,
@@ -18,6 +19,7 @@ from rollout.gates.schemas import (
     EvidenceOut,
     EvidencePage,
     EvidenceRecord,
+    FalseAlarmsOut,
     FreezeIn,
     ReasonIn,
     RefuseIn,
@@ -41,6 +43,14 @@ def show_status(agent: AgentPath, version: VersionPath, actor: ActorDep, ctx: Ct
     actor.require("read", agent)
     with ctx.db.read() as session:
         return service.status(session, get_rollout(session, agent, version), now=ctx.clock.now())
+
+
+@router.get("/false-alarms")
+def show_false_alarms(actor: ActorDep, ctx: Ctx) -> FalseAlarmsOut:
+    """How often the guardrails of all agents together may fire by mistake; to an agent's key, its own."""
+    actor.require("read", actor.agent)
+    with ctx.db.read() as session:
+        return FalseAlarmsOut.model_validate(fleet_of(session, ctx.settings.false_alarms_per_year, agent=actor.agent))
 
 
 @router.post(f"{_ROLLOUT}/look")

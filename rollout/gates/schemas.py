@@ -268,6 +268,28 @@ class RolloutStatus(Out):
     history: list[ChangeOut]
 
 
+class StreamOut(Out):
+    agent: str
+    version: str
+    phase: str
+    guardrail: str
+    false_alarm_days: float
+
+
+class FalseAlarmsOut(Out):
+    """
+    What all guardrails together may raise by mistake. `days_needed` is the `false_alarm_days` of each that keeps it
+    to what is allowed.
+    """
+
+    per_year: float
+    allowed_per_year: float
+    within: bool
+    days_needed: float | None
+    words: str
+    streams: list[StreamOut]
+
+
 def evidence_fields(body: dict[str, Any]) -> dict[str, Any]:
     """The judged parts of a stored snapshot."""
     names = ("reasons", "gates", "guardrails", "readiness", "target")

@@ -69,8 +69,8 @@ def look(session: Session, rollout: Rollout, *, now: datetime, sparing: bool = F
     """
     Judge a rollout now, keep what was judged, and do what follows without people.
 
-    That is demotion on measured harm, closing a segment where the harm is one segment's, and a ramp step where the plan lets it happen by
-    itself.
+    That is demotion on measured harm, closing a segment where the harm is one segment's, and a ramp step where
+    the plan lets it happen by itself.
     """
     lock_agent(session, rollout.agent)
     session.refresh(rollout)  # somebody may have moved it while we waited for our turn

@@ -13,6 +13,7 @@ from rollout.domain.policy import Rules
 from rollout.domain.totals import Counts
 from rollout.failures.tables import Failure
 from rollout.gates import service as gates
+from rollout.gates.fleet import fleet_of
 from rollout.versions import queries as version_queries
 from rollout.versions import service as versions
 from rollout.versions import steps
@@ -128,3 +129,15 @@ def test_harm_all_over_demotes_and_closes_the_segment_as_well(house: House) -> N
 
     assert house.look().verdict == "demote"
     assert (house.rollout().phase, _rules(house).closed) == ("supervised", {"scans"})
+
+
+def test_the_guardrails_of_all_agents_are_counted_in_their_present_phase(house: House) -> None:
+    with house.ctx.db.read() as session:
+        found = fleet_of(session, house.ctx.settings.false_alarms_per_year)
+        other = fleet_of(session, 0.5, agent="somebody-else")
+
+    assert [(one.guardrail, one.phase) for one in found.streams] == [
+        ("error_rate", "confidence"),
+        ("by segment", "confidence"),
+    ]
+    assert (found.per_year, other.streams) == (pytest.approx(0.73), ())
