@@ -10,6 +10,7 @@ import pytest
 
 from bench.evidence import peers
 from bench.evidence.drawing import Calibration, calibration_of
+from evidence import binomial
 from tests.field.evidence.conftest import Vectors
 
 
@@ -46,8 +47,10 @@ def test_sgr_selects_what_it_selected(router: dict[str, Any]) -> None:
 def test_the_fixed_sequence_ends_where_it_ended(router: dict[str, Any]) -> None:
     drawn = _drawn(router)
     expected = router["expected"]["fst_start30"]
-    threshold, cases, errors, _ = expected["result"]
+    threshold, cases, errors, p_value = expected["result"]
     assert peers.fst30_start(400, 0.1, 0.05) == expected["start_n"]
+    assert binomial.tolerated(400, 0.1)[expected["start_n"]] == expected["start_tolerates"]
+    assert binomial.p_value(errors, cases, 0.1) == pytest.approx(p_value, abs=router["tol"])
     found = peers.fst30(drawn, 0.1, 0.05)
     assert (found, *_seen_at(drawn, found)) == (threshold, cases, errors)
 
