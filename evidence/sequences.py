@@ -42,17 +42,17 @@ _SECANTS = 20
 
 
 def log_e_below(bad: int, cases: int, limit: float, *, prior: Prior | None = None) -> float:
-    """Log e-value against "the rate is `limit` or more"; large means that the rate is below the limit."""
+    """Log e-value against "the rate is `limit` or more"; large means that it is below. 0 when nothing was seen."""
     bad, cases = checked_counts(bad, cases)
     limit = checked_rate(limit, "limit")
-    return _one_below(bad, cases, limit, prior)
+    return _one_below(bad, cases, limit, prior) if cases else 0.0
 
 
 def log_e_above(bad: int, cases: int, limit: float, *, prior: Prior | None = None) -> float:
-    """Log e-value against "the rate is `limit` or less"; large means that the rate is above the limit."""
+    """Log e-value against "the rate is `limit` or less"; large means that it is above. 0 when nothing was seen."""
     bad, cases = checked_counts(bad, cases)
     limit = checked_rate(limit, "limit")
-    return _one_above(bad, cases, limit, prior)
+    return _one_above(bad, cases, limit, prior) if cases else 0.0
 
 
 def crossed(log_e: float, confidence: float) -> bool:

@@ -129,8 +129,9 @@ def gwet_ac1(counts: ArrayLike) -> Coefficient:
 
 def _agreeing_pairs(table: Ints) -> Floats:
     """For each item the share of pairs of its ratings that say the same."""
-    raters = table.sum(axis=1)
-    return np.asarray((table * (table - 1)).sum(axis=1) / (raters * (raters - 1)), dtype=np.float64)
+    votes = table.astype(np.float64)  # whole numbers would overflow at three thousand million of them
+    raters = votes.sum(axis=1)
+    return np.asarray((votes * (votes - 1.0)).sum(axis=1) / (raters * (raters - 1.0)))
 
 
 def _standard_errors(joint: Floats, kappa: float, items: int) -> tuple[float, float]:
