@@ -7,15 +7,21 @@ A new endpoint is covered by itself; one with a new path parameter needs a value
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from governance.actors import ROLES
 from kit.context import Context
+from kit.ids import new_id
 from migrations.tables import metadata
 from rollout.domain.phase import Phase
+from rollout.domain.threshold_plan import ThresholdPlan
 from rollout.gates.tables import EvidenceSnapshot
+from rollout.versions.tables import Rollout
+from routing.thresholds import records
+from routing.thresholds.tables import Calibration
 from tests import factories
 
 ALL_ROLES = tuple(role for role in ROLES if role != "auditor")
@@ -50,8 +56,27 @@ def furnish(ctx: Context, client: TestClient) -> dict[str, str]:
     client.post("/v1/agents/claims/versions/v1/rollout/look")
     with ctx.db.read() as session:
         evidence = session.scalars(select(EvidenceSnapshot).where(EvidenceSnapshot.rollout_id == rollout.id)).first()
+    ids["calibration_id"] = str(_calibration(ctx, rollout))
     ids["evidence_id"] = str(evidence.id) if evidence is not None else ids["decision_id"]
     return ids
+
+
+def _calibration(ctx: Context, rollout: Rollout) -> UUID:
+    """A look at a hundred labels of which none is wrong, without the labels: they would fill every table."""
+    plan = ThresholdPlan(risk=0.05, confidence=0.95, first_labels=100)
+    declared = {**plan.model_dump(mode="json"), "delta": plan.go_live_delta, "schedule_delta": plan.schedule_delta}
+    data = {"groups": [[0.9, 60, 0], [0.5, 40, 0]], "looks": [], "pending": 0}
+    answer = records.again(declared, data)
+    row_id = new_id()
+    with ctx.db.begin() as session:
+        session.add(
+            Calibration(
+                id=row_id, rollout_id=rollout.id, agent=rollout.agent, version=rollout.version, segment="", look=0,
+                labels=answer["labels"], threshold=answer["threshold"], declared=declared, data=data, answer=answer,
+                digest=records.digest_of(declared, data, answer), at=ctx.clock.now(),
+            )
+        )  # fmt: skip
+    return row_id
 
 
 def _post(client: TestClient, path: str, body: Any) -> Any:

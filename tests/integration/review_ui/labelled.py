@@ -46,20 +46,21 @@ def work(
     segment: str = "",
     ruled: bool = True,
     flat: bool = False,
+    turned: bool = False,
     a_day: int = 60,
     name: str = AGENT,
 ) -> None:
     """
     Cases day by day, with what people did for them; moves the clock.
 
-    Of the cases of confidence c a share of `errors` * (1 - c) is wrong; where it is `flat`, of all cases as many. All
-    have the confidence `always`, if there is one. Nothing is drawn: both follow from the number of the case.
+    Of the cases of confidence c a share of `errors` * (1 - c) is wrong; where it is `flat`, of all cases as many, and
+    where it is `turned`, of the surest the most. All have the confidence `always`, if there is one. Nothing is drawn.
     """
     clock = ctx.clock
     assert isinstance(clock, FixedClock)
     for first in range(start, start + count, a_day):
         numbers = range(first, min(first + a_day, start + count))
-        made = {f"l-{number}": _case(number, errors, always, flat=flat) for number in numbers}
+        made = {f"l-{number}": _case(number, errors, always, flat=flat, turned=turned) for number in numbers}
         factories.store(
             ctx,
             *(
@@ -74,11 +75,11 @@ def work(
         clock.move(timedelta(days=1))
 
 
-def _case(number: int, errors: float, always: float | None, *, flat: bool) -> tuple[float, bool]:
+def _case(number: int, errors: float, always: float | None, *, flat: bool, turned: bool) -> tuple[float, bool]:
     """The confidence of a case, and whether it is wrong; evenly spread numbers instead of drawn ones."""
     spread, luck = math.modf(number * 0.618034)[0], math.modf(number * 0.754878 + 0.5)[0]
     sure = always if always is not None else round(1 - 0.75 * spread**2.2, 2)
-    return sure, luck < (errors if flat else errors * (1 - sure))
+    return sure, luck < errors * (1 if flat else sure if turned else 1 - sure)
 
 
 def _people_work(ctx: Context, name: str, wrong: dict[str, bool]) -> None:
