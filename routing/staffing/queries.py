@@ -10,16 +10,10 @@ from sqlalchemy.orm import Session
 from kit.dialects import utc_day, utc_hour
 from routing.cases.tables import Decision
 from routing.reviews.tables import ReviewItem, Ruling
+from routing.staffing.week import Arrivals
 
 _DEALT_OUT = ("review", "auto", "audit")
 """The lanes of cases that the threshold shares out between the agent and people."""
-
-
-class Arrivals(NamedTuple):
-    """How many came within the hour that begins then."""
-
-    begins: datetime
-    number: int
 
 
 class Handled(NamedTuple):

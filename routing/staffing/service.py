@@ -5,22 +5,18 @@ Arrivals are counted over the last four weeks, or worked out for another share o
 takes is measured from claims and rulings, or given. Where neither is known there is no figure, but the reason.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from evidence import staffing
 from evidence.staffing import HOURS_OF_A_WEEK, HourOfWeek
-from kit.errors import Invalid, Place
 from routing.staffing import queries
-from routing.staffing.queries import Arrivals
+from routing.staffing.week import WEEK, arrivals_per_hour, zone_of
 
 WINDOW = timedelta(weeks=4)
-_WEEK = timedelta(weeks=1)
-_HOUR = timedelta(hours=1)
 RULINGS_NEEDED = 30
 """With fewer rulings than this the mean time of a review is a guess."""
 _MINUTES = 60.0
@@ -78,7 +74,7 @@ class Plan:
 
 
 def plan(session: Session, wish: Wish, *, now: datetime) -> Plan:
-    zone = _zone(wish.zone)
+    zone = zone_of(wish.zone)
     until = now.replace(minute=0, second=0, microsecond=0)
     first = queries.first_review(session, wish.agent)
     began = until if first is None else first.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
@@ -88,17 +84,11 @@ def plan(session: Session, wish: Wish, *, now: datetime) -> Plan:
     came = count(session, wish.agent, since, until)
     reason = _missing(first, until - since, handling)
     hours = (
-        () if reason or not handling.minutes else _hours(wish, _per_hour(came, since, until, zone), handling.minutes)
+        ()
+        if reason or not handling.minutes
+        else _hours(wish, arrivals_per_hour(came, since, until, zone), handling.minutes)
     )
     return Plan(wish, since, until, sum(row.number for row in came), handling, hours, reason)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        place = Place("zone", "it is not a time zone", "send one like UTC or Europe/Zurich")
-        raise Invalid("zone: it is not a time zone", places=[place]) from None
 
 
 def _handling(wish: Wish, found: queries.Handled) -> Handling:
@@ -111,34 +101,12 @@ def _handling(wish: Wish, found: queries.Handled) -> Handling:
 def _missing(first: datetime | None, seen: timedelta, handling: Handling) -> str | None:
     if first is None:
         return "no review has come yet, so nobody knows how many will"
-    if seen < _WEEK:
+    if seen < WEEK:
         return "reviews have come for less than a week, so some hours of the week have not been seen yet"
     if handling.minutes is None:
         told = f"{handling.rulings} rulings of the last four weeks were timed, {RULINGS_NEEDED} are needed"
         return f"the time of a review is not known: {told}; say how many minutes it takes"
     return None
-
-
-def _per_hour(came: Sequence[Arrivals], since: datetime, until: datetime, zone: ZoneInfo) -> list[float]:
-    """The mean number of arrivals in each hour of the week, over as often as that hour was seen."""
-    counts, seen = [0] * HOURS_OF_A_WEEK, [0] * HOURS_OF_A_WEEK
-    for row in came:
-        counts[_place(row.begins, zone)] += row.number
-    for begins in _each_hour(since, until):
-        seen[_place(begins, zone)] += 1
-    # Where clocks are put back within the only week there is, one local hour has not been seen: nothing came in it.
-    return [count / max(times, 1) for count, times in zip(counts, seen, strict=True)]
-
-
-def _each_hour(since: datetime, until: datetime) -> Iterator[datetime]:
-    while since < until:
-        yield since
-        since += _HOUR
-
-
-def _place(begins: datetime, zone: ZoneInfo) -> int:
-    local = begins.astimezone(zone)
-    return local.weekday() * 24 + local.hour
 
 
 def _hours(wish: Wish, per_hour: Sequence[float], minutes: float) -> tuple[HourOfWeek, ...]:
