@@ -125,12 +125,17 @@ def _newton(unsure: Floats, cases: Floats, wrong: Floats, fit: Fit) -> tuple[Fit
     spread = predicted * (1.0 - chance)
     missed, weighted = wrong - predicted, spread * unsure
     a = float(missed.sum()) - _PRIOR_WEIGHT[0] * (fit.intercept - _PRIOR_MEAN[0])
-    b = float(missed @ unsure) - _PRIOR_WEIGHT[1] * (fit.slope - _PRIOR_MEAN[1])
+    b = _dot(missed, unsure) - _PRIOR_WEIGHT[1] * (fit.slope - _PRIOR_MEAN[1])
     aa = float(spread.sum()) + _PRIOR_WEIGHT[0]
     ab = float(weighted.sum())
-    bb = float(weighted @ unsure) + _PRIOR_WEIGHT[1]
+    bb = _dot(weighted, unsure) + _PRIOR_WEIGHT[1]
     determinant = aa * bb - ab * ab
     return Fit(a, b), Fit((bb * a - ab * b) / determinant, (aa * b - ab * a) / determinant)
+
+
+def _dot(one: Floats, other: Floats) -> float:
+    """Not `@`, which shares long sums out to threads: slow where others compute too, and not always the same sum."""
+    return float(np.einsum("i,i->", one, other))
 
 
 def _scaled(step: Fit, by: float) -> Fit:
