@@ -1,4 +1,4 @@
-"""The populations in ../shared/data, and the scenarios of THRESHOLDS 4.2 that can be made from them."""
+"""The populations in ../shared/data, and the scenarios on them that the procedures were chosen on."""
 
 import csv
 import json
@@ -33,7 +33,7 @@ class Scenario(NamedTuple):
     labels: int
     oracle: float
     learned: float
-    """Coverage of BLS-FST in THRESHOLDS 4.2."""
+    """Coverage of BLS-FST when the procedures were chosen."""
 
     @property
     def name(self) -> str:
@@ -74,8 +74,8 @@ SCENARIOS = tuple(
     )
 )
 ABSENT = (
-    "4 of the 32 scenarios of THRESHOLDS 4.2, sroie_total (5 and 10 %, n=300) and llmbar_gpt4 (5 and 10 %, n=300): "
-    "their data are not in ../shared/data. All means here are over the other 28, for which the published "
+    "4 of the 32 scenarios that the procedures were chosen on, sroie_total (5 and 10 %, n=300) and llmbar_gpt4 (5 and "
+    "10 %, n=300): their data are not in ../shared/data. All means here are over the other 28, for which the published "
     "relative coverages of BLS-FST, FST30s, FST30 and SGR average .581, .566, .561 and .384 (over all 32: .583, .568, "
     ".562 and .382)"
 )

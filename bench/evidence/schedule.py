@@ -245,7 +245,7 @@ def run(effort: Effort) -> Section:
         "Thresholds set anew at thirty looks",
         f"Every 100 labels up to 3,000, drawn with replacement; {effort.schedule:,} runs. Ever above: at some of the "
         "looks the true share of wrong outputs among the automated exceeds the target. Coverage may be .01 less than "
-        "published in THRESHOLDS 4.3, and three standard errors.",
+        "published for the plan, and three standard errors.",
     )
     if not DATA.is_dir():
         section.left_out.append("all of it, for the folder ../shared/data is not here")

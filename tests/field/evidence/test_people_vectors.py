@@ -18,7 +18,7 @@ from evidence.staffing import erlang_c, square_root_staffing
 
 Vectors = Callable[[str], list[dict[str, Any]]]
 
-PUBLISHED_PLANS = [  # EVIDENCE 3.3: limit, true rate, median and 90 % of cases to pass
+PUBLISHED_PLANS = [  # by simulation: limit, true rate, median and 90 % of cases to pass
     (0.10, 0.02, 64, 119),
     (0.10, 0.05, 168, 433),
     (0.10, 0.07, 549, 1344),
