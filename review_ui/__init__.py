@@ -6,7 +6,20 @@ from typing import Any, cast
 from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from review_ui import agent, agent_forms, agents, desk, failures, plan, problems, queue, readiness, sign_in, threshold
+from review_ui import (
+    agent,
+    agent_forms,
+    agents,
+    desk,
+    failures,
+    plan,
+    problems,
+    queue,
+    readiness,
+    sign_in,
+    threshold,
+    watch,
+)
 from review_ui.static_files import Static
 
 __all__ = ["install"]
@@ -16,7 +29,7 @@ _Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 def install(app: FastAPI) -> None:
     """Add the pages to an application whose errors `kit.http` already answers."""
-    for room in (sign_in, queue, desk, agents, agent, agent_forms, failures, readiness, plan, threshold):
+    for room in (sign_in, queue, desk, agents, agent, agent_forms, failures, readiness, plan, threshold, watch):
         app.include_router(room.router)
     app.mount("/static", Static(), name="static")
     for kind, handler in list(app.exception_handlers.items()):

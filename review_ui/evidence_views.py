@@ -12,7 +12,8 @@ from typing import Any
 from review_ui import charts, words
 from review_ui.charts import Bar, Drawing, Point
 from rollout.domain.metrics import METRICS
-from rollout.domain.words import sure
+from rollout.domain.outlook import Outlook, Outlooks
+from rollout.domain.words import at_most, sure
 from rollout.gates.tables import EvidenceSnapshot
 
 _WORST_FIRST = ("fail", "error", "no_evidence", "inconclusive", "pass")
@@ -29,6 +30,7 @@ class GateRow:
     words: str
     change: str
     sure: str
+    forecast: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +111,11 @@ class EvidenceView:
     reasons: list[Mapping[str, Any]] = field(default_factory=list)
 
 
-def view_of(body: Mapping[str, Any]) -> EvidenceView:
+def view_of(body: Mapping[str, Any], outlooks: Outlooks | None = None) -> EvidenceView:
+    """`outlooks` are those of now, and belong to the newest snapshot only."""
     gates = body.get("gates", [])
     return EvidenceView(
-        gates=[_gate_row(gate) for gate in gates],
+        gates=[_gate_row(gate, outlooks.of(gate) if outlooks is not None else None) for gate in gates],
         guardrails=[_guard_row(guard) for guard in body.get("guardrails", [])],
         segments=[_segment_table(gate) for gate in gates if gate.get("segments")],
         readiness=[_readiness_row(item) for item in body.get("readiness", [])],
@@ -215,7 +218,7 @@ def _look_row(point: Point, direction: str) -> LookRow:
     )
 
 
-def _gate_row(gate: Mapping[str, Any]) -> GateRow:
+def _gate_row(gate: Mapping[str, Any], outlook: Outlook | None = None) -> GateRow:
     counted = gate.get("kind") == "rate" or (gate.get("kind") == "suite" and gate.get("cases"))
     return GateRow(
         name=gate["name"],
@@ -227,13 +230,14 @@ def _gate_row(gate: Mapping[str, Any]) -> GateRow:
         words=gate.get("words", ""),
         change=gate.get("what_would_change", ""),
         sure=sure(gate["confidence"]) if gate.get("confidence") else "",
+        forecast=outlook.words if outlook is not None else "",
     )
 
 
 def _guard_row(guard: Mapping[str, Any]) -> GuardRow:
     verdict = guard["verdict"]
     nearness = min(max(guard.get("nearness") or 0.0, 0.0), 1.0)
-    if guard.get("breached"):
+    if guard.get("breached") or guard.get("closes"):
         word, tone, nearness = "fired", "bad", 1.0
     elif verdict in {"error", "no_evidence"}:
         word, tone = "not known" if verdict == "error" else "no evidence", "" if verdict == "no_evidence" else "warn"
@@ -249,10 +253,18 @@ def _guard_row(guard: Mapping[str, Any]) -> GuardRow:
         tone=tone,
         fill=round(max(nearness * 184, 0.7), 1),
         now=now,
-        limit=f"fires above {words.amount(guard.get('limit'), guard.get('kind'))}",
+        limit=f"fires above {_guard_limit(guard)}",
         words=guard.get("words", ""),
         verdict=verdict,
     )
+
+
+def _guard_limit(guard: Mapping[str, Any]) -> str:
+    """As its author wrote it; one that was calibrated has more digits than anybody reads."""
+    limit = guard.get("limit")
+    if guard.get("calibrated") and limit is not None:
+        return at_most(limit)
+    return words.amount(limit, guard.get("kind"))
 
 
 def _segment_table(gate: Mapping[str, Any]) -> SegmentTable:

@@ -8,16 +8,19 @@ from sqlalchemy.orm import Session
 from rollout.agents.queries import get_agent
 from rollout.domain import words
 from rollout.domain.approval import Approval
+from rollout.domain.outlook import Outlooks
 from rollout.domain.oversight import next_review_due
 from rollout.domain.phase import Phase
 from rollout.domain.plan import Plan
+from rollout.domain.verdict import Verdict
 from rollout.failures import queries as failure_queries
-from rollout.gates import queries, signing
+from rollout.gates import judging, queries, signing
 from rollout.gates.schemas import (
     ApprovalOut,
     ClosedSegmentOut,
     EvidenceOut,
     EvidenceRecord,
+    GateOut,
     GlassOut,
     RolloutStatus,
     SignatureOut,
@@ -70,15 +73,46 @@ def status_of(session: Session, rollout: Rollout, now: datetime) -> RolloutStatu
         approval=_approval(session, rollout, plan, snapshot, now) if plan is not None else None,
         next_review_due=_review_due(session, rollout, plan),
         open_failures=failure_queries.open_by_severity(session, rollout.id),
-        closed_segments=_closed_segments(session, rollout),
+        closed_segments=closed_segments(session, rollout),
         cases_in_all=queries.cases_in_all(session, rollout.id),
         history=[ChangeOut.model_validate(change) for change in history],
-        **(evidence_fields(snapshot.body) if snapshot is not None else _NOTHING_JUDGED),
+        **_judged(session, rollout, plan, snapshot, now),
     )
+
+
+def outlooks_of(session: Session, rollout: Rollout, plan: Plan | None, now: datetime) -> Outlooks | None:
+    """What forecasts of the present phase are made from."""
+    if plan is None:
+        return None
+    totals = judging.read_totals(session, rollout, {})
+    return Outlooks(totals, rollout.phase_since.date(), now.date(), plan.settle_days)
+
+
+def _judged(
+    session: Session, rollout: Rollout, plan: Plan | None, snapshot: EvidenceSnapshot | None, now: datetime
+) -> dict[str, Any]:
+    """The newest evidence; a gate that is not sure yet says when it could pass."""
+    if snapshot is None:
+        return _NOTHING_JUDGED
+    judged = evidence_fields(snapshot.body)
+    unsure = any(gate["verdict"] == Verdict.INCONCLUSIVE for gate in judged["gates"])
+    outlooks = outlooks_of(session, rollout, plan, now) if unsure and snapshot.epoch == rollout.epoch else None
+    if outlooks is None:
+        return judged
+    return judged | {"gates": [{**gate, "forecast": outlooks.of(gate)} for gate in judged["gates"]]}
 
 
 def evidence_record(snapshot: EvidenceSnapshot, agent: str) -> EvidenceRecord:
     return EvidenceRecord(agent=agent, **evidence_out(snapshot).model_dump())
+
+
+def newest_evidence_out(session: Session, rollout: Rollout, snapshot: EvidenceSnapshot, now: datetime) -> EvidenceOut:
+    """With forecasts, if it is what the version stands on now."""
+    shown = evidence_out(snapshot)
+    if snapshot.id != rollout.evidence_id:
+        return shown
+    judged = _judged(session, rollout, steps.plan_of(session, rollout), snapshot, now)
+    return shown.model_copy(update={"gates": [GateOut.model_validate(gate) for gate in judged["gates"]]})
 
 
 def evidence_out(snapshot: EvidenceSnapshot) -> EvidenceOut:
@@ -139,7 +173,8 @@ def _glass(session: Session, rollout: Rollout, plan: Plan | None) -> GlassOut | 
     return GlassOut(until=rollout.glass_until, by=broken.by, reason=broken.reason, since=broken.at, back_to=back_to)
 
 
-def _closed_segments(session: Session, rollout: Rollout) -> list[ClosedSegmentOut]:
+def closed_segments(session: Session, rollout: Rollout) -> list[ClosedSegmentOut]:
+    """The segments of which no case goes alone, and since when."""
     if not steps.rules_of(session, rollout).closed:
         return []
     since = steps.thresholds_of(session, rollout).closed

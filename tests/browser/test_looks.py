@@ -48,6 +48,7 @@ def test_every_page_can_be_read_by_everybody(site: Site, visit: Visit, width: in
         "/agents/digits?version=2.0.0",
         "/agents/claims",
         "/agents/digits/plan",
+        "/agents/digits/watch",
         f"/agents/digits/evidence/{evidence}",
         "/agents/digits/do/freeze?version=1.9.0",
         "/agents/nobody",
