@@ -183,8 +183,8 @@ def times_to_pass(section: Section, effort: Effort) -> None:
         "planning table",
         "passed by the table's median",
         note="**How soon a good agent passes**, looked at after every case. The planning table was itself measured "
-        f"when the gates were designed, on a number of runs that is not given and is taken for {PLANNED_ON:,}; the claim "
-        "allows three standard errors for the chance in both. The exact median is computed, not simulated.",
+        f"when the gates were designed, on a number of runs that is not given and is taken for {PLANNED_ON:,}; the "
+        "claim allows three standard errors for the chance in both. The exact median is computed, not simulated.",
     )
     jobs = [(limit, rate, effort.gates) for limit, rates in PLANNING.items() for rate in rates]
     for (limit, rate, runs), (times, exact) in zip(jobs, effort.spread(_times_to_pass, jobs), strict=True):
