@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 from scipy.special import cython_special as functions
 
-from evidence.binomial import checked_counts, checked_rate, checked_share
+from evidence.binomial import checked_amount, checked_counts, checked_rate, checked_share
 
 Prior: TypeAlias = tuple[float, float]
 Floats: TypeAlias = NDArray[np.float64]
@@ -264,10 +264,10 @@ def _log_threshold(confidence: float) -> float:
 
 def _checked_prior(prior: Prior) -> Prior:
     try:
-        a, b = map(float, prior)
+        a, b = (checked_amount(part, "prior") for part in prior)
     except (TypeError, ValueError):
-        a = b = math.nan
-    if not (0.0 < a < math.inf and 0.0 < b < math.inf):
+        a = b = 0.0
+    if not (a > 0.0 and b > 0.0):
         raise ValueError(f"prior must be two finite numbers above 0, not {prior!r}")
     return a, b
 

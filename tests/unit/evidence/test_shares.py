@@ -86,3 +86,24 @@ class TestHealth:
             judge_mismatch(math.nan, 100, 2)
         with pytest.raises(ValueError, match="repeated"):
             judge_repeats(11, 10)
+
+
+def test_a_small_arm_is_not_judged_before_it_could_have_a_few_cases() -> None:
+    weights = [0.01, 0.99]
+
+    assert check_split([3, 97], weights).health is Health.NOT_ENOUGH_TRAFFIC
+    assert check_split([25, 475], weights).health is Health.UNHEALTHY
+    assert check_split([5, 495], weights).health is Health.HEALTHY
+
+
+@pytest.mark.parametrize(("share", "cases"), [(0.5, 16), (0.1, 50), (0.05, 100), (0.01, 500), (0.01, 2_000)])
+def test_a_split_as_configured_is_rarely_called_unhealthy(share: float, cases: int) -> None:
+    weights = [share, 1.0 - share]
+
+    unhealthy = sum(
+        stats.binom.pmf(few, cases, share)
+        for few in range(cases + 1)
+        if check_split([few, cases - few], weights).health is Health.UNHEALTHY
+    )
+
+    assert unhealthy < 0.004  # four times the threshold at most, for the smallest arms; by exact enumeration
