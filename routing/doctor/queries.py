@@ -27,6 +27,7 @@ from kit.dialects import utc_day
 from rollout.domain.totals import Counts
 from rollout.gates.tables import EvidenceSnapshot, Total
 from routing.cases.tables import AUTOMATED, RANKS, THRESHOLDED, VERDICTS, ComparisonRow, Decision, HumanOutput, Label
+from routing.drift.tables import AttributeTotal
 from routing.reviews.tables import ReviewItem
 
 Cohort = tuple[UUID, int, str, str, date]  # rollout, epoch, lane, segment, day
@@ -91,6 +92,40 @@ def _low_confidence() -> ColumnElement[bool]:
 
 def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+
+def kinds_counted_wrongly(session: Session) -> tuple[int, Sequence[str]]:
+    """
+    Days of a version on which not every case was counted by attribute, once. Each case has a confidence or none.
+
+    Cases that an earlier release has counted are in no such count, so the first day may hold fewer than there were.
+    """
+    dialect = session.get_bind().dialect.name
+    day = utc_day(Decision.decided_at, dialect).label("day")
+    new = and_(Decision.rollout_id.is_not(None), Decision.counted_as.is_not(None), Decision.attempt == 1)
+    counted = select(literal("counted"), Decision.rollout_id, day, func.count()).where(new)
+    stored = select(literal("stored"), AttributeTotal.rollout_id, AttributeTotal.day, func.sum(AttributeTotal.cases))
+    stored = stored.where(AttributeTotal.attribute == "confidence")
+    both = union_all(
+        counted.group_by(Decision.rollout_id, day), stored.group_by(AttributeTotal.rollout_id, AttributeTotal.day)
+    )
+    found: dict[str, dict[tuple[UUID, str], int]] = {"counted": {}, "stored": {}}
+    for source, rollout_id, at, cases in session.execute(both):
+        found[source][rollout_id, str(at)] = int(cases)
+    first: dict[UUID, str] = {}
+    for rollout_id, at in found["stored"]:
+        first[rollout_id] = min(at, first.get(rollout_id, at))
+    wrong = [
+        f"rollout {rollout_id}, {at}"
+        for rollout_id, at in sorted({*found["counted"], *found["stored"]}, key=str)
+        if _differs(found, (rollout_id, at), first.get(rollout_id, ""))
+    ]
+    return len(wrong), wrong[:_EXAMPLES]
+
+
+def _differs(found: dict[str, dict[tuple[UUID, str], int]], place: tuple[UUID, str], first: str) -> bool:
+    counted, stored = found["counted"].get(place, 0), found["stored"].get(place, 0)
+    return stored != counted if first and place[1] > first else stored > counted
 
 
 def replace_totals(session: Session, counted: dict[Cohort, Counts]) -> None:

@@ -69,6 +69,9 @@ _LISTED = (
     ("attempts_in_order", queries.attempts_with_gaps,
      "attempts follow each other, and only the last one is in force",
      "cases have attempts that do not follow each other"),
+    ("kinds_counted", queries.kinds_counted_wrongly,
+     "every case is counted once by its attributes",
+     "days hold cases that are not counted once by their attributes"),
     ("labels_belong", queries.labels_without_decision,
      "every label belongs to a decision", "labels belong to no decision"),
 )  # fmt: skip

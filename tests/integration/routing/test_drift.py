@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from kit.clock import FixedClock
 from kit.context import Context
@@ -13,6 +13,7 @@ from rollout.domain.phase import Phase
 from rollout.versions import queries as versions
 from routing import tasks as _tasks  # noqa: F401 - importing registers the tasks
 from routing.cases.tables import Decision
+from routing.doctor import service as doctor
 from routing.drift import counting, service
 from routing.drift.tables import AttributeTotal
 from tests import factories
@@ -188,3 +189,38 @@ def test_two_weeks_are_compared_by_what_was_ruled_on(ctx: Context, clock: FixedC
     overrides = next(week for week in report(ctx).weeks if week.metric.name == "override_rate")
 
     assert (overrides.before, overrides.now, overrides.found.changed) == ((0, 40), (40, 40), True)
+
+
+def test_the_doctor_finds_cases_that_are_not_counted_once(ctx: Context, clock: FixedClock) -> None:
+    factories.agent(ctx)
+    factories.rollout(ctx, phase=Phase.SHADOW)
+    for day in range(2):
+        work(ctx, day, {"mail": 5})
+        clock.move(timedelta(days=1))
+
+    def found() -> bool:
+        with ctx.db.read() as session:
+            return next(one.ok for one in doctor.examine(session, now=ctx.clock.now()) if one.check == "kinds_counted")
+
+    assert found()
+    for change, ok in ((-1, False), (2, False), (-1, True)):
+        with ctx.db.begin() as session:
+            newest = session.scalars(
+                select(AttributeTotal)
+                .where(AttributeTotal.attribute == "confidence")
+                .order_by(AttributeTotal.day.desc())
+            ).first()
+            assert newest is not None
+            newest.cases += change
+        assert found() is ok
+
+
+def test_cases_of_an_earlier_release_are_not_missed(ctx: Context) -> None:
+    factories.agent(ctx)
+    factories.rollout(ctx, phase=Phase.SHADOW)
+    work(ctx, 0, {"mail": 5})
+    with ctx.db.begin() as session:
+        session.execute(delete(AttributeTotal))
+
+    with ctx.db.read() as session:
+        assert all(one.ok for one in doctor.examine(session, now=ctx.clock.now()) if one.check == "kinds_counted")
