@@ -287,6 +287,9 @@ def _show_evidence(found: dict[str, Any]) -> None:
     rows += [("guardrail", part["name"], _guard(part), part["words"]) for part in found["guardrails"]]
     if rows:
         print_table("", ("", "", "", "evidence"), rows)
+    for gate in found["gates"]:
+        if gate.get("forecast"):
+            good(f"  {gate['name']}: {gate['forecast']['words']}")
     for reason in found["reasons"]:
         change = f" {reason['what_would_change']}" if reason["what_would_change"] else ""
         good(f"  {reason['words']}{change}")

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from review_ui import words
+from review_ui.evidence_views import COUNTED
 from review_ui.pages import Viewer
 from rollout.agents.tables import Agent
 from rollout.domain.approval import Approval, Capacity, Evidence, Person, Ruling, State, may_sign
@@ -210,7 +211,7 @@ def _sentences(reason: dict[str, Any]) -> list[str]:
 
 
 def _cases(body: dict[str, Any]) -> str:
-    counted = [gate["cases"] for gate in body.get("gates", []) if gate.get("kind") == "rate"]
+    counted = [gate["cases"] for gate in body.get("gates", []) if gate.get("kind") in COUNTED]
     return words.plural(max(counted), "case") if counted and max(counted) else "No case counted yet"
 
 

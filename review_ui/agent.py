@@ -16,9 +16,12 @@ from review_ui import actions, advance_views, agent_views, evidence_views, words
 from review_ui.pages import Viewer, ViewerDep, render
 from rollout.agents import queries as agent_queries
 from rollout.agents.tables import Agent
+from rollout.domain.outlook import Outlooks
 from rollout.domain.phase import Standing
+from rollout.domain.plan import Plan
 from rollout.failures import queries as failure_queries
 from rollout.gates import queries as gate_queries
+from rollout.gates import status as gate_status
 from rollout.gates.tables import EvidenceSnapshot
 from rollout.versions import queries as version_queries
 from rollout.versions import steps
@@ -109,7 +112,9 @@ def _shown(
             rollout, plan, [change for change in history if change.rollout_id == rollout.id]
         ),
         "banner": agent_views.banner_of(rollout, body, panel.approval if panel is not None else "", demoted),
-        "evidence": evidence_views.view_of(body) if body is not None else None,
+        "evidence": evidence_views.view_of(body, _outlooks(session, rollout, plan, snapshot, now))
+        if body is not None
+        else None,
         "snapshot": snapshot,
         "figure": _figure(gate, looks, rollout),
         "panel": panel,
@@ -127,6 +132,15 @@ def _figure(
     if gate is None:
         return None
     return evidence_views.gate_figure(gate, [look for look in looks if look.epoch == rollout.epoch])
+
+
+def _outlooks(
+    session: Session, rollout: Rollout, plan: Plan | None, snapshot: EvidenceSnapshot | None, now: datetime
+) -> Outlooks | None:
+    """Of this phase only: what was counted in another one says nothing about when a gate here could pass."""
+    if snapshot is None or snapshot.epoch != rollout.epoch:
+        return None
+    return gate_status.outlooks_of(session, rollout, plan, now)
 
 
 def _newest(session: Session, rollout: Rollout) -> EvidenceSnapshot | None:

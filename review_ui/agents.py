@@ -144,7 +144,7 @@ def _snapshot(session: Session, rollout: Rollout) -> EvidenceSnapshot | None:
 
 
 def _spark(session: Session, rollout: Rollout, gate: Mapping[str, Any] | None) -> Spark | None:
-    if gate is None or gate.get("kind") != "rate" or gate.get("bound") is None:
+    if gate is None or gate.get("kind") not in evidence_views.COUNTED or gate.get("bound") is None:
         return None
     looks = gate_queries.evidence(session, rollout.id, limit=_SPARK_LOOKS)
     points = evidence_views.points_of([look for look in looks if look.epoch == rollout.epoch], gate)

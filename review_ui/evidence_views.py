@@ -16,6 +16,9 @@ from rollout.domain.outlook import Outlook, Outlooks
 from rollout.domain.words import at_most, sure
 from rollout.gates.tables import EvidenceSnapshot
 
+COUNTED = ("rate", "loss")
+"""The kinds of gates that rest on cases and have a bound."""
+
 _WORST_FIRST = ("fail", "error", "no_evidence", "inconclusive", "pass")
 
 
@@ -134,10 +137,11 @@ def title_of(result: Mapping[str, Any]) -> str:
 
 
 def figure_of(result: Mapping[str, Any]) -> str:
-    """What is known now: a bound for a rate, the value for everything else."""
-    if result.get("kind") != "rate":
-        return words.amount(result.get("value"), result.get("kind"))
-    bound = words.bound(result.get("bound"), result.get("direction") or "at_most")
+    """What is known now: a bound for a rate or loss, the value for everything else."""
+    kind = result.get("kind")
+    if kind not in COUNTED:
+        return words.amount(result.get("value"), kind)
+    bound = words.bound(result.get("bound"), result.get("direction") or "at_most", kind)
     if result.get("bound") is None:
         return words.DASH
     if result.get("bad") == 0 and (result.get("direction") or "at_most") == "at_most":
@@ -149,10 +153,10 @@ def short_figure(result: Mapping[str, Any]) -> str:
     """For one line: `at most 3.1 % overridden`."""
     metric = METRICS.get(result["metric"])
     said = f" {metric.words}" if metric else ""
-    if result.get("kind") == "rate":
+    if result.get("kind") in COUNTED:
         if result.get("bound") is None:
             return "no case counted yet"
-        return words.bound(result["bound"], result.get("direction")) + said
+        return words.bound(result["bound"], result.get("direction"), result["kind"]) + said
     if result.get("value") is None:
         return "no run yet" if result.get("kind") == "suite" else words.DASH
     return words.amount(result["value"], result.get("kind")) + ("" if result.get("kind") == "days" else said)
@@ -166,7 +170,7 @@ def deciding_gate(gates: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | Non
     """The gate that holds; where all pass, the first rate, since that is what the work is about."""
     if not gates:
         return None
-    return min(gates, key=lambda gate: (_WORST_FIRST.index(gate["verdict"]), gate.get("kind") != "rate"))
+    return min(gates, key=lambda gate: (_WORST_FIRST.index(gate["verdict"]), gate.get("kind") not in COUNTED))
 
 
 def points_of(snapshots: Sequence[EvidenceSnapshot], gate: Mapping[str, Any], most: int = 60) -> list[Point]:
@@ -174,7 +178,7 @@ def points_of(snapshots: Sequence[EvidenceSnapshot], gate: Mapping[str, Any], mo
     days: dict[Any, Point] = {}
     for snapshot in sorted(snapshots, key=lambda one: one.at):
         found = next((g for g in snapshot.body.get("gates", []) if g["name"] == gate["name"]), None)
-        if found is None or found.get("bound") is None or found.get("kind") != "rate":
+        if found is None or found.get("bound") is None or found.get("kind") not in COUNTED:
             continue
         days[snapshot.at.date()] = Point(
             snapshot.at,
@@ -191,7 +195,7 @@ def points_of(snapshots: Sequence[EvidenceSnapshot], gate: Mapping[str, Any], mo
 
 def gate_figure(gate: Mapping[str, Any], snapshots: Sequence[EvidenceSnapshot]) -> GateFigure:
     direction, limit = gate.get("direction") or "at_most", gate.get("limit") or 0.0
-    points = points_of(snapshots, gate)
+    points, kind = points_of(snapshots, gate), gate.get("kind") or "rate"
     metric = METRICS.get(gate["metric"])
     at_most = direction == "at_most"
     return GateFigure(
@@ -199,27 +203,27 @@ def gate_figure(gate: Mapping[str, Any], snapshots: Sequence[EvidenceSnapshot]) 
         sentence=gate.get("words", ""),
         verdict=gate["verdict"],
         about=metric.about if metric else "",
-        drawings=charts.series(points, limit, direction),
-        looks=[_look_row(point, direction) for point in reversed(points)],
+        drawings=charts.series(points, limit, direction, kind=kind),
+        looks=[_look_row(point, direction, kind) for point in reversed(points)],
         bound_title="At most" if at_most else "At least",
         other_title="At least" if at_most else "At most",
     )
 
 
-def _look_row(point: Point, direction: str) -> LookRow:
+def _look_row(point: Point, direction: str, kind: str) -> LookRow:
     opposite = "at_least" if direction == "at_most" else "at_most"
     return LookRow(
         at=point.at,
         cases=words.count(point.cases),
         bad=words.count(point.bad),
-        seen=words.share(point.seen),
-        other=words.bound(point.other, opposite).split(" ", 2)[2],
-        bound=words.bound(point.bound, direction).split(" ", 2)[2],
+        seen=words.share(point.seen, kind),
+        other=words.bound(point.other, opposite, kind).split(" ", 2)[2],
+        bound=words.bound(point.bound, direction, kind).split(" ", 2)[2],
     )
 
 
 def _gate_row(gate: Mapping[str, Any], outlook: Outlook | None = None) -> GateRow:
-    counted = gate.get("kind") == "rate" or (gate.get("kind") == "suite" and gate.get("cases"))
+    counted = gate.get("kind") in COUNTED or (gate.get("kind") == "suite" and gate.get("cases"))
     return GateRow(
         name=gate["name"],
         title=title_of(gate),
@@ -269,11 +273,11 @@ def _guard_limit(guard: Mapping[str, Any]) -> str:
 
 def _segment_table(gate: Mapping[str, Any]) -> SegmentTable:
     direction, limit = gate.get("direction") or "at_most", gate.get("limit") or 0.0
-    scale = charts.segment_scale(limit, direction)
+    scale, kind = charts.segment_scale(limit, direction), gate.get("kind") or "rate"
     return SegmentTable(
         title=title_of(gate),
         limit=limit_of(gate),
-        scale=f"{words.amount(scale[0], 'rate')} to {words.amount(scale[1], 'rate')}",
+        scale=f"{words.amount(scale[0], kind)} to {words.amount(scale[1], kind)}",
         bound_word="At most" if direction == "at_most" else "At least",
         rows=[_segment_row(part, scale, direction) for part in gate["segments"]],
     )
@@ -287,8 +291,8 @@ def _segment_row(part: Mapping[str, Any], scale: tuple[float, float], direction:
     return SegmentRow(
         name=part.get("segment") or "Without a segment",
         cases=words.count(part.get("cases", 0)),
-        seen=words.share(part.get("seen")),
-        bound=words.bound(bound, direction).split(" ", 2)[-1],
+        seen=words.share(part.get("seen"), part.get("kind")),
+        bound=words.bound(bound, direction, part.get("kind")).split(" ", 2)[-1],
         verdict=part["verdict"],
         tone={"pass": "ok", "fail": "bad"}.get(part["verdict"], "warn"),
         bar=drawn,

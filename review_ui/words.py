@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from rollout.domain.words import NBSP, at_least, at_most, percent
+from rollout.domain.words import NBSP, at_least, at_most, loss, loss_at_least, loss_at_most, loss_seen, percent
 from routing.reviews.queries import COUNTED_UP_TO
 
 DASH = "–"
@@ -105,10 +105,12 @@ def coming(at: datetime | None, now: datetime) -> Markup:
     return away(max(at, now), now) if at is not None else escape(DASH)
 
 
-def share(value: float | None) -> str:
-    """What was seen, one decimal. None of them is never written as a rate."""
+def share(value: float | None, kind: str | None = "rate") -> str:
+    """What was seen, one decimal of a per cent, or three of a loss. None of them is never written as a rate."""
     if value is None:
         return DASH
+    if kind == "loss" and value:
+        return loss_seen(value)
     return "none" if value == 0 else f"{value * 100:.1f}{NBSP}%"
 
 
@@ -130,10 +132,12 @@ def plural(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def bound(value: float | None, direction: str | None) -> str:
-    """`at most 3.1 %`, rounded to the careful side."""
+def bound(value: float | None, direction: str | None, kind: str | None = "rate") -> str:
+    """`at most 3.1 %`, or `at most 0.031` for a loss, rounded to the careful side."""
     if value is None:
         return DASH
+    if kind == "loss":
+        return f"at least {loss_at_least(value)}" if direction == "at_least" else f"at most {loss_at_most(value)}"
     return f"at least {at_least(value)}" if direction == "at_least" else f"at most {at_most(value)}"
 
 
@@ -154,6 +158,8 @@ def amount(value: float | None, kind: str | None) -> str:
         return f"{value:,.0f}"
     if kind == "suite":
         return f"{value:.4g}"
+    if kind == "loss":
+        return loss(value)
     return percent(value)
 
 

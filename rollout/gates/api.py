@@ -59,7 +59,8 @@ def look(agent: AgentPath, version: VersionPath, actor: ActorDep, ctx: Ctx) -> E
     actor.require("configure" if actor.allows("configure") else "advance", agent)
     with ctx.db.begin() as session:
         rollout = get_rollout(session, agent, version)
-        return status.evidence_out(service.look(session, rollout, now=ctx.clock.now()))
+        snapshot = service.look(session, rollout, now=ctx.clock.now())
+        return status.newest_evidence_out(session, rollout, snapshot, ctx.clock.now())
 
 
 @router.post(f"{_ROLLOUT}/advance")
@@ -173,7 +174,8 @@ def show_evidence(agent: AgentPath, version: VersionPath, evidence_id: UUID, act
     actor.require("read", agent)
     with ctx.db.read() as session:
         rollout = get_rollout(session, agent, version)
-        return status.evidence_out(queries.get_evidence(session, rollout.id, evidence_id))
+        snapshot = queries.get_evidence(session, rollout.id, evidence_id)
+        return status.newest_evidence_out(session, rollout, snapshot, ctx.clock.now())
 
 
 @router.get("/evidence/{evidence_id}")

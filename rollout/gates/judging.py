@@ -63,7 +63,7 @@ def situation(session: Session, rollout: Rollout, plan: Plan | None, now: dateti
         standing=Standing(rollout.standing),
         ramp_step=rollout.ramp_step,
         ramp_since=rollout.ramp_since,
-        totals=_totals(session, rollout, broken),
+        totals=read_totals(session, rollout, broken),
         suite_runs=_suite_runs(session, rollout, plan),
         open_failures=_open_failures(session, rollout, broken),
         readiness=_readiness(session, rollout),
@@ -164,7 +164,8 @@ def _plain_numbers(value: Any) -> Any:
     return value
 
 
-def _totals(session: Session, rollout: Rollout, broken: dict[Source, str]) -> Totals:
+def read_totals(session: Session, rollout: Rollout, broken: dict[Source, str]) -> Totals:
+    """What was counted in the present epoch; none, with a word in `broken`, where it cannot be read."""
     try:
         return {
             Cohort(Lane(row.lane), row.segment, row.day): _counts(row)

@@ -68,6 +68,30 @@ class ReasonOut(Out):
     about: str | None
 
 
+class SpanOut(Out):
+    """One in ten is over at `early`, every second at `median`, nine in ten at `late`; null: not within the horizon."""
+
+    early: int | None
+    median: int | None
+    late: int | None
+
+
+class ForecastOut(Out):
+    """
+    When a gate that is inconclusive could pass, if it stays as good as so far, at the present volume.
+
+    `chance` is how probable it is that it passes within `horizon` further cases; what has not by then may later, or
+    never. `days` is null without a volume.
+    """
+
+    words: str
+    cases: SpanOut
+    days: SpanOut | None
+    chance: float
+    horizon: int
+    per_day: float
+
+
 class GateOut(Out):
     """One gate with all it was judged on; see the guide on gates for each number."""
 
@@ -99,6 +123,7 @@ class GateOut(Out):
     days: list[tuple[date, int, int, int, int, int]] = Field(default_factory=list)
     seeded: tuple[int, int, int, int] | None = None
     corrected_limit: float | None = None
+    forecast: ForecastOut | None = None  # computed when it is shown, for the newest evidence only
 
 
 class GuardrailOut(Out):
