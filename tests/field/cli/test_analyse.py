@@ -108,8 +108,8 @@ def test_two_confidences_of_a_model_are_one_better_one(shared: Path, tmp_path: P
         writer.writeheader()
         writer.writerows(row for row in read if row["llm"] == "Meta-Llama-3.1-70B-Instruct")
 
-    ran = run("signals", path, "--target", 0.15, "--share", 0.9, "--out", out,
-              "--signal", "stated_confidence:probability", "--signal", "chosen_token_confidence:probability")  # fmt: skip
+    signals = ("--signal", "stated_confidence:probability", "--signal", "chosen_token_confidence:probability")
+    ran = run("signals", path, "--target", 0.15, "--share", 0.9, "--out", out, *signals)
 
     assert ran.json["gain_low"] > 0
     record = confidence.read_record(out.read_bytes())
