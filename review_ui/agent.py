@@ -22,6 +22,7 @@ from rollout.domain.plan import Plan
 from rollout.failures import queries as failure_queries
 from rollout.gates import queries as gate_queries
 from rollout.gates import status as gate_status
+from rollout.gates.status import closed_segments
 from rollout.gates.tables import EvidenceSnapshot
 from rollout.versions import queries as version_queries
 from rollout.versions import steps
@@ -111,6 +112,7 @@ def _shown(
         "path_steps": agent_views.path_of(
             rollout, plan, [change for change in history if change.rollout_id == rollout.id]
         ),
+        "closed": closed_segments(session, rollout),
         "banner": agent_views.banner_of(rollout, body, panel.approval if panel is not None else "", demoted),
         "evidence": evidence_views.view_of(body, _outlooks(session, rollout, plan, snapshot, now))
         if body is not None

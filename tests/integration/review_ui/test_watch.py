@@ -92,6 +92,8 @@ def test_a_closed_segment_is_told_with_what_opens_it(claims: Context) -> None:
     factories.rollout(claims, phase=Phase.CONFIDENCE, threshold=0.8, thresholds={"scans": None})
 
     assert "Segment scans is closed since" in page(claims)
+    with house.client(claims, house.OWNER) as client:
+        assert "Segment scans is closed since" in client.get("/agents/claims").text
 
 
 def test_nobody_reads_it_without_signing_in(claims: Context) -> None:
