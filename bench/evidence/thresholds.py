@@ -25,8 +25,8 @@ def ours(mode: Mode, drawn: Calibration, risk: float) -> float:
     """
     The product's one-shot calibration, from the pieces that `calibrate` is made of.
 
-    `calibrate` also tells how many more labels would help, which takes longer than the threshold itself; that both
-    give the same thresholds is checked on some of the draws.
+    The exact tests of a number of labels are computed once for all draws, and what `calibrate` tells besides the
+    threshold is left out; that both give the same thresholds is checked on some of the draws.
     """
     groups = Groups(drawn.confidence, drawn.accepted, drawn.wrong)
     points = _points(groups.labels, risk)

@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -116,6 +116,20 @@ class TestDesign:
         for cases in {0, most // 3, most // 2, most}:
             passing = [bad for bad in range(cases + 1) if cases and stats.binom.cdf(bad, cases, limit) <= delta]
             assert found[cases] == max(passing, default=-1)
+
+    @given(
+        st.integers(1, 20_000),
+        st.sampled_from([1e-6, 1e-3, 0.02, 0.3, 0.9, 0.999]),
+        st.sampled_from([1e-9, 0.01, 0.05, 0.5, 0.99]),
+    )
+    @settings(max_examples=60, deadline=None)
+    def test_each_number_of_cases_is_the_smallest_that_will_do(self, most: int, limit: float, delta: float) -> None:
+        found = design_points(most, limit, delta)
+        bad = np.arange(len(found))
+
+        assert np.all(stats.binom.cdf(bad, found, limit) <= delta)
+        assert np.all(stats.binom.cdf(bad, found - 1, limit) > delta)
+        assert stats.binom.cdf(len(found), most, limit) > delta
 
     def test_starts_at_the_known_numbers_of_clean_cases(self) -> None:
         firsts = [int(design_points(400, limit)[0]) for limit in (0.05, 0.02, 0.01)]
