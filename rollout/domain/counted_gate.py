@@ -65,6 +65,10 @@ class Terms:
         return Asked(gate.direction, gate.limit, gate.confidence or CONFIDENCE, gate.minimum_cases or MINIMUM_CASES)
 
 
+_KNOWN = ("name", "metric", "kind", "direction", "limit", "confidence", "minimum_cases")
+"""What a gate on cases says before anything is counted. Copied by name: `replace` looks at all thirty fields."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What was counted for a gate; `segment` is None where all cases are judged together."""
@@ -79,8 +83,9 @@ class Found:
         if self.segment is not None:
             title = f'Segment "{self.segment}"' if self.segment else "Without a segment"
             said = f"{title}: {said[:1].lower()}{said[1:]}"
-        return replace(
-            self.blank,
+        known = {name: getattr(self.blank, name) for name in _KNOWN}
+        return GateResult(
+            **known,
             verdict=verdict,
             words=said,
             what_would_change=change,

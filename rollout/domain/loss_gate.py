@@ -6,6 +6,7 @@ fixed by the days before it, so that the bound holds at every look. A settled ca
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from evidence import betting, sequences
 from rollout.domain import counted_gate, words
@@ -34,9 +35,10 @@ def loss_days(tally: Tally) -> tuple[LossDay, ...]:
     return tuple(row for row in rows if any(row[1:]))
 
 
-def weigh(days: Sequence[LossDay], weights: Weights, asked: Asked) -> Weighed:
+@lru_cache(maxsize=512)
+def weigh(days: tuple[LossDay, ...], weights: Weights, asked: Asked) -> Weighed:
     """
-    What the days say about the limit on the mean loss.
+    What the days say about the limit on the mean loss. Kept, for most looks find the settled days of the look before.
 
     As for rates: a pass needs the minimum of cases, a fail does not, and what nobody has ruled on speaks against a
     pass (as a loss of 1) and not for a fail (as none).
@@ -85,7 +87,8 @@ def _weighed(metric: Metric, asked: Asked, found: Found, weights: Weights) -> Ga
     )
 
 
-def _cases_needed(days: Sequence[LossDay], weights: Weights, asked: Asked, verdict: Verdict) -> int | None:
+@lru_cache(maxsize=512)
+def _cases_needed(days: tuple[LossDay, ...], weights: Weights, asked: Asked, verdict: Verdict) -> int | None:
     """How many more with losses as so far, the plan's minimum included; None when it will not pass so."""
     if verdict is Verdict.PASS:
         return 0

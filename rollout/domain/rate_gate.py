@@ -5,6 +5,8 @@ Where the plan says so, the rate is corrected for reviewers who overlook errors:
 against a stricter limit, found from cases whose answer was known beforehand (`evidence.reviewers`).
 """
 
+from functools import lru_cache
+
 from evidence import sequences
 from evidence.reviewers import CorrectedLimit, Seeded, corrected_limit, shown_below
 from rollout.domain import counted_gate, words
@@ -23,9 +25,12 @@ def judge(terms: Terms, tallies: Tallies) -> GateResult:
     return counted_gate.judge(terms, tallies, lambda found: _corrected(metric, asked, found, seeded, corrected))
 
 
+@lru_cache(maxsize=8192)
 def weigh(rate: Rate, asked: Asked) -> Weighed:
     """
-    The comparator of all rates. More is better (`at_least`) is judged as its mirror: of what went wrong, at most.
+    The comparator of all rates. Kept, for most looks find the settled counts of the look before.
+
+    More is better (`at_least`) is judged as its mirror: of what went wrong, at most.
 
     A pass needs the minimum of cases, a fail does not: harm may be concluded early, success may not. What nobody
     has ruled on speaks against a pass, and not for a fail: it is not known to be good, and not measured as bad.
@@ -66,6 +71,7 @@ def _weighed(metric: Metric, asked: Asked, found: Found) -> GateResult:
     )
 
 
+@lru_cache(maxsize=8192)
 def _cases_needed(asked: Asked, rate: Rate, verdict: Verdict) -> int | None:
     """How many more at the rate seen, the plan's minimum included; None when it will not pass so."""
     if verdict is Verdict.PASS:

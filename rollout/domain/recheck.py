@@ -59,7 +59,7 @@ def _rate(gate: Record) -> Rate:
 
 def _losses(gate: Record, asked: Asked) -> Weighed | None:
     """None where the days are not those that the other figures count."""
-    days = [(date.fromisoformat(day), *counts) for day, *counts in gate["days"]]
+    days = tuple((date.fromisoformat(day), *counts) for day, *counts in gate["days"])
     minor, major, severe = gate["weights"]
     cases = sum(sum(day[1:]) for day in days)
     bad, pending = cases - sum(day[1] for day in days), sum(day[5] for day in days)

@@ -19,7 +19,8 @@ class Tally:
     """
     What was counted of one segment, or of all.
 
-    `settled` sums the cohorts decided early enough, which `days` lists unsummed; `young` cases are not. `first` and
+    `settled` sums the cohorts decided early enough, which `days` lists unsummed; `young` cases are not. That goes by the
+    day of the decision, never of the verdict: quick agreement must not open a gate before slow overrides. `first` and
     `newest` are the days of the first and the last case. `adds_up` is False when one cohort cannot have come from
     counting.
     """
@@ -36,7 +37,7 @@ class Tally:
         grouped: dict[date, list[Counts]] = {}
         for day, counts in self.days:
             grouped.setdefault(day, []).append(counts)
-        return {day: summed(grouped[day]) for day in sorted(grouped)}
+        return {day: found[0] if len(found) == 1 else summed(found) for day, found in sorted(grouped.items())}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ cases as for ten million.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from rollout.domain.phase import Lane
 
@@ -79,9 +80,12 @@ class Counts:
         )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Cohort:
-    """Where a case is counted. `day` is the UTC day of the decision; an empty segment: none was given."""
+class Cohort(NamedTuple):
+    """
+    Where a case is counted. `day` is the UTC day of the decision; an empty segment: none was given.
+
+    A tuple, for it is the key of every total, and judging asks for thousands of them.
+    """
 
     lane: Lane
     segment: str
@@ -95,15 +99,6 @@ def counted(totals: Totals, lanes: Iterable[Lane]) -> Totals:
     """Only the cohorts of these lanes."""
     wanted = frozenset(lanes)
     return {cohort: counts for cohort, counts in totals.items() if cohort.lane in wanted}
-
-
-def settled(totals: Totals, before: date) -> Totals:
-    """
-    Only the cohorts decided before this day.
-
-    By day of the decision, never of the verdict: quick agreement must not open a gate before slow overrides.
-    """
-    return {cohort: counts for cohort, counts in totals.items() if cohort.day < before}
 
 
 def total(totals: Totals) -> Counts:
@@ -133,8 +128,3 @@ def by_segment(totals: Totals) -> dict[str, Counts]:
 
 def of_segment(totals: Totals, segment: str) -> Totals:
     return {cohort: counts for cohort, counts in totals.items() if cohort.segment == segment}
-
-
-def newest_day(totals: Totals) -> date | None:
-    """The latest day on which at least one case was decided."""
-    return max((cohort.day for cohort, counts in totals.items() if counts.cases), default=None)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollout.domain.phase import Lane, Phase
-from rollout.domain.totals import Cohort, Counts, by_day, by_segment, counted, newest_day, of_segment, settled, total
+from rollout.domain.tally import Tallies
+from rollout.domain.totals import Cohort, Counts, by_day, by_segment, counted, of_segment, total
 from tests.unit.rollout.making import TODAY
 
 
@@ -33,7 +34,7 @@ def test_totals_do_not_depend_on_the_order_of_counting(rows: list[tuple[Cohort, 
     shuffled = list(rows)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
 
-    for summed in (total, by_day, by_segment, newest_day):
+    for summed in (total, by_day, by_segment):
         assert summed(dict(rows)) == summed(dict(shuffled))
 
 
@@ -55,14 +56,31 @@ def test_what_was_added_can_be_taken_away_again() -> None:
 def test_settled_ends_before_the_day_and_not_on_it() -> None:
     rows = {Cohort(Lane.REVIEW, "", day): Counts(cases=1) for day in DAYS}
 
-    assert {cohort.day for cohort in settled(rows, DAYS[1])} == {DAYS[2], DAYS[3]}
+    tally = Tallies(rows, DAYS[1]).of(frozenset({Lane.REVIEW})).whole
+    assert set(tally.by_day()) == {DAYS[2], DAYS[3]}
+    assert (tally.settled.cases, tally.young) == (2, 2)
 
 
 def test_the_newest_day_is_one_with_cases() -> None:
     rows = {Cohort(Lane.REVIEW, "", DAYS[0]): Counts(), Cohort(Lane.REVIEW, "", DAYS[2]): Counts(cases=1)}
 
-    assert newest_day(rows) == DAYS[2]
-    assert newest_day({}) is None
+    tally = Tallies(rows, TODAY).of(frozenset(Lane)).whole
+    assert (tally.first, tally.newest) == (DAYS[2], DAYS[2])
+    assert Tallies({}, TODAY).of(frozenset(Lane)).whole.newest is None
+
+
+@given(st.dictionaries(COHORTS, COUNTS))
+def test_all_segments_together_are_what_each_of_them_is(rows: dict[Cohort, Counts]) -> None:
+    tallies = Tallies(rows, DAYS[1]).of(frozenset({Lane.REVIEW, Lane.AUDIT}))
+    wanted = counted(rows, {Lane.REVIEW, Lane.AUDIT})
+    old = {cohort: counts for cohort, counts in wanted.items() if cohort.day < DAYS[1]}
+
+    assert tallies.whole.settled == total(old)
+    assert tallies.whole.by_day() == by_day(old)
+    assert tallies.whole.young == total(wanted).cases - total(old).cases
+    assert {name: tally.settled for name, tally in tallies.segments.items()} == {
+        segment: total(of_segment(old, segment)) for segment in by_segment(wanted)
+    }
 
 
 @pytest.mark.parametrize(
