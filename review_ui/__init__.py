@@ -12,6 +12,7 @@ from review_ui import (
     agents,
     desk,
     failures,
+    people_page,
     plan,
     problems,
     queue,
@@ -29,7 +30,20 @@ _Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 def install(app: FastAPI) -> None:
     """Add the pages to an application whose errors `kit.http` already answers."""
-    for room in (sign_in, queue, desk, agents, agent, agent_forms, failures, readiness, plan, threshold, watch):
+    for room in (
+        sign_in,
+        queue,
+        desk,
+        agents,
+        agent,
+        agent_forms,
+        failures,
+        readiness,
+        plan,
+        people_page,
+        threshold,
+        watch,
+    ):
         app.include_router(room.router)
     app.mount("/static", Static(), name="static")
     for kind, handler in list(app.exception_handlers.items()):
