@@ -87,8 +87,7 @@ def _shown(
 ) -> dict[str, Any]:
     rollout = head.shown
     assert rollout is not None
-    plan = steps.plan_of(session, rollout)
-    declared = plan.threshold if plan is not None else None
+    declared = service.declared(session, rollout)
     every = queries.calibrations(session, rollout.id)
     rows = [row for row in every if row.segment == segment]
     if segment and not rows and (declared is None or segment not in declared.segments):
@@ -110,7 +109,7 @@ def _shown(
         "form": form,
         "who": threshold_views.who_may(agent, names),
         "names": names,
-        "plan_known": plan is not None,
+        "plan_known": rollout.plan_id is not None,
     }
     return found | (_of_calibration(rows, agent, rollout, viewer, rules, form) if rows else {})
 

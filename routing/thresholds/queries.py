@@ -114,6 +114,18 @@ def get_calibration_of_any(session: Session, calibration_id: UUID) -> Calibratio
     return found
 
 
+def first_calibration(session: Session, rollout_id: UUID) -> Calibration | None:
+    """The first look that was taken, of whatever segment."""
+    wanted = select(Calibration).where(Calibration.rollout_id == rollout_id, Calibration.look == 0)
+    return session.scalar(wanted.order_by(Calibration.at, Calibration.id).limit(1))
+
+
+def labels_taken(session: Session, rollout_id: UUID) -> dict[str, int]:
+    """The labels at the newest look of each segment that had one, without reading what these rest on."""
+    wanted = select(Calibration.segment, func.max(Calibration.labels)).where(Calibration.rollout_id == rollout_id)
+    return {segment: int(labels) for segment, labels in session.execute(wanted.group_by(Calibration.segment))}
+
+
 def get_calibration(session: Session, rollout_id: UUID, calibration_id: UUID) -> Calibration:
     found = session.get(Calibration, calibration_id)
     if found is None or found.rollout_id != rollout_id:

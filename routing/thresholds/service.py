@@ -53,17 +53,34 @@ class Outlook(NamedTuple):
     per_day: float = 0.0
 
 
+def declared(session: Session, rollout: Rollout) -> ThresholdPlan | None:
+    """
+    What was declared for this version: by its plan, until the first look is taken; from then on as it was then.
+
+    A plan that is adopted later changes nothing, or whoever does not like the answer could declare another question.
+    """
+    first = queries.first_calibration(session, rollout.id)
+    if first is not None:
+        return ThresholdPlan.model_validate({name: first.declared[name] for name in ThresholdPlan.model_fields})
+    plan = steps.plan_of(session, rollout)
+    return plan.threshold if plan is not None else None
+
+
 def outlook(session: Session, rollout: Rollout, *, now: datetime, segment: str = "") -> Outlook:
     """`settled_labels` counts what can be labels at most; where only a sample is audited, fewer are."""
-    plan = steps.plan_of(session, rollout)
-    if plan is None or plan.threshold is None:
+    plan, wanted = steps.plan_of(session, rollout), declared(session, rollout)
+    if plan is None or wanted is None:
         return Outlook(None, 0)
-    taken = max((row.labels for row in queries.calibrations(session, rollout.id, segment)), default=0)
-    looks = plan.threshold.looks if not segment else plan.threshold.looks[:1]
-    coming = next((labels for labels in looks if labels > taken), None)
+    coming = _coming(wanted, segment, queries.labels_taken(session, rollout.id).get(segment, 0))
     before = _settled_before(now, plan.settle_days)
     settled = queries.most_labels(session, rollout.id, before, segment)
     return Outlook(coming, settled, _pace(session, rollout, before, segment))
+
+
+def _coming(wanted: ThresholdPlan, segment: str, taken: int) -> int | None:
+    """The labels at the next look; a segment has only one."""
+    looks = wanted.looks if not segment else wanted.looks[:1]
+    return next((labels for labels in looks if labels > taken), None)
 
 
 def _pace(session: Session, rollout: Rollout, before: datetime, segment: str) -> float:
@@ -74,28 +91,26 @@ def _pace(session: Session, rollout: Rollout, before: datetime, segment: str) ->
 
 def take_due(session: Session, rollout: Rollout, *, secret: bytes, now: datetime) -> list[Calibration]:
     """Take every declared look for which the settled labels are in. Usually none."""
-    plan = steps.plan_of(session, rollout)
-    if plan is None or plan.threshold is None or Phase(rollout.phase) is Phase.EVALUATION:
+    plan, wanted = steps.plan_of(session, rollout), declared(session, rollout)
+    if plan is None or wanted is None or Phase(rollout.phase) is Phase.EVALUATION:
         return []
     before = _settled_before(now, plan.settle_days)
     most = queries.most_labels(session, rollout.id, before)
-    if not any(most >= labels for _, labels in _open_looks(session, rollout, plan.threshold)):
+    if not any(most >= labels for _, labels in _open_looks(session, rollout, wanted)):
         return []
     lock_agent(session, rollout.agent)
     labels = Labels(session, rollout.id, before, secret)
     taken: list[Calibration] = []
-    while (row := _take_one(session, rollout, plan.threshold, labels, now)) is not None:
+    while (row := _take_one(session, rollout, wanted, labels, now)) is not None:
         taken.append(row)
     return taken
 
 
 def _open_looks(session: Session, rollout: Rollout, plan: ThresholdPlan) -> Iterator[tuple[str, int]]:
     """The next look of all cases together, and the only one of each segment that has not had it; with its labels."""
-    taken = {row.segment: row.labels for row in reversed(queries.calibrations(session, rollout.id))}
+    taken = queries.labels_taken(session, rollout.id)
     for segment in ("", *plan.segments):
-        looks = plan.looks if not segment else plan.looks[:1]
-        coming = next((labels for labels in looks if labels > taken.get(segment, 0)), None)
-        if coming is not None:
+        if (coming := _coming(plan, segment, taken.get(segment, 0))) is not None:
             yield segment, coming
 
 

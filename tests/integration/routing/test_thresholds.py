@@ -247,6 +247,27 @@ class TestScheduledLooks:
         rows[-1].data = {**rows[-1].data, "looks": rows[-1].data["looks"][1:]}
         assert not service.agrees_with_itself(rows[-1])
 
+    @pytest.mark.parametrize(
+        "later",
+        [{"first_labels": 100}, {"first_labels": 300, "every": 50, "until": 400, "risk": 0.3}, {"segments": ["north"]}],
+    )
+    def test_a_plan_that_is_adopted_after_the_first_look_declares_nothing_anew(
+        self, ctx: Context, clock: FixedClock, later: dict[str, Any]
+    ) -> None:
+        rollout = house(ctx, **self.LOOKS)
+        self.taken(ctx, clock, 200)
+        plan = plan_data(agent="claims", settle_days=2, threshold={"first_labels": 400} | later)
+        with ctx.db.begin() as session:
+            agent = get_agent(session, "claims")
+            plan_id = plans.apply(session, agent, plan, actor=MARA, now=ctx.clock.now()).revision.id
+        factories.change_rollout(ctx, rollout, plan_id=plan_id, rules={"threshold": None})
+
+        rows = self.taken(ctx, clock, 300, 200)
+
+        assert [row.labels for row in rows] == [200, 300, 400]
+        assert {row.declared["risk"] for row in rows} == {0.2}
+        assert all(service.agrees_with_itself(row) for row in rows)
+
     def test_looks_taken_late_find_what_looks_in_time_found(self, ctx: Context, clock: FixedClock) -> None:
         house(ctx, **self.LOOKS)
         in_time = [self.taken(ctx, clock, 100, start) for start in (0, 100, 200, 300)][-1]
