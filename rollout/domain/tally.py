@@ -19,9 +19,9 @@ class Tally:
     """
     What was counted of one segment, or of all.
 
-    `settled` sums the cohorts decided early enough, which `days` lists unsummed; `young` cases are not. That goes by the
-    day of the decision, never of the verdict: quick agreement must not open a gate before slow overrides. `first` and
-    `newest` are the days of the first and the last case. `adds_up` is False when one cohort cannot have come from
+    `settled` sums the cohorts decided early enough, which `days` lists unsummed; `young` cases are not. That goes by
+    the day of the decision, never of the verdict: quick agreement must not open a gate before slow overrides. `first`
+    and `newest` are the days of the first and the last case. `adds_up` is False when one cohort cannot have come from
     counting.
     """
 
