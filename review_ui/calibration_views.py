@@ -28,7 +28,9 @@ class Answer:
     labels: int
     accepted: int
     wrong: int
-    risk: float
+    share: str
+    seen: str
+    promised: str
     threshold: float | None
 
 
@@ -88,7 +90,6 @@ def accepted_by(groups: Groups, threshold: float | None) -> tuple[int, int]:
 
 def answer_of(row: Calibration, groups: Groups) -> Answer:
     accepted, wrong = accepted_by(groups, row.threshold)
-    risk = row.declared["risk"]
     if row.threshold is None:
         title = "No threshold: every case goes to a person"
         sentences = _why_none(row)
@@ -96,7 +97,20 @@ def answer_of(row: Calibration, groups: Groups) -> Answer:
         title = f"From {words.confidence(row.threshold)} on the agent may act alone"
         of_them = "none" if wrong == 0 else f"{wrong:,}"
         sentences = [f"{accepted:,} of {row.labels:,} labelled cases are that sure, and {of_them} of them wrong."]
-    return Answer(title, sentences, _promise(row), row.labels, accepted, wrong, risk, row.threshold)
+        if not accepted:  # a threshold of the first look that lies above the highest confidence kept apart since
+            sentences = ["How many of the labelled cases are that sure was not kept apart; they are the very surest."]
+    return Answer(
+        title,
+        sentences,
+        _promise(row),
+        row.labels,
+        accepted,
+        wrong,
+        share_of(accepted, row.labels) if accepted else words.DASH,
+        words.share(wrong / accepted) if accepted else words.DASH,
+        f"at most {percent(row.declared['risk'])}",
+        row.threshold,
+    )
 
 
 def _promise(row: Calibration) -> str:
