@@ -195,7 +195,7 @@ def why_stopped(row: Calibration) -> str:
     blocked = row.answer["blocked_by" if row.look else "stopped_by"]
     if blocked is None:
         return "It is as low as it can be: every group was accepted."
-    return "It is not lower since the next test down found more wrong ones than bad luck explains."
+    return "It is not lower since the next test down found more wrong ones than it tolerates."
 
 
 def assumption_of(row: Calibration, groups: Groups) -> Assumption:

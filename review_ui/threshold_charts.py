@@ -7,7 +7,7 @@ import numpy as np
 
 from evidence import calibration
 from evidence.binomial import Ints
-from evidence.reliability import Bin, Reliability, reliability
+from evidence.reliability import Bin, reliability
 from evidence.thresholds import Groups
 from review_ui import charts, words
 from review_ui.calibration_views import accepted_by, share_of
@@ -132,7 +132,7 @@ def worth_of(groups: Groups) -> Worth | None:
     return Worth(
         drawings=[_draw_worth(fit, filled, fitted.calibrator, groups) for fit in _SIZES],
         rows=[_worth_row(one) for one in reversed(filled)],
-        sentence=_worth_sentence(found, fitted, groups),
+        sentence=_worth_sentence(fitted, groups),
         gap=f"{100 * gap:.1f} points",
         gap_words=f"expected calibration error, {BINS} bins of equal width, {found.cases:,} labels",
     )
@@ -142,17 +142,16 @@ def _rights(cases: int, wrong: int) -> Ints:
     return np.repeat(np.array([1, 0], dtype=np.int64), [cases - wrong, wrong])
 
 
-def _worth_sentence(found: Reliability, fitted: calibration.Calibration, groups: Groups) -> str:
+def _worth_sentence(fitted: calibration.Calibration, groups: Groups) -> str:
     if fitted.calibrator is None:
         return f"No line is drawn through these labels: {fitted.reason.split(' (')[0]}."
     top, bottom = float(groups.confidence[0]), float(groups.confidence[-1])
     asked = 0.9 if bottom <= 0.9 <= top else top  # noqa: PLR2004 - the confidence that people ask about
     share = float(fitted.calibrator.apply([asked])[0])
-    right = f"about {100 * share:.0f} of 100 answers"
-    if share >= 1 or share <= 0:
-        right = "every answer" if share >= 1 else "no answer"
-        right += f" of {found.cases:,} labelled cases like it; no promise for the next"
-    return f"When the agent says {asked:g}, {right} {'is' if share >= 1 or share <= 0 else 'are'} right."
+    if share in (0.0, 1.0):
+        always = "every time" if share else "never"
+        return f"When the agent says {asked:g}, it was {always} right so far, which is no promise for the next case."
+    return f"When the agent says {asked:g}, about {100 * share:.0f} of 100 answers are right."
 
 
 def _worth_row(one: Bin) -> WorthRow:
