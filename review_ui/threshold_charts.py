@@ -1,5 +1,6 @@
 """Geometry of the two charts of a calibration: what a confidence is worth, and what each threshold would let pass."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -162,7 +163,7 @@ def _worth_row(one: Bin) -> WorthRow:
         cases=f"{one.cases:,}",
         right=f"{one.right:,}",
         share=f"{100 * share:.1f}{NBSP}%",
-        band=f"{100 * one.band.lower:.0f} to {100 * one.band.upper:.0f}{NBSP}%",
+        band=f"{math.floor(100 * one.band.lower + 1e-9)} to {math.ceil(100 * one.band.upper - 1e-9)}{NBSP}%",
     )
 
 

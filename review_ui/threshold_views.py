@@ -119,12 +119,13 @@ def change_of(row: Calibration, rollout: Rollout, value: float | None, groups: G
     """What putting it in force means for the cases, in words to be read before. `value`: the one in force."""
     now, then = (share_of(accepted_by(groups, at)[0], row.labels) for at in (value, row.threshold))
     which = f" of segment {row.segment}" if row.segment else ""
+    present = "Now none goes alone." if value is None else f"With the one in force, {words.confidence(value)}: {now}."
     if row.threshold is None:
         said = [f"No case{which} goes alone any more: a person rules on each."]
     else:
         said = [
             f"Cases{which} with a confidence of {words.confidence(row.threshold)} or more may go alone.",
-            f"Of the labelled cases {then} are that sure. With the one in force, {words.confidence(value)}: {now}.",
+            f"Of the labelled cases {then} are that sure. {present}",
         ]
     back = "It is the next policy revision, with your name. Raising it again needs no calibration."
     return [*said, _when_it_counts(rollout), back]
