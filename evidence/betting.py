@@ -127,6 +127,27 @@ def lower_bound(days: Sequence[Cohort], confidence: float = 0.95) -> float:
     return 1.0 - _Bets.placed_on(days, confidence, mirrored=True).largest_mean(confidence)
 
 
+class Shown(NamedTuple):
+    """What the labels say of a limit on the mean, and of the mean itself, by the same bets."""
+
+    log_e: float
+    bound: float
+
+
+def shown_below(days: Sequence[Cohort], limit: float, confidence: float = 0.95) -> Shown:
+    """`log_e_below` and `upper_bound` of the same labels; placing the bets is most of the work of each."""
+    limit = checked_rate(limit, "limit")
+    bets = _Bets.placed_on(days, confidence)
+    return Shown(bets.log_e(limit), bets.largest_mean(confidence))
+
+
+def shown_above(days: Sequence[Cohort], limit: float, confidence: float = 0.95) -> Shown:
+    """`log_e_above` and `lower_bound` of the same labels."""
+    limit = checked_rate(limit, "limit")
+    bets = _Bets.placed_on(days, confidence, mirrored=True)
+    return Shown(bets.log_e(1.0 - limit), 1.0 - bets.largest_mean(confidence))
+
+
 def mean_loss(days: Iterable[Cohort]) -> float | None:
     """The plain mean of all losses, to show beside its bound; `None` when nothing was seen."""
     pairs = [pair for place, day in enumerate(days) for pair in _checked_cohort(day, f"days[{place}]")]

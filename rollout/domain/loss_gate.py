@@ -44,21 +44,21 @@ def weigh(days: tuple[LossDay, ...], weights: Weights, asked: Asked) -> Weighed:
     pass (as a loss of 1) and not for a fail (as none).
     """
     careful, kind = _cohorts(days, weights, pending=1.0), _cohorts(days, weights, pending=0.0)
-    log_e = betting.log_e_below(careful, asked.limit, asked.confidence)
-    against = betting.log_e_above(kind, asked.limit, asked.confidence)
+    below = betting.shown_below(careful, asked.limit, asked.confidence)
+    above = betting.shown_above(kind, asked.limit, asked.confidence)
     cases = sum(sum(day[1:]) for day in days)
     verdict = Verdict.INCONCLUSIVE
-    if sequences.crossed(log_e, asked.confidence) and cases >= asked.minimum_cases:
+    if sequences.crossed(below.log_e, asked.confidence) and cases >= asked.minimum_cases:
         verdict = Verdict.PASS
-    elif sequences.crossed(against, asked.confidence):
+    elif sequences.crossed(above.log_e, asked.confidence):
         verdict = Verdict.FAIL
     return Weighed(
         verdict=verdict,
         seen=betting.mean_loss(_cohorts(days, weights, pending=None)),
-        bound=betting.upper_bound(careful, asked.confidence),
-        other_bound=betting.lower_bound(kind, asked.confidence),
-        log_e=log_e,
-        log_e_against=against,
+        bound=below.bound,
+        other_bound=above.bound,
+        log_e=below.log_e,
+        log_e_against=above.log_e,
     )
 
 
