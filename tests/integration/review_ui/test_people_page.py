@@ -137,6 +137,12 @@ class TestVerdicts:
         assert "Fewer overrides</span> than all others" in page
         assert "fastest" not in page
 
+    def test_who_only_audited_is_compared_with_nobody(self, ctx: Context) -> None:
+        verdicts(ctx, "c-1", ("rita", "agree", "audit"))
+        ctx_clock(ctx).move(timedelta(days=1))
+
+        assert "no review to compare" in read(ctx)
+
     def test_who_was_right_is_counted(self, ctx: Context) -> None:
         verdicts(ctx, "c-1", ("rita", "override", "review"), ("ravi", "agree", "human_output"))
         verdicts(ctx, "c-2", ("rita", "agree", "review"), ("emil", "override", "failure"))

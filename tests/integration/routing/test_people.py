@@ -18,7 +18,7 @@ from rollout.gates import service as gates
 from rollout.versions.tables import Rollout
 from routing import tasks as _tasks  # noqa: F401 - importing registers the tasks
 from routing.cases.tables import Label
-from routing.people import service
+from routing.people import queries, service
 from routing.people.service import PeopleReport
 from tests import factories
 from web_app import create_app
@@ -239,6 +239,23 @@ class TestReviewers:
             verdicts(ctx, f"a-{number}", ("ana", "agree", "review"))
 
         assert [row.stands_out for row in report(ctx).reviewers] == [None]
+
+
+def test_of_very_many_outputs_the_newest_are_looked_at(
+    ctx: Context, rollout: Rollout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del rollout
+    monkeypatch.setattr(queries, "_MOST", 2)
+    both = (("ana", "agree", "review"), ("ben", "agree", "audit"))
+    verdicts(ctx, "c-1", ("ana", "agree", "review"), ("ben", "override", "audit"))
+    verdicts(ctx, "c-2", *both)
+    assert not report(ctx).cut
+    verdicts(ctx, "c-3", *both)
+
+    found = report(ctx)
+
+    assert found.cut
+    assert (found.agreement.same.part, found.agreement.same.whole) == (2, 2)
 
 
 class TestRoute:
