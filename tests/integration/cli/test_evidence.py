@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 import evidence
+from cli import house as cli_house
 from kit.context import Context
 from kit.ids import new_id
 from rollout.domain.phase import Phase
@@ -138,10 +139,20 @@ def test_a_calibration_is_computed_again_too(
     answer = records.again(declared, data) | ({"threshold": threshold} if threshold else {})
     rollout = house.rollout()
     row = Calibration(
-        id=new_id(), rollout_id=rollout.id, agent="reader", version="v1", segment="", look=1, labels=500,
-        threshold=answer["threshold"], declared=declared, data=data, answer=answer,
-        digest=records.digest_of(declared, data, answer), at=house.clock.now(), applied_revision=None, applied_at=None, applied_by=None,
-    )  # fmt: skip
+        id=new_id(),
+        rollout_id=rollout.id,
+        agent="reader",
+        version="v1",
+        segment="",
+        look=1,
+        labels=500,
+        threshold=answer["threshold"],
+        declared=declared,
+        data=data,
+        answer=answer,
+        digest=records.digest_of(declared, data, answer),
+        at=house.clock.now(),
+    )
     with house.ctx.db.begin() as session:
         session.add(row)
         session.flush()
@@ -164,3 +175,18 @@ def test_the_key_of_another_agent_finds_nothing_by_the_id(house: House, taken: E
     assert own.status_code == 200
     assert (own.json()["agent"], own.json()["engine"]) == ("reader", evidence.__version__)
     assert (other.status_code, nowhere.status_code) == (404, 404)
+
+
+def test_the_status_says_when_a_gate_could_pass(house: House, phasegate: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = cli_house.make_context
+    monkeypatch.setattr(cli_house, "make_context", lambda settings: real(settings, clock=house.ctx.clock))
+    house.count(cases=200, overridden=40)
+    house.days(3)
+    taken = house.look()
+    assert taken.body["gates"][0]["verdict"] == "inconclusive"
+
+    ran = phasegate("status", "reader")
+
+    assert ran.status == 0
+    assert "override_rate: " in ran.out
+    assert "if it stays as good as so far" in ran.out
