@@ -6,6 +6,9 @@ below a candidate only, predicts the errors above it, and stops at the least con
 as likely to pass as any further up. So no label is split off and no part of delta is spent; that a group which is
 accepted is not less reliable than those below it is what the guarantee then rests on (closed testing; Marcus, Peritz,
 Gabriel 1976, Biometrika 63). A poor fit costs automation, never the guarantee.
+
+One large tie can carry even the first candidate so far down that its test is nearly hopeless, though the groups above
+the tie could pass. Then, and only if the labels below the tie say so, the same search goes on above it.
 """
 
 import math
@@ -28,6 +31,8 @@ LOWEST_CANDIDATE = 0.5
 MOST_CANDIDATES = 48
 AS_LIKELY = 0.95
 """A candidate is taken when its test passes with this part of the best chance further up."""
+HOPELESS = 0.1
+"""The search goes on above a large tie if the chance of the test with the tie to pass is below this."""
 DISPERSION = 4.0
 """Shape of the negative binomial by which the number of errors above a candidate is predicted."""
 CLIP = 0.005
@@ -62,7 +67,7 @@ def fixed_start(groups: Groups, exact: Exact) -> int:
 
 def learned_start(groups: Groups, exact: Exact) -> int:
     """The group at which the chain starts by the backward rule. Needs at least one design point."""
-    candidates = _candidates(groups, exact)
+    candidates, enough = _considered(groups, exact)
     unsure, fit = unsureness(groups.confidence), _NOTHING_SEEN
     cases, wrong = groups.cases.astype(np.float64), groups.wrong.astype(np.float64)
     tolerated = exact.tolerated[candidates]
@@ -75,7 +80,7 @@ def learned_start(groups: Groups, exact: Exact) -> int:
         above = slice(0, candidate + 1)
         expected = np.cumsum(cases[above] * special.expit(fit.intercept + fit.slope * unsure[above]))
         chances = chance_to_pass(expected[candidates[: place + 1]], tolerated[: place + 1])
-        if chances[place] >= AS_LIKELY * chances[:place].max():
+        if chances[place] >= min(enough, AS_LIKELY * chances[:place].max()):
             return candidate
     return int(candidates[0])
 
@@ -147,11 +152,28 @@ def chance_to_pass(expected: Floats, tolerated: Ints) -> Floats:
     return np.asarray(special.betainc(DISPERSION, tolerated + 1.0, DISPERSION / (DISPERSION + expected)))
 
 
+def _considered(groups: Groups, exact: Exact) -> tuple[Ints, float]:
+    """
+    The candidates, and a chance to pass that is enough whatever the others have.
+
+    Where ties carry even the first candidate below `HIGHEST_SHARE` it is the only one, and all design points above it
+    are added. That depends on confidences alone; without labels below the tie nothing could say that it is hopeless.
+    """
+    candidates = _candidates(groups, exact)
+    accepted = groups.accepted[candidates[0]]
+    if HIGHEST_SHARE * groups.labels < accepted < groups.labels:
+        return _reached(groups, exact.points[exact.points <= accepted]), HOPELESS
+    return candidates, math.inf
+
+
 def _candidates(groups: Groups, exact: Exact) -> Ints:
-    """Ascending, without repetition, at most `MOST_CANDIDATES` of them, evenly spread."""
     lowest = _earliest(groups, exact, LEARNED_SHARE)
     highest = max(LOWEST_CANDIDATE * groups.labels, lowest)
-    points = exact.points[(exact.points >= lowest) & (exact.points <= highest)]
+    return _reached(groups, exact.points[(exact.points >= lowest) & (exact.points <= highest)])
+
+
+def _reached(groups: Groups, points: Ints) -> Ints:
+    """Where the tests of `points` are made: ascending, each once, at most `MOST_CANDIDATES` of them, evenly spread."""
     found = np.unique(np.searchsorted(groups.accepted, points)).astype(np.int64)
     if len(found) > MOST_CANDIDATES:
         found = found[np.round(np.linspace(0, len(found) - 1, MOST_CANDIDATES)).astype(np.int64)]

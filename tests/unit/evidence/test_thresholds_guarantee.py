@@ -22,6 +22,11 @@ POPULATIONS = [
         np.repeat([0.0501, 0.06, 0.1, 0.2, 0.3], [4, 3, 1, 1, 1]),
         id="a top group of 40 % that is just unsafe",
     ),
+    pytest.param(
+        np.append(np.repeat(0.9, 9), np.repeat([1.0, 0.99, 0.98, 0.8], [2, 2, 2, 5])),
+        np.repeat([0.06, 0.0501, 0.5], [9, 6, 5]),
+        id="just unsafe above a large tie that is hopeless",
+    ),
     pytest.param(falling, np.where(np.arange(501) // 25 % 2 == 0, 0.0, 0.11), id="stripes, so confidence says little"),
     pytest.param(falling, np.where(falling > 0.9, 0.15, 0.04), id="overconfident at the top"),
     pytest.param(

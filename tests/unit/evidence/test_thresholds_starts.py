@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from evidence.thresholds import Mode, calibrate, group, starts
+from evidence.thresholds import Groups, Mode, calibrate, group, starts
 from evidence.thresholds.chain import exact_tests
 from evidence.thresholds.starts import Fit, chance_to_pass, fitted, fixed_start, learned_start, unsureness
 
@@ -107,6 +107,72 @@ def test_labels_above_a_learned_start_have_no_part_in_its_choice() -> None:
     for changed in (np.zeros(start + 1, dtype=np.int64), np.ones(start + 1, dtype=np.int64)):
         other = group(sure, np.append(changed, wrong[start + 1 :]))
         assert learned_start(other, exact_tests(other, 0.05, 0.05)) == start
+
+
+# A tenth of all cases above a tie of 60 %: every candidate lies at the end of the tie.
+ABOVE, TIED, BELOW = 100, 600, 300
+SURE = np.concatenate([np.linspace(1, 0.96, ABOVE), np.full(TIED, 0.9), np.linspace(0.85, 0.7, BELOW)])
+
+
+def tied(*, above: int, within: int, below: int) -> Groups:
+    """A start that counts so many errors above the tie, in it and below it, each spread evenly."""
+    wrong = [
+        np.diff(np.arange(cases + 1) * errors // cases)
+        for cases, errors in ((ABOVE, above), (TIED, within), (BELOW, below))
+    ]
+    return group(SURE, np.concatenate(wrong))
+
+
+def test_above_a_large_tie_that_is_hopeless_the_search_goes_on() -> None:
+    answer = calibrate(tied(above=2, within=70, below=150), risk=0.1)
+
+    assert answer.start is not None
+    assert answer.start.accepted < ABOVE
+    assert answer.end is not None
+    assert answer.start.accepted <= answer.end.accepted <= ABOVE
+    assert answer.stopped_by is not None
+    assert answer.stopped_by.accepted == ABOVE + TIED
+
+
+def test_a_large_tie_that_may_pass_is_the_start_although_a_test_above_it_is_likelier_to() -> None:
+    answer = calibrate(tied(above=0, within=20, below=70), risk=0.1)
+
+    assert answer.start is not None
+    assert answer.start.accepted == ABOVE + TIED
+    assert answer.threshold is not None
+
+
+def test_whether_the_search_goes_on_above_a_large_tie_depends_on_the_labels_below_it_alone() -> None:
+    goes_on = []
+    for below in (0, 30, 60, 90, 120, 150):
+        found = {
+            learned_start(groups, exact_tests(groups, 0.1, 0.05)) < ABOVE
+            for groups in (tied(above=a, within=w, below=below) for a in (0, 100) for w in (0, 600))
+        }
+        assert len(found) == 1, below
+        goes_on += found
+
+    assert set(goes_on) == {False, True}
+
+
+def test_without_labels_below_a_large_tie_it_is_the_start() -> None:
+    groups = group(SURE[: ABOVE + TIED], np.append(np.zeros(ABOVE), np.ones(TIED)).astype(np.int64))
+
+    assert learned_start(groups, exact_tests(groups, 0.1, 0.05)) == len(groups) - 1
+
+
+@given(labels=st.integers(60, 600), rate=st.floats(0, 1), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_without_ties_nothing_counts_as_hopeless(labels: int, rate: float, seed: int) -> None:
+    wrong = (np.random.default_rng(seed).random(labels) < rate).astype(np.int64)
+    groups = group(np.linspace(1, 0, labels), wrong)
+    exact = exact_tests(groups, 0.05, 0.05)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(starts, "HOPELESS", 0.0)
+        never = learned_start(groups, exact)
+        patch.setattr(starts, "HOPELESS", 1.0)
+        assert learned_start(groups, exact) == never
 
 
 def test_the_chance_to_pass_is_that_of_a_negative_binomial() -> None:
