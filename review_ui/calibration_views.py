@@ -213,7 +213,7 @@ def assumption_of(row: Calibration, groups: Groups) -> Assumption:
 
 
 def _strict_advice(found: Shape) -> str:
-    seen = "the surest fifth is wrong more often than the next one"
+    seen = "the surest fifth is wrong more often than the next one, beyond chance"
     if not found.top_band_worse:
         seen = "errors do not become rarer with confidence"
     return (

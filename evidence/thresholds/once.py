@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
+from scipy import special, stats
 
 from evidence.binomial import checked_rate, design_points
 from evidence.thresholds.chain import Step, exact_tests, walk
@@ -26,6 +26,8 @@ MOST_LABELS = 10**6
 """Beyond this many labels an estimate of what is needed says `None`."""
 
 BANDS = 5
+BY_CHANCE = 0.05
+"""So often an agent whose surest cases are as reliable as the next is said to have the wrong shape."""
 
 
 class Mode(StrEnum):
@@ -65,11 +67,17 @@ class Shape(NamedTuple):
 
     @property
     def top_band_worse(self) -> bool:
-        """Whether the most confident band has a higher share of errors than the next; compared in whole numbers."""
+        """
+        Whether the most confident band has a higher share of errors than the next, beyond chance.
+
+        By Fisher's exact test at `BY_CHANCE`: one error among 48 beside none says nothing about a shape.
+        """
         if len(self.bands) == 1:
             return False
         top, following = self.bands[0], self.bands[1]
-        return top.errors * following.cases > following.errors * top.cases
+        both = top.errors + following.errors
+        by_chance = stats.hypergeom.sf(top.errors - 1, top.cases + following.cases, both, top.cases)
+        return bool(by_chance <= BY_CHANCE)
 
     @property
     def falls(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from rollout.gates.tables import Total
 from rollout.versions.tables import Rollout
@@ -99,12 +99,22 @@ def rulings(session: Session, scope: Scope) -> Sequence[Ruled]:
 
 
 def lanes(session: Session, scope: Scope) -> Sequence[LaneTotal]:
-    """Agreed and overridden in shadow and in review, by version; whole days, from the totals."""
+    """
+    Agreed and overridden in shadow and in review, by version; whole days, from the totals.
+
+    Not from stays in which the agent went alone too: there people see only what it was not sure of, and those cases
+    cannot be compared with all of them.
+    """
+    other = aliased(Total)
+    alone = select(other.rollout_id).where(
+        other.rollout_id == Total.rollout_id, other.epoch == Total.epoch, other.lane.in_(("auto", "audit"))
+    )
     wanted = (
         select(Rollout.version, Total.lane, func.sum(Total.agreed), func.sum(Total.overridden))
         .join(Rollout, Rollout.id == Total.rollout_id)
         .where(Rollout.agent == scope.agent, Total.lane.in_(("shadow", "review")))
         .where(Total.day >= scope.since.date(), Total.day <= scope.until.date())
+        .where(~alone.correlate(Total).exists())
         .group_by(Rollout.version, Total.lane)
         .order_by(Rollout.version, Total.lane)
     )

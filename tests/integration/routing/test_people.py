@@ -56,8 +56,8 @@ def report(ctx: Context, version: str | None = None) -> PeopleReport:
         return service.report(session, service.scope_of("claims", version, None, None, ctx_now))
 
 
-def counted(ctx: Context, rollout: Rollout, lane: Lane, agreed: int, overridden: int) -> None:
-    key = gates.TotalKey(rollout.id, 1, lane.value, "", ctx.clock.now().date())
+def counted(ctx: Context, rollout: Rollout, lane: Lane, agreed: int, overridden: int, *, epoch: int = 1) -> None:
+    key = gates.TotalKey(rollout.id, epoch, lane.value, "", ctx.clock.now().date())
     with ctx.db.begin() as session:
         gates.count(session, {key: Counts(cases=agreed + overridden, agreed=agreed, overridden=overridden)})
 
@@ -187,12 +187,22 @@ class TestBlindAgainstAssisted:
 
     def test_says_what_is_missing_where_nobody_reviewed(self, ctx: Context, rollout: Rollout) -> None:
         counted(ctx, rollout, Lane.SHADOW, 80, 20)
-        counted(ctx, rollout, Lane.AUDIT, 80, 20)  # audits are of another kind of case
+        counted(ctx, rollout, Lane.AUDIT, 80, 20, epoch=2)  # audits are of another kind of case
 
         (found,) = report(ctx).blind
 
         assert found.found.difference is None
         assert not found.found.shown
+
+    def test_leaves_out_reviews_of_what_the_agent_was_not_sure_of(self, ctx: Context, rollout: Rollout) -> None:
+        counted(ctx, rollout, Lane.SHADOW, 90, 10)
+        counted(ctx, rollout, Lane.REVIEW, 80, 20, epoch=2)
+        counted(ctx, rollout, Lane.REVIEW, 10, 90, epoch=3)
+        counted(ctx, rollout, Lane.AUTO, 500, 0, epoch=3)
+
+        (found,) = report(ctx).blind
+
+        assert (found.found.assisted.part, found.found.assisted.whole) == (80, 100)
 
     def test_counts_the_real_verdicts_of_both_lanes(self, ctx: Context, rollout: Rollout) -> None:
         factories.decision(ctx, "c-1")

@@ -103,6 +103,9 @@ def test_a_top_band_that_is_worse_than_the_next_is_shown_before_the_result() -> 
     assert (overconfident.top_band_worse, overconfident.falls) == (True, False)
     assert sound is not None
     assert sound.falls
+    by_luck = shape(group_counts([(0.95, 48, 1), (0.9, 48, 0), (0.8, 48, 0), (0.7, 48, 1), (0.6, 48, 7)]))
+    assert by_luck is not None
+    assert by_luck.falls
     assert [band.cases for band in sound.bands] == [100] * 5
     assert upside_down is not None
     assert upside_down.fit.slope < 0.0
