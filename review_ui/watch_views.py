@@ -115,9 +115,12 @@ def weeks(report: Report) -> list[WeekRow]:
 
 
 def _week(one: Week) -> WeekRow:
-    state, badge = ("fail", "Changed") if one.found.changed else ("pass", "As before")
+    state, badge = "pass", "As before"
     if not one.before[1] or not one.now[1]:
         state, badge = "no_evidence", ""
+    elif one.found.changed:
+        more = one.now[0] / one.now[1] > one.before[0] / one.before[1]  # all of these are better when they are few
+        state, badge = ("fail", "More than before") if more else ("pass", "Fewer than before")
     return WeekRow(words.initial(one.metric.words), _of(one.before), _of(one.now), state, badge)
 
 
