@@ -28,7 +28,8 @@ from evidence.staffing import erlang_c
 from evidence.thresholds import Reason, calibrate, close_segments, group, group_counts
 from rollout.domain.metrics import get_metric, settled_rate
 from rollout.domain.phase import Lane
-from rollout.domain.totals import Cohort, Counts, settled, total
+from rollout.domain.tally import Tallies
+from rollout.domain.totals import Cohort, Counts
 
 ROOT = Path(__file__).parents[3]
 NONSENSE: list[Any] = [math.nan, math.inf, -0.1, "0.9", None, True]
@@ -217,14 +218,18 @@ def test_a_verdict_counts_on_the_day_of_its_decision_however_late_or_early_it_co
     old, young = Cohort(Lane.REVIEW, "", today - timedelta(days=20)), Cohort(Lane.REVIEW, "", today)
     totals = {old: Counts(cases=5, overridden=5), young: Counts(cases=500, agreed=500)}
 
-    assert total(settled(totals, today - timedelta(days=14))) == Counts(cases=5, overridden=5)
+    tally = Tallies(totals, today - timedelta(days=14)).of(frozenset({Lane.REVIEW})).whole
+
+    assert (tally.settled, tally.young) == (Counts(cases=5, overridden=5), 500)
 
 
 def test_a_clock_that_runs_ahead_brings_no_case_into_the_evidence_early() -> None:
     today = date(2026, 11, 23)
-    ahead = Cohort(Lane.REVIEW, "", today + timedelta(days=3))
+    ahead = {Cohort(Lane.REVIEW, "", today + timedelta(days=3)): Counts(cases=500, agreed=500)}
 
-    assert settled({ahead: Counts(cases=500, agreed=500)}, today - timedelta(days=14)) == {}
+    tally = Tallies(ahead, today - timedelta(days=14)).of(frozenset({Lane.REVIEW})).whole
+
+    assert (tally.settled, tally.young, tally.days) == (Counts(), 500, [])
 
 
 def test_a_late_override_after_a_pass_lowers_the_evidence() -> None:
