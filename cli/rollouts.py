@@ -290,9 +290,23 @@ def _show_evidence(found: dict[str, Any]) -> None:
     for gate in found["gates"]:
         if gate.get("forecast"):
             good(f"  {gate['name']}: {gate['forecast']['words']}")
+        if said := _shown_together(gate["segments"]):
+            good(f"  {gate['name']}: {said}")
     for reason in found["reasons"]:
         change = f" {reason['what_would_change']}" if reason["what_would_change"] else ""
         good(f"  {reason['words']}{change}")
+
+
+def _shown_together(segments: list[dict[str, Any]]) -> str:
+    """Where the segments of a gate are shown to stand when all of them are taken together; empty if they were not."""
+    judged = [part for part in segments if part.get("shown")]
+    if not judged:
+        return ""
+    said = []
+    for standing, title in (("below", "shown to be below the limit"), ("above", "shown to be above it")):
+        names = [part["segment"] or "without a segment" for part in judged if part["shown"] == standing]
+        said.append(f"{title}: {', '.join(names) or 'none'}")
+    return f"{words.plural(len(judged), 'segment')} taken together, {'; '.join(said)}."
 
 
 def _guard(part: dict[str, Any]) -> str:

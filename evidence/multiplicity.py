@@ -54,8 +54,25 @@ def judge_segments(
     `family` is the number of segments declared, when some of them have not been seen; else as many as there are
     `counts`. A policy that opens only what is BELOW, or closes only what is ABOVE, each has the full promise.
     """
-    below = averaged([sequences.log_e_below(bad, cases, limit) for bad, cases in counts], family=family)
-    above = averaged([sequences.log_e_above(bad, cases, limit) for bad, cases in counts], family=family)
+    return standings(
+        [sequences.log_e_below(bad, cases, limit) for bad, cases in counts],
+        [sequences.log_e_above(bad, cases, limit) for bad, cases in counts],
+        confidence,
+        family=family,
+    )
+
+
+def standings(
+    log_e_below: Sequence[float], log_e_above: Sequence[float], confidence: float = 0.95, *, family: int | None = None
+) -> tuple[Segment, ...]:
+    """
+    The same from the log e-values of each segment, one pair for each, where they are known already.
+
+    0 says that nothing was seen, -inf that what was seen may not speak for anything.
+    """
+    if len(log_e_below) != len(log_e_above):
+        raise ValueError(f"each segment needs two e-values, not {len(log_e_below)} below and {len(log_e_above)} above")
+    below, above = averaged(log_e_below, family=family), averaged(log_e_above, family=family)
     checked_rate(confidence, "confidence")
 
     def standing(low: float, high: float) -> Standing:

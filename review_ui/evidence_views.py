@@ -57,6 +57,7 @@ class SegmentRow:
     verdict: str
     tone: str
     bar: Bar | None
+    shown: str  # empty where segments were not taken together
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class SegmentTable:
     scale: str
     bound_word: str
     rows: list[SegmentRow]
+    together: str  # what the last column says, and how sure; empty without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +282,18 @@ def _segment_table(gate: Mapping[str, Any]) -> SegmentTable:
         scale=f"{words.amount(scale[0], kind)} to {words.amount(scale[1], kind)}",
         bound_word="At most" if direction == "at_most" else "At least",
         rows=[_segment_row(part, scale, direction) for part in gate["segments"]],
+        together=_together(gate) if any(part.get("shown") for part in gate["segments"]) else "",
+    )
+
+
+_SHOWN = {"below": "shown to be below", "above": "shown to be above", "undecided": "not shown yet"}
+
+
+def _together(gate: Mapping[str, Any]) -> str:
+    one_sure = f", {sure(gate['confidence'])}" if gate.get("confidence") else ""
+    return (
+        "The verdict of a segment is about that segment alone. The last column holds for all segments taken together"
+        f"{one_sure}: none of them is wrongly said to be on the good side of the limit, and none on the bad one."
     )
 
 
@@ -296,6 +310,7 @@ def _segment_row(part: Mapping[str, Any], scale: tuple[float, float], direction:
         verdict=part["verdict"],
         tone={"pass": "ok", "fail": "bad"}.get(part["verdict"], "warn"),
         bar=drawn,
+        shown=_SHOWN.get(part.get("shown") or "", ""),
     )
 
 

@@ -5,9 +5,14 @@ Where the plan says so, the rate is corrected for reviewers who overlook errors:
 against a stricter limit, found from cases whose answer was known beforehand (`evidence.reviewers`).
 """
 
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
+from typing import TypeAlias
 
-from evidence import sequences
+from evidence import multiplicity, sequences
+from evidence.multiplicity import Standing
 from evidence.reviewers import CorrectedLimit, Seeded, corrected_limit, shown_below
 from rollout.domain import counted_gate, words
 from rollout.domain.counted_gate import Asked, Found, Terms, Weighed
@@ -19,10 +24,39 @@ from rollout.domain.verdict import GateResult, Verdict
 def judge(terms: Terms, tallies: Tallies) -> GateResult:
     metric, asked = terms.metric, terms.asked
     if not terms.gate.corrected_for_reviewers:
-        return counted_gate.judge(terms, tallies, lambda found: _weighed(metric, asked, found))
+        result = counted_gate.judge(terms, tallies, lambda found: _weighed(metric, asked, found))
+        return replace(result, segments=_together(result.segments, asked)) if result.segments else result
     seeded = terms.situation.seeded
     corrected = corrected_limit(asked.bad_limit, seeded, asked.confidence)
     return counted_gate.judge(terms, tallies, lambda found: _corrected(metric, asked, found, seeded, corrected))
+
+
+def _together(segments: tuple[GateResult, ...], asked: Asked) -> tuple[GateResult, ...]:
+    parts = [evidence_of(part.verdict, part.cases, part.log_e, part.log_e_against) for part in segments]
+    shown = standings(parts, asked.direction, asked.confidence)
+    return tuple(replace(part, shown=standing) for part, standing in zip(segments, shown, strict=True))
+
+
+LogE: TypeAlias = tuple[float, float]
+"""The log e-values of a segment, for the good side of the limit and for the bad one."""
+
+
+def evidence_of(verdict: Verdict, cases: int, log_e: float | None, log_e_against: float | None) -> LogE:
+    """Where nothing was seen the e-value is 1; counts that are stale or do not add up speak for nothing at all."""
+    if log_e is not None and log_e_against is not None:
+        return log_e, log_e_against
+    unseen = verdict is Verdict.NO_EVIDENCE and cases == 0
+    return (0.0, 0.0) if unseen else (-math.inf, -math.inf)
+
+
+def standings(parts: Sequence[LogE], direction: Direction, confidence: float) -> list[Standing]:
+    """
+    On which side of the limit each segment is shown to be, so that with `confidence` none is wrongly said to be on
+    the good side, and none wrongly on the bad one; in the metric's own direction.
+    """
+    good, bad = [part[0] for part in parts], [part[1] for part in parts]
+    below, above = (good, bad) if direction is Direction.AT_MOST else (bad, good)
+    return [one.standing for one in multiplicity.standings(below, above, confidence)]
 
 
 @lru_cache(maxsize=8192)
@@ -57,7 +91,7 @@ def weigh(rate: Rate, asked: Asked) -> Weighed:
 def _weighed(metric: Metric, asked: Asked, found: Found) -> GateResult:
     rate = found.rate
     weighed = weigh(rate, asked)
-    needed = _cases_needed(asked, rate, weighed.verdict)
+    needed = cases_needed(asked, rate, weighed.verdict)
     return found.told(
         weighed.verdict,
         _said(metric, asked, rate, weighed),
@@ -72,7 +106,7 @@ def _weighed(metric: Metric, asked: Asked, found: Found) -> GateResult:
 
 
 @lru_cache(maxsize=8192)
-def _cases_needed(asked: Asked, rate: Rate, verdict: Verdict) -> int | None:
+def cases_needed(asked: Asked, rate: Rate, verdict: Verdict) -> int | None:
     """How many more at the rate seen, the plan's minimum included; None when it will not pass so."""
     if verdict is Verdict.PASS:
         return 0
@@ -159,7 +193,7 @@ def _true_bound(observed: float, corrected: CorrectedLimit) -> float:
 def _corrected(metric: Metric, asked: Asked, found: Found, seeded: Seeded, corrected: CorrectedLimit) -> GateResult:
     rate = found.rate
     weighed = weigh_corrected(rate, asked, corrected)
-    needed = _cases_needed_corrected(asked, rate, corrected, weighed.verdict)
+    needed = cases_needed_corrected(asked, rate, corrected, weighed.verdict)
     return found.told(
         weighed.verdict,
         _said_corrected(metric, asked, rate, weighed, corrected),
@@ -174,13 +208,13 @@ def _corrected(metric: Metric, asked: Asked, found: Found, seeded: Seeded, corre
     )
 
 
-def _cases_needed_corrected(asked: Asked, rate: Rate, corrected: CorrectedLimit, verdict: Verdict) -> int | None:
+def cases_needed_corrected(asked: Asked, rate: Rate, corrected: CorrectedLimit, verdict: Verdict) -> int | None:
     if verdict is Verdict.PASS:
         return 0
     if corrected.limit is None or not 0.0 < corrected.limit < 1.0:
         return None
     observed = Asked(Direction.AT_MOST, corrected.limit, corrected.gate_confidence, asked.minimum_cases)
-    return _cases_needed(observed, rate, verdict)
+    return cases_needed(observed, rate, verdict)
 
 
 def _said_corrected(metric: Metric, asked: Asked, rate: Rate, weighed: Weighed, corrected: CorrectedLimit) -> str:

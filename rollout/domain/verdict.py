@@ -1,11 +1,15 @@
 """The words that judging ends in, and the records that carry them with every number they rest on."""
 
+import hashlib
+import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from evidence.multiplicity import Standing
 from rollout.domain.metrics import Direction, Kind
 
 if TYPE_CHECKING:
@@ -49,6 +53,9 @@ class GateResult:
     `weights` (minor, major, severe) and `days` (day, cases without loss, minor, major, severe, pending). A rate that is
     corrected for reviewers has what they said of `seeded` cases (caught, errors, confirmed, right) and the
     `corrected_limit` for what they object to; its `bound` is of the true rate. For the other kinds: `value`.
+
+    `shown` is set for each of `segments` of a rate that is not corrected: on which side of the limit it is shown to
+    be when all segments are taken together, by their e-values adjusted for the family. It decides nothing.
     """
 
     name: str
@@ -79,6 +86,7 @@ class GateResult:
     days: tuple[LossDay, ...] = ()
     seeded: tuple[int, int, int, int] | None = None
     corrected_limit: float | None = None
+    shown: Standing | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return record(self)
@@ -144,3 +152,27 @@ def as_json(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value.value if isinstance(value, Enum) else value
+
+
+_WHEN = frozenset({"at", "next_look_at"})
+
+
+def digest_of(body: Mapping[str, Any]) -> str:
+    """
+    Of everything a snapshot says but when it was taken. The same before storing and after, on both databases.
+
+    One of them gives whole floats back as integers and loses the sign of a zero, so numbers are compared as numbers.
+    """
+    said = {key: value for key, value in body.items() if key not in _WHEN}
+    canonical = json.dumps(plain_numbers(said), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def plain_numbers(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: plain_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_numbers(inner) for inner in value]
+    return value

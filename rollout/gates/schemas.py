@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from evidence.multiplicity import Standing
 from kit.http import Out, Strict
 from rollout.domain.phase import FreezeMode, Phase
 from rollout.versions.schemas import ChangeOut
@@ -123,6 +124,7 @@ class GateOut(Out):
     days: list[tuple[date, int, int, int, int, int]] = Field(default_factory=list)
     seeded: tuple[int, int, int, int] | None = None
     corrected_limit: float | None = None
+    shown: Standing | None = None
     forecast: ForecastOut | None = None  # computed when it is shown, for the newest evidence only
 
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from evidence import multiplicity, sequences
+from evidence.multiplicity import Standing
 from rollout.domain.gate import judge_gate
 from rollout.domain.metrics import Direction, Rate
 from rollout.domain.phase import Lane, Phase, Severity
@@ -217,6 +219,59 @@ class TestSegments:
         result = judged(gate("agreement_rate", at_least=0.9, segments="each"), phase=Phase.SHADOW, totals=seen)
 
         assert (result.verdict, result.segment) == (Verdict.PASS, "b")
+
+
+class TestSegmentsTakenTogether:
+    SEEN = TestSegments().seen
+
+    def shown(self, seen: Totals, **more: Any) -> dict[str, Standing | None]:
+        result = on(seen, **{"segments": "each", **more})
+        assert result.shown is None  # it is said of each, not of the gate
+        return {str(part.segment): part.shown for part in result.segments}
+
+    def test_each_is_below_above_or_undecided(self) -> None:
+        shown = self.shown(self.SEEN(a=(600, 0), b=(300, 60), c=(20, 0)))
+
+        assert shown == {"a": Standing.BELOW, "b": Standing.ABOVE, "c": Standing.UNDECIDED}
+
+    def test_more_is_better_stands_on_the_other_side(self) -> None:
+        asked = {"metric": "agreement_rate", "at_least": 0.95, "segments": "each"}
+        seen = totals(Lane.SHADOW, 600, 0, segment="a") | totals(Lane.SHADOW, 300, 60, segment="b")
+        result = judged(gate(**asked), phase=Phase.SHADOW, totals=seen)
+
+        assert [part.shown for part in result.segments] == [Standing.ABOVE, Standing.BELOW]
+
+    def test_relabelling_segments_changes_nothing(self) -> None:
+        figures = [(600, 0), (130, 1), (300, 60), (20, 0), (400, 8), (90, 0)]
+        first = self.shown(self.SEEN(**dict(zip("abcdef", figures, strict=True))))
+        for order in ("fedcba", "cfabed"):
+            again = self.shown(self.SEEN(**dict(zip(order, figures, strict=True))))
+            assert [again[name] for name in order] == list(first.values())
+
+    def test_a_family_asks_more_of_each_than_a_segment_alone(self) -> None:
+        alone = self.shown(self.SEEN(a=(110, 0)))
+        among = self.shown(self.SEEN(a=(110, 0)), segments=["a", *"bcdefghijklmnop"])
+
+        assert alone["a"] is Standing.BELOW
+        assert {among[name] for name in among} == {Standing.UNDECIDED}
+
+    def test_it_is_what_the_evidence_engine_says_of_the_counts(self) -> None:
+        figures = [(600, 0), (130, 1), (300, 60), (20, 0), (400, 8), (90, 0)]
+        shown = self.shown(self.SEEN(**dict(zip("abcdef", figures, strict=True))))
+        direct = multiplicity.judge_segments([(bad, cases) for cases, bad in figures], 0.05)
+
+        assert list(shown.values()) == [one.standing for one in direct]
+
+    def test_a_stale_segment_pulls_the_others_down_and_is_itself_undecided(self) -> None:
+        old = {Cohort(Lane.REVIEW, "z", TODAY - timedelta(days=200)): counts(5_000)}
+        just = sequences.cases_needed(0, 0, 0.05) + 5
+        fresh = self.SEEN(a=(just, 0), b=(just, 0))
+
+        assert self.shown(fresh) == {"a": Standing.BELOW, "b": Standing.BELOW}
+        assert set(self.shown(fresh | old).values()) == {Standing.UNDECIDED}
+
+    def test_without_segments_nothing_is_shown_of_them(self) -> None:
+        assert on(totals(cases=300)).shown is None
 
 
 class TestSuite:
