@@ -77,10 +77,10 @@ class AuditReport(NamedTuple):
     wrong_expected: float | None
     wrong_at_most: float
     """Cases times the upper bound: the number of wrong outputs the lane may hold, in the worst believable case."""
-    uniform: PeriodBound
-    """By the exact hypergeometric bound, from the uniformly drawn audits alone."""
+    uniform: PeriodBound | None
+    """By the exact hypergeometric bound, from the uniformly drawn audits alone; None when none were said to be."""
     nothing_found: float | None
-    """The bound to be shown in place of "0 %" when no uniform audit was bad; None when one was."""
+    """The bound to be shown in place of "0 %" when no uniform audit was bad; None when one was, or none is uniform."""
 
 
 def horvitz_thompson(bad: ArrayLike, probabilities: ArrayLike, cases: int) -> Estimate:
@@ -171,18 +171,19 @@ def zero_errors_bound(audited: int, confidence: float = 0.95) -> float:
     return binomial.upper_bound(0, checked_whole(audited, "audited"), confidence)
 
 
-def summary(strata: Sequence[Stratum], uniform: tuple[int, int], confidence: float = 0.95) -> AuditReport:
+def summary(strata: Sequence[Stratum], uniform: tuple[int, int] | None, confidence: float = 0.95) -> AuditReport:
     """
     All statements about the audits of a period at once, from the counts by stratum.
 
     `uniform` is (bad, audited) of the evenly drawn audits alone, over all strata; what was drawn in addition, because
-    it looked risky, speaks through its probability in the other numbers and is never counted here.
+    it looked risky, speaks through its probability in the other numbers and is never counted here. None says that no
+    audits are even over all strata, as when the rate has changed: then nothing is said that only even ones bear.
     """
     strata = [_checked_stratum(stratum, f"strata[{place}]") for place, stratum in enumerate(strata)]
     cases, audited = sum(s.cases for s in strata), sum(s.audited for s in strata)
     wrong = sum(s.bad for s in strata)
-    uniform_bad, uniform_audited = checked_counts(*uniform)
-    if uniform_audited > audited or uniform_bad > wrong:
+    even = None if uniform is None else checked_counts(*uniform)
+    if even is not None and (even[1] > audited or even[0] > wrong):
         raise ValueError("uniform must be a part of the audits of the strata")
     over_strata = stratified(strata, confidence)
     weighted, ratio = _weighted(strata, cases) if audited else (None, None)
@@ -196,8 +197,8 @@ def summary(strata: Sequence[Stratum], uniform: tuple[int, int], confidence: flo
         stratified=over_strata,
         wrong_expected=None if over_strata.rate is None else over_strata.rate * cases,
         wrong_at_most=over_strata.upper * cases,
-        uniform=hypergeometric_upper(uniform_bad, uniform_audited, cases, confidence),
-        nothing_found=None if uniform_bad else zero_errors_bound(uniform_audited, confidence),
+        uniform=None if even is None else hypergeometric_upper(*even, cases, confidence),
+        nothing_found=None if even is None or even[0] else zero_errors_bound(even[1], confidence),
     )
 
 

@@ -6,11 +6,11 @@ threshold of its own would close a segment for want of evidence, so it takes `OW
 segments there is an alarm that closes them, which may be looked at all the time.
 """
 
-import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from evidence.binomial import checked_counts, checked_rate
+from evidence.multiplicity import holm
 from evidence.sequences import log_e_above, lower_bound, upper_bound
 from evidence.thresholds.groups import Groups
 from evidence.thresholds.once import Answer, Mode, calibrate
@@ -68,13 +68,13 @@ def close_segments(
     delta = checked_rate(delta, "delta")
     counted = {name: checked_counts(*count) for name, count in counts.items()}
     logs = {name: log_e_above(errors, cases, limit) for name, (errors, cases) in counted.items()}
-    closed = _holm(logs, delta)
+    closed = dict(zip(logs, holm(list(logs.values()), 1.0 - delta), strict=True))
     return {
         name: Segment(
             cases,
             errors,
             logs[name],
-            name in closed,
+            closed[name],
             lower_bound(errors, cases, 1.0 - delta),
             upper_bound(errors, cases, 1.0 - delta),
         )
@@ -86,13 +86,3 @@ def worst(segments: Mapping[str, Segment]) -> str | None:
     """The segment with the most evidence against it, of equal ones the first; `None` when none has a case."""
     seen = [name for name, segment in segments.items() if segment.cases]
     return max(seen, key=lambda name: segments[name].log_e, default=None)
-
-
-def _holm(logs: Mapping[str, float], delta: float) -> set[str]:
-    """The strongest has to reach m/delta, the next (m-1)/delta, and so on until one does not."""
-    closed: set[str] = set()
-    for name in sorted(logs, key=lambda name: -logs[name]):
-        if logs[name] < math.log((len(logs) - len(closed)) / delta):
-            break
-        closed.add(name)
-    return closed

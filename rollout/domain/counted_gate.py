@@ -108,10 +108,14 @@ def worst(results: tuple[GateResult, ...]) -> GateResult:
 
 
 def _worst_first(result: GateResult) -> tuple[int, float]:
-    room = 0.0
-    if result.bound is not None and result.limit is not None:
-        room = result.limit - result.bound
-    return WORST_FIRST.index(result.verdict), room if result.direction is Direction.AT_MOST else -room
+    return worst_first(result.verdict, result.direction, result.limit, result.bound)
+
+
+def worst_first(
+    verdict: Verdict, direction: Direction | None, limit: float | None, bound: float | None
+) -> tuple[int, float]:
+    room = limit - bound if bound is not None and limit is not None else 0.0
+    return WORST_FIRST.index(verdict), room if direction is Direction.AT_MOST else -room
 
 
 def judge(terms: Terms, tallies: Tallies, weigh: Weigh) -> GateResult:
@@ -140,7 +144,7 @@ class _Rule:
         terms = self.terms
         if not tally.adds_up:
             said = "It cannot be judged: the counts do not add up. Nothing was concluded from that."
-            change = "The totals are counted again: phasegate doctor --recount."
+            change = "The totals are counted again by phasegate doctor --repair."
             return Found(terms.blank, Rate(0, 0), Tally(), segment).told(Verdict.ERROR, said, change)
         rate = settled_rate(terms.metric, tally.settled)
         found = Found(terms.blank, rate, tally, segment)

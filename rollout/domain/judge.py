@@ -6,8 +6,6 @@ people who are being waited for stop advancing, never demotion. After that, ever
 what is not is told, strongest first, with what would change it.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -80,13 +78,6 @@ class Judgement:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON with every count, e-value, bound and parameter; `recheck` recomputes it from this."""
         return record(self)
-
-    @property
-    def digest(self) -> str:
-        """The same for two looks that found just the same, whenever they were."""
-        said = {key: value for key, value in self.to_dict().items() if key not in {"at", "next_look_at"}}
-        canonical = json.dumps(said, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def judge(plan: Plan, situation: Situation) -> Judgement:

@@ -33,7 +33,8 @@ class AuditsOut(Out):
     The automated lane from `first` up to but not including `end`.
 
     `at_most` holds with the confidence, by the exact hypergeometric bound; `wrong_expected` is an estimate and no
-    bound. `nothing_found` is what no error in so many audits leaves possible.
+    bound. `nothing_found` is what no error in so many audits leaves possible; null where one was found, or
+    where audits were drawn at several rates, for which only `at_most` holds.
     """
 
     first: datetime

@@ -116,8 +116,10 @@ def _stratum(one: Drawn) -> Stratum:
     return Stratum(f"{one.probability:g}", one.cases, one.audited, one.wrong, one.probability)
 
 
-def _uniform(drawn: Sequence[Drawn]) -> tuple[int, int]:
-    """Every audit is drawn evenly among the cases of its time."""
+def _uniform(drawn: Sequence[Drawn]) -> tuple[int, int] | None:
+    """Audits are drawn evenly among the cases of one rate; where it changed, those of a higher rate are too many."""
+    if len(drawn) > 1:
+        return None
     return sum(one.wrong for one in drawn), sum(one.audited for one in drawn)
 
 

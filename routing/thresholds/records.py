@@ -9,6 +9,7 @@ from typing import Any
 from evidence.thresholds import Answer, Groups, Mode, calibrate, group_counts
 from evidence.thresholds.schedule import Schedule, begin, look
 from rollout.domain.threshold_plan import Assumption
+from rollout.domain.verdict import plain_numbers
 
 MODES = {Assumption.HIGHER_IS_SAFER: Mode.LEARNED_START, Assumption.NOTHING: Mode.FIXED_START}
 
@@ -121,15 +122,5 @@ def same_answer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 def digest_of(declared: Any, data: Any, answer: Any) -> str:
     """The same before storing and after: one database gives whole floats back as integers."""
-    canonical = json.dumps(_numbers([declared, data, answer]), sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(plain_numbers([declared, data, answer]), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _numbers(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, Mapping):
-        return {key: _numbers(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_numbers(inner) for inner in value]
-    return value

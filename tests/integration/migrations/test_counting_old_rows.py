@@ -78,13 +78,13 @@ def test_the_new_counts_are_those_that_were_meant(upgraded: Database) -> None:
     with upgraded.read() as session:
         _, stored = queries.counted_and_stored(session)
 
-    def of(lane: str, segment: str = "small", day: date = LATE.date(), epoch: int = 1) -> Counts:
-        return stored[ROLLOUT, epoch, lane, segment, day]
+    def of(lane: str, segment: str = "small", at: datetime = LATE, epoch: int = 1) -> Counts:
+        return stored[ROLLOUT, epoch, lane, segment, at.date()]
 
     assert (of("auto").low_confidence, of("auto").high_confidence) == (0, 4)
     assert (of("review").minor, of("review").low_confidence, of("review").overridden) == (1, 5, 3)
     assert (of("review", "large").low_confidence, of("human").low_confidence, of("shadow").minor) == (1, 0, 1)
-    assert [of("audit", day=NEXT.date(), epoch=epoch).minor for epoch in (1, 2)] == [1, 1]
+    assert [of("audit", at=NEXT, epoch=epoch).minor for epoch in (1, 2)] == [1, 1]
 
 
 def test_the_doctor_finds_nothing_after_upgrading(upgraded: Database) -> None:

@@ -101,6 +101,23 @@ def test_rates_that_changed_are_kept_apart_and_their_statements_added(lane: Cont
     assert found.at_most.wrong == hypergeometric_upper(0, len(first), 100, 0.975).wrong
 
 
+def test_rates_that_changed_say_nothing_that_only_even_audits_could_bear(lane: Context, clock: FixedClock) -> None:
+    automated(lane, 100)
+    rule(lane, audited(lane), wrong=0)
+    clock.move(timedelta(hours=1))
+    even = report(lane)
+    factories.change_rollout(lane, versions_row(lane), rules={"threshold": 0.8, "audit_rate": 1.0})
+    automated(lane, 100, "d")
+    rule(lane, [case for case in audited(lane) if case.startswith("d")], wrong=0)
+    clock.move(timedelta(hours=1))
+    mixed = report(lane)
+
+    assert even.found.nothing_found == pytest.approx(1 - 0.05 ** (1 / even.found.audited))
+    assert (mixed.found.bad, mixed.found.uniform, mixed.found.nothing_found) == (0, None, None)
+    # Pooled, they would have promised less than what the first rate still leaves possible.
+    assert mixed.at_most.rate > 1 - 0.05 ** (1 / mixed.found.audited)
+
+
 def test_void_cases_speak_neither_way(lane: Context, clock: FixedClock) -> None:
     automated(lane, 40)
     with lane.db.begin() as session:

@@ -252,7 +252,14 @@ class TestSummary:
         found = summary([], (0, 0))
 
         assert (found.weighted, found.ratio, found.wrong_expected) == (None, None, None)
+        assert found.uniform is not None
         assert (found.uniform.rate, found.nothing_found) == (1.0, 1.0)
+
+    def test_says_nothing_of_even_audits_where_none_are(self) -> None:
+        found = summary([Stratum("a", 100, 5, 0, 0.05), Stratum("b", 100, 100, 0, 1.0)], None)
+
+        assert (found.uniform, found.nothing_found) == (None, None)
+        assert found.wrong_at_most > 0
 
     def test_the_uniform_audits_are_a_part_of_all(self) -> None:
         with pytest.raises(ValueError, match="uniform must be a part"):
