@@ -73,9 +73,13 @@ def _failures(blank: GuardrailResult, situation: Situation) -> GuardrailResult:
         breached=breached,
         words=f"{words.plural(count, 'open critical failure')}. It fires above {words.number(blank.limit)}.",
         what_would_change="They are investigated and closed." if breached else "",
-        nearness=1.0 if breached else count / (blank.limit + 1),
+        nearness=nearness_of_count(count, blank.limit),
         value=count,
     )
+
+
+def nearness_of_count(count: float, limit: float) -> float:
+    return 1.0 if count > limit else count / (limit + 1)
 
 
 def _of_rate(guardrail: Guardrail, metric: Metric, blank: GuardrailResult, situation: Situation) -> GuardrailResult:
@@ -210,6 +214,16 @@ def fires(log_harm: float, alarm_at: float) -> bool:
     return log_harm >= alarm_at
 
 
+def harm_bound(bad: int, cases: int) -> float:
+    """What the rate is at least; shown only, for it is the alarm that decides."""
+    return sequences.lower_bound(bad, cases, CONFIDENCE)
+
+
+def nearness(log_harm: float, alarm_at: float) -> float:
+    """On the scale of the evidence: 0 is far, at 1 it fires."""
+    return min(max(log_harm / alarm_at, 0.0), 1.0)
+
+
 def _weighed(metric: Metric, blank: GuardrailResult) -> GuardrailResult:
     assert blank.alarm_at is not None
     assert blank.limit is not None
@@ -220,9 +234,9 @@ def _weighed(metric: Metric, blank: GuardrailResult) -> GuardrailResult:
         verdict=Verdict.FAIL if breached else Verdict.PASS,
         breached=breached,
         seen=blank.bad / blank.cases,
-        bound=sequences.lower_bound(blank.bad, blank.cases, CONFIDENCE),
+        bound=harm_bound(blank.bad, blank.cases),
         log_harm=log_harm,
-        nearness=min(max(log_harm / blank.alarm_at, 0.0), 1.0),
+        nearness=nearness(log_harm, blank.alarm_at),
     )
     return _told_breach(metric, result) if breached else _told(metric, result)
 
@@ -238,7 +252,8 @@ def _told(metric: Metric, result: GuardrailResult) -> GuardrailResult:
 
 
 def _told_breach(metric: Metric, result: GuardrailResult) -> GuardrailResult:
-    first = _began(result)
+    assert result.limit is not None
+    first = began(result.days, result.limit)
     bad = sum(bad for _, bad, _ in result.days[first:])
     cases = sum(cases for _, _, cases in result.days[first:])
     since = result.days[first][0]
@@ -256,11 +271,10 @@ def _limit_words(result: GuardrailResult) -> str:
     return words.percent(result.limit) if result.calibrated is None else words.at_most(result.limit)
 
 
-def _began(result: GuardrailResult) -> int:
+def began(days: Sequence[Day], limit: float) -> int:
     """The day since which the cases speak most clearly of harm."""
-    assert result.limit is not None
     evidence, bad, cases = [], 0, 0
-    for _, more_bad, more_cases in reversed(result.days):
+    for _, more_bad, more_cases in reversed(days):
         bad, cases = bad + more_bad, cases + more_cases
-        evidence.append(sequences.log_e_above(bad, cases, result.limit))
+        evidence.append(sequences.log_e_above(bad, cases, limit))
     return len(evidence) - 1 - evidence.index(max(evidence))

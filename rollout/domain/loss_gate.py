@@ -71,7 +71,7 @@ def _cohorts(days: Sequence[LossDay], weights: Weights, *, pending: float | None
 def _weighed(metric: Metric, asked: Asked, found: Found, weights: Weights) -> GateResult:
     rate, days = found.rate, loss_days(found.tally)
     weighed = weigh(days, weights, asked)
-    needed = _cases_needed(days, weights, asked, weighed.verdict)
+    needed = cases_needed(days, weights, asked, weighed.verdict)
     return found.told(
         weighed.verdict,
         _said(metric, asked, rate, weighed),
@@ -88,7 +88,7 @@ def _weighed(metric: Metric, asked: Asked, found: Found, weights: Weights) -> Ga
 
 
 @lru_cache(maxsize=512)
-def _cases_needed(days: tuple[LossDay, ...], weights: Weights, asked: Asked, verdict: Verdict) -> int | None:
+def cases_needed(days: tuple[LossDay, ...], weights: Weights, asked: Asked, verdict: Verdict) -> int | None:
     """How many more with losses as so far, the plan's minimum included; None when it will not pass so."""
     if verdict is Verdict.PASS:
         return 0

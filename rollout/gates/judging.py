@@ -26,7 +26,7 @@ from rollout.domain.plan import Plan
 from rollout.domain.situation import NO_GOLD, Answer, Answered, Situation, Source, SuiteRun
 from rollout.domain.thresholds import NO_THRESHOLDS, Thresholds
 from rollout.domain.totals import Cohort, Counts, Totals
-from rollout.domain.verdict import Conclusion
+from rollout.domain.verdict import Conclusion, digest_of, plain_numbers
 from rollout.evaluation import queries as evaluation_queries
 from rollout.failures import queries as failure_queries
 from rollout.gates import queries
@@ -37,7 +37,6 @@ from rollout.versions import queries as version_queries
 from rollout.versions import steps
 from rollout.versions.tables import Rollout
 
-_WHEN = frozenset({"at", "next_look_at"})
 _WITHOUT_PLAN_LOOK_AGAIN = timedelta(days=1)
 _SPARING = timedelta(minutes=1)
 
@@ -110,17 +109,6 @@ def keep(
     return snapshot
 
 
-def digest_of(body: Mapping[str, Any]) -> str:
-    """
-    Of everything a snapshot says but when it was taken. The same before storing and after, on both databases.
-
-    One of them gives whole floats back as integers and loses the sign of a zero, so numbers are compared as numbers.
-    """
-    said = {key: value for key, value in body.items() if key not in _WHEN}
-    canonical = json.dumps(_plain_numbers(said), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
 def gist(body: Mapping[str, Any]) -> str:
     """What was concluded, without the counts: the verdicts and the reasons behind them."""
     parts = [
@@ -132,7 +120,7 @@ def gist(body: Mapping[str, Any]) -> str:
         [(part["name"], part["verdict"]) for kind in ("gates", "guardrails") for part in body[kind]],
         [(item["key"], item["done"]) for item in body["readiness"]],
     ]
-    return json.dumps(_plain_numbers(parts), sort_keys=True)
+    return json.dumps(plain_numbers(parts), sort_keys=True)
 
 
 def rules_digest(session: Session, rollout: Rollout) -> str:
@@ -152,16 +140,6 @@ def _body(session: Session, rollout: Rollout, judgement: Judgement) -> dict[str,
         "rules_digest": rules_digest(session, rollout),
         "engine": evidence.__version__,
     }
-
-
-def _plain_numbers(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, Mapping):
-        return {key: _plain_numbers(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain_numbers(inner) for inner in value]
-    return value
 
 
 def read_totals(session: Session, rollout: Rollout, broken: dict[Source, str]) -> Totals:

@@ -18,6 +18,7 @@ from governance.actors import SYSTEM, Actor
 from governance.audit import service as audit
 from rollout.agents.queries import lock_agent
 from rollout.agents.tables import Agent
+from rollout.domain import verdict
 from rollout.domain.approval import Approval, Evidence, Ruling, State
 from rollout.domain.judge import Judgement
 from rollout.domain.plan import Plan
@@ -62,7 +63,7 @@ def count(session: Session, deltas: Mapping[TotalKey, Counts]) -> None:
 
 def digest_of(body: Mapping[str, Any]) -> str:
     """What the digest of an evidence snapshot must be, from its body."""
-    return judging.digest_of(body)
+    return verdict.digest_of(body)
 
 
 def look(session: Session, rollout: Rollout, *, now: datetime, sparing: bool = False) -> EvidenceSnapshot:
