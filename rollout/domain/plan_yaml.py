@@ -14,9 +14,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.representer import SafeRepresenter
 
 from rollout.domain import plan_rules
+from rollout.domain.gate_rules import Flaw
 from rollout.domain.phase import Phase
 from rollout.domain.plan import RAMP, Gate, Guardrail, Plan, ReadinessItem, Window
-from rollout.domain.plan_rules import Flaw, PhaseParts
+from rollout.domain.plan_rules import PhaseParts
 from rollout.domain.shape_errors import shape_flaws
 from rollout.domain.threshold_plan import ThresholdPlan, threshold_flaws
 from rollout.domain.yaml_tree import FileInvalid, Path, Problem, Source, plain, read_yaml, words_of

@@ -8,8 +8,8 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from rollout.domain.gate_rules import Flaw
 from rollout.domain.plan import Plan
-from rollout.domain.plan_rules import Flaw
 from rollout.domain.yaml_tree import Path, words_of
 
 _EXPECTED = {
