@@ -1,17 +1,23 @@
 """The benchmark of the evidence engine in small: every part runs, and what it claims can fail."""
 
 import math
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench.evidence import __main__ as program
-from bench.evidence import alarms, gates, library, peers, report, scenarios, schedule, speed, thresholds
+from bench.evidence import alarms, gates, guardrails, library, peers, report, scenarios, schedule, speed, thresholds
 from bench.evidence.drawing import Population, calibration_of
 from bench.evidence.effort import Effort, random
 from evidence import sequences
 from evidence.alarms import presets
+from rollout.domain.guardrail import judge_guardrail
+from rollout.domain.phase import Lane, Phase
+from rollout.domain.plan import Guardrail
+from rollout.domain.totals import Cohort, Counts, Totals
+from tests.unit.rollout import making
 
 SMALL = Effort().scaled(0.0025, workers=1)
 
@@ -82,11 +88,43 @@ def test_the_window_rule_is_the_plain_count() -> None:
         assert at == (looks[0] if looks else math.inf)
 
 
-def test_the_simulated_alarm_is_the_products() -> None:
+def test_the_simulated_detector_is_the_engines() -> None:
     bad = random("test", "alarms").random((3, 3_000)) < 0.06
-    assert alarms.check_against_the_product(presets.labelled(0.03), bad) == 0
+    assert alarms.check_against_the_engine(presets.labelled(0.03), bad) == 0
     other = presets.labelled(0.03, cases_between_alarms=19.0)
     assert not np.array_equal(alarms.detector_alarms(other, bad), alarms.detector_alarms(presets.labelled(0.03), bad))
+
+
+def test_the_simulated_guardrail_is_the_products() -> None:
+    course = guardrails.Course(50, 0.02, 0.06)
+    bad = course.bad(3)[:, : guardrails.QUIET_DAYS + 30]
+    assert guardrails.check_against_the_product(bad, 50) == 0
+    fired = guardrails.first_alarms(bad, 50)
+    assert not np.array_equal(guardrails.first_alarms(bad, 50, limit=0.05), fired)
+
+    # The whole of the product: a plan's guardrail judged on the day before the alarm, and on its day.
+    rail = Guardrail.model_validate({"metric": "error_rate", "at_most": guardrails.LIMIT})
+    for stream, at in zip(bad, fired, strict=True):
+        for day in (int(at) - 1, int(at)):
+            found = judge_guardrail(rail, making.situation(phase=Phase.FULL, totals=_by_day(stream[:day], 50)))
+            assert found.breached is (day == at)
+
+
+def _by_day(bad: np.ndarray, cases: int) -> Totals:
+    """One cohort of audits a day, the last of them today."""
+    days = (making.TODAY - timedelta(days=len(bad) - 1 - ago) for ago in range(len(bad)))
+    return {
+        Cohort(Lane.AUDIT, "", day): Counts(cases=cases, agreed=cases - int(one), overridden=int(one))
+        for day, one in zip(days, bad, strict=True)
+    }
+
+
+def test_a_guardrail_that_fires_too_often_would_not_meet_the_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guardrails, "FALSE_ALARM_DAYS", 3.0)
+    section = report.Section("Alarms", "")
+    monkeypatch.setattr(guardrails, "YEAR", 90)
+    guardrails.false_alarms_and_delays(section, SMALL.scaled(4))
+    assert section.unmet
 
 
 def test_a_claim_that_is_not_met_ends_with_an_error(
