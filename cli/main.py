@@ -7,7 +7,7 @@ import typer
 from sqlalchemy.exc import OperationalError
 from typer.core import TyperGroup
 
-from cli import analysing, doctor, evidence, files, importing, migrating, people, replaying, rollouts, serving
+from cli import analysing, doctor, evidence, files, importing, measures, migrating, people, replaying, rollouts, serving
 from cli.output import Exit, complain, exit_code
 from kit.errors import Problem, Unavailable
 
@@ -64,6 +64,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "replay": replaying.replay,
     "doctor": doctor.doctor,
     "migrate": migrating.migrate,
+    "metrics": measures.metrics,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
