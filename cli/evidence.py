@@ -1,6 +1,6 @@
 """`phasegate evidence`: the stored evidence of a version, and whether a verdict follows from its own record."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,6 +13,8 @@ from cli.output import AsJson, Exit, good, print_json, print_table
 from kit.errors import NotFound
 from rollout.domain import words
 from rollout.domain.recheck import recheck, recheck_guardrail
+from rollout.domain.recheck_judgement import recheck_judgement
+from routing.thresholds import records
 
 app = typer.Typer(no_args_is_help=True, help="What versions were judged on, kept for ever, and computed again.")
 
@@ -71,14 +73,16 @@ def show_evidence(
     """
     What a snapshot says; with --recompute, whether that follows from the counts and parameters in it.
 
-    Every gate and guardrail is judged once more by the rules of this program, from the record alone. Exit status 1
-    when one does not agree: the record was altered, or the rules have changed since.
+    Every gate and guardrail is judged once more by the rules of this program, from the record alone, and so is what
+    was concluded from them; of a calibration, the threshold is looked for again in its labels. The digest of the whole
+    is computed again too. Exit status 1 when one does not agree: the record was altered, or the rules have changed
+    since.
 
     [bold]phasegate evidence show 0198c7a2-… --recompute[/bold]
     """
     with through(url, key, login) as door:
         found, is_calibration = _find(door, evidence_id)
-    again = _calibration(found) if is_calibration else _gates_and_guardrails(found)
+    again = _calibration(found) if is_calibration else _snapshot(found)
     agrees = all(one.agrees for one in again)
     if as_json:
         print_json(found | ({"recomputed": [_plain(one) for one in again], "agrees": agrees} if recompute else {}))
@@ -102,23 +106,24 @@ def _find(door: Door, wanted: str) -> tuple[dict[str, Any], bool]:
         raise NotFound(f"there is neither evidence nor a calibration {wanted}") from None
 
 
-def _gates_and_guardrails(found: Mapping[str, Any]) -> list[Recomputed]:
-    gates = [_again("gate", gate, recheck) for gate in found["gates"]]
-    return gates + [_again("guardrail", part, recheck_guardrail) for part in found["guardrails"]]
-
-
-def _again(kind: str, part: Mapping[str, Any], check: Callable[[Mapping[str, Any]], bool]) -> Recomputed:
-    try:
-        agrees = check(part)
-    except (ValueError, KeyError, TypeError, AttributeError):  # figures that no counting can have written
-        agrees = False
-    return Recomputed(kind, part["name"], part["verdict"], agrees)
+def _snapshot(found: Mapping[str, Any]) -> list[Recomputed]:
+    """Every gate and guardrail, and then what was concluded from all of them."""
+    gates = [Recomputed("gate", part["name"], part["verdict"], recheck(part)) for part in found["gates"]]
+    rails = [
+        Recomputed("guardrail", part["name"], part["verdict"], recheck_guardrail(part)) for part in found["guardrails"]
+    ]
+    whole = [Recomputed("snapshot", one.name, one.says, one.agrees) for one in recheck_judgement(found)]
+    return gates + rails + whole
 
 
 def _calibration(found: Mapping[str, Any]) -> list[Recomputed]:
-    """It was computed again where its labels are: the answer says whether it came out the same."""
+    """From the labels in it, by the rules of this program; what the service says of it does not count."""
     said = "no threshold" if found["threshold"] is None else f"threshold {found['threshold']:g}"
-    return [Recomputed("calibration", found["segment"] or "all cases", said, bool(found["agrees"]))]
+    try:
+        agrees = records.follows(found)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):  # no look can have written this
+        agrees = False
+    return [Recomputed("calibration", found["segment"] or "all cases", said, agrees)]
 
 
 def _plain(one: Recomputed) -> dict[str, Any]:

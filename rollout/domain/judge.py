@@ -211,7 +211,7 @@ def _failures(situation: Situation) -> Iterator[Reason]:
         yield Reason("critical_failure_open", said, "They are investigated and closed.")
 
 
-_GATE_CODES = {
+GATE_CODES = {
     Verdict.FAIL: "gate_failed",
     Verdict.ERROR: "gate_error",
     Verdict.NO_EVIDENCE: "gate_no_evidence",
@@ -220,7 +220,7 @@ _GATE_CODES = {
 
 
 def _gates(found: _Found) -> Iterator[Reason]:
-    for verdict, code in _GATE_CODES.items():
+    for verdict, code in GATE_CODES.items():
         for result in found.gates:
             if result.verdict is verdict:
                 yield Reason(code, result.words, result.what_would_change, result.name)

@@ -120,6 +120,20 @@ def same_answer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return all(one.get(name) == other.get(name) for name in _DECIDES)
 
 
+def follows(record: Mapping[str, Any]) -> bool:
+    """
+    Whether a calibration's answer follows from what was declared and counted, and all of it is what was stored.
+
+    Computed here and now. `record` has a calibration's fields by name, as it is stored or as it is handed out.
+    """
+    declared, data, answer = record["declared"], record["data"], record["answer"]
+    if digest_of(declared, data, answer) != record["digest"]:
+        return False
+    if (record["threshold"], record["labels"]) != (answer["threshold"], answer["labels"]):
+        return False
+    return same_answer(again(declared, data), answer)
+
+
 def digest_of(declared: Any, data: Any, answer: Any) -> str:
     """The same before storing and after: one database gives whole floats back as integers."""
     canonical = json.dumps(plain_numbers([declared, data, answer]), sort_keys=True, separators=(",", ":"))

@@ -6,10 +6,12 @@ from uuid import UUID, uuid4
 import pytest
 
 import evidence
+from cli import evidence as cli_evidence
 from cli import house as cli_house
 from kit.context import Context
 from kit.ids import new_id
 from rollout.domain.phase import Phase
+from rollout.gates import service as gates
 from rollout.gates.tables import EvidenceSnapshot
 from routing.thresholds import records
 from routing.thresholds.tables import Calibration
@@ -82,7 +84,34 @@ def test_every_verdict_follows_from_its_own_record(taken: EvidenceSnapshot, phas
     assert "Everything follows from its own record." in ran.out
     said = phasegate("evidence", "show", taken.id, "--recompute", "--json").json
     assert said["agrees"] is True
-    assert [one["kind"] for one in said["recomputed"]] == ["gate", "gate", "gate", "guardrail", "guardrail"]
+    kinds = ["gate", "gate", "gate", "guardrail", "guardrail", *["snapshot"] * 4]
+    assert [one["kind"] for one in said["recomputed"]] == kinds
+    assert [one["name"] for one in said["recomputed"][-4:]] == ["readiness", "conclusion", "reasons", "digest"]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        pytest.param({"verdict": "demote"}, {"conclusion", "reasons", "digest"}, id="a demotion without harm"),
+        pytest.param({"verdict": "advance"}, {"conclusion", "reasons", "digest"}, id="over a gate that does not pass"),
+        pytest.param({"reasons": []}, {"reasons", "digest"}, id="no reason"),
+        pytest.param({"without_signature": True}, {"conclusion", "digest"}, id="without a signature"),
+        pytest.param({"settle_days": 0}, {"digest"}, id="what nothing follows from"),
+        pytest.param({"plan_digest": "0" * 64}, {"digest"}, id="another plan"),
+    ],
+)
+def test_an_altered_conclusion_is_found_out(
+    house: House, taken: EvidenceSnapshot, phasegate: Run, change: dict[str, Any], found: set[str]
+) -> None:
+    with house.ctx.db.begin() as session:
+        row = session.get(EvidenceSnapshot, taken.id)
+        assert row is not None
+        row.body = row.body | change
+
+    ran = phasegate("evidence", "show", taken.id, "--recompute", "--json")
+
+    assert ran.status == 1
+    assert {one["name"] for one in ran.json["recomputed"] if not one["agrees"]} == found
 
 
 @pytest.mark.parametrize(
@@ -107,14 +136,23 @@ def test_an_altered_record_is_found_out(
     assert phasegate("evidence", "show", taken.id).status == 0
 
 
+def _of_before(part: dict[str, Any]) -> dict[str, Any]:
+    """As the first release wrote it."""
+    later = {"weights", "seeded", "corrected_limit", "shown", "calibrated", "closes"}
+    later |= {"segment", "segments"} if "breached" in part else {"days"}
+    return {name: value for name, value in part.items() if name not in later}
+
+
 def test_a_snapshot_of_before_the_rules_had_a_number(house: House, taken: EvidenceSnapshot, phasegate: Run) -> None:
     with house.ctx.db.begin() as session:
         row = session.get(EvidenceSnapshot, taken.id)
         assert row is not None
-        first = {
-            name: value for name, value in row.body["gates"][0].items() if name not in {"weights", "days", "seeded"}
+        row.body = {name: value for name, value in row.body.items() if name != "engine"} | {
+            "gates": [_of_before(gate) for gate in row.body["gates"][:1]],
+            "guardrails": [_of_before(part) for part in row.body["guardrails"]],
+            "reasons": [row.body["reasons"][0] | {"code": "outside_window", "about": None}],
         }
-        row.body = {name: value for name, value in row.body.items() if name != "engine"} | {"gates": [first]}
+        row.digest = gates.digest_of(row.body)
 
     ran = phasegate("evidence", "show", taken.id, "--recompute")
 
@@ -162,6 +200,22 @@ def test_a_calibration_is_computed_again_too(
 
     assert ran.status == status, ran.out
     assert "500 labels" in ran.out
+
+
+def test_the_word_of_the_service_on_a_calibration_does_not_count() -> None:
+    declared = {"risk": 0.1, "delta": 0.05, "assumes": "nothing"}
+    data = {"groups": [[0.9, 400, 2], [0.5, 100, 40]], "looks": []}
+    answer = records.again(declared, data)
+    found = {
+        "declared": declared, "data": data, "answer": answer, "digest": records.digest_of(declared, data, answer),
+        "threshold": answer["threshold"], "labels": answer["labels"], "segment": "", "agrees": False,
+    }  # fmt: skip
+    fewer = found | {"data": data | {"groups": [[0.9, 400, 1], [0.5, 100, 40]]}, "agrees": True}
+
+    assert cli_evidence._calibration(found)[0].agrees
+    assert not cli_evidence._calibration(fewer)[0].agrees
+    assert not cli_evidence._calibration(found | {"threshold": 0.5, "agrees": True})[0].agrees
+    assert not cli_evidence._calibration(found | {"data": {}, "agrees": True})[0].agrees
 
 
 def test_the_key_of_another_agent_finds_nothing_by_the_id(house: House, taken: EvidenceSnapshot) -> None:
