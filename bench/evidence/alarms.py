@@ -99,8 +99,8 @@ def false_alarms_and_delays(section: Section, effort: Effort) -> None:
         "rule",
         f"runs with an alarm within {CASES:,} cases",
         note=f"**Case by case, false alarms.** Tolerated {percent(TOLERATED, 0)}, {effort.alarms:,} runs; the detector "
-        "is made for one false alarm in 20,000 labelled cases at the rate tolerated: within 10,000 cases that is a chance "
-        "of one half at the very most.",
+        "is made for one false alarm in 20,000 labelled cases at the rate tolerated: within 10,000 cases that is a "
+        "chance of one half at the very most.",
     )
     jumps = section.table(
         f"rate after case {JUMP_AT:,}",

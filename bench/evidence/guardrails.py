@@ -142,7 +142,8 @@ def shares(section: Section, effort: Effort) -> None:
         "runs with an alarm within 90 days",
         "days to the alarm: median (90 %)",
         note=f"**The product's guardrail on the share below the threshold.** {percent(_SHARE, 0)} of {_LABELS:,} "
-        "labels in the calibration, drawn anew for each run; the limit is its 99 % bound; judged by day, looked at daily.",
+        "labels in the calibration, drawn anew for each run; the limit is its 99 % bound; judged by day, looked at "
+        "daily.",
     )
     runs = max(10, effort.alarms // 20)
     jobs = [(share, per_day, runs) for per_day in (50, 200) for share in (_SHARE, 0.40)]
