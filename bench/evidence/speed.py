@@ -3,7 +3,8 @@
 import itertools
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -14,6 +15,7 @@ from evidence import sequences
 from evidence.alarms import presets
 from evidence.thresholds.groups import group
 from evidence.thresholds.once import Mode, calibrate
+from rollout.domain import words
 from rollout.domain.judge import judge
 from rollout.domain.phase import Lane, Phase
 from rollout.domain.plan import Plan
@@ -22,7 +24,10 @@ from rollout.domain.situation import Situation
 from rollout.domain.totals import Cohort, Counts, Totals
 
 _NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-_DAYS, _SEGMENTS = 91, 6
+_SHORT, _LONG = (91, 6, 1), (365, 12, 5)
+"""Days, segments and lanes of the two agents that are timed."""
+
+_LANES = (Lane.REVIEW, Lane.SHADOW, Lane.AUDIT, Lane.AUTO, Lane.HUMAN)
 
 _HARM = [{"metric": "error_rate", "at_most": 0.06}, {"metric": "severe_error_rate", "at_most": 0.02}]
 _PLAN = {
@@ -55,11 +60,15 @@ _PLAN = {
 }
 
 
-def milliseconds(work: Callable[[], object], times: int) -> tuple[float, float]:
-    """The median of so many calls in time of the processor, and a standard error of it from their spread."""
+def milliseconds(
+    work: Callable[[], object], times: int, before: Callable[[], object] = lambda: None
+) -> tuple[float, float]:
+    """The median of so many calls in time of the processor, and a standard error of it; `before` each is not timed."""
+    before()
     work()
     took = []
     for _ in range(times):
+        before()
         began = time.process_time()
         work()
         took.append(1000 * (time.process_time() - began))
@@ -67,23 +76,35 @@ def milliseconds(work: Callable[[], object], times: int) -> tuple[float, float]:
     return statistics.median(took), 1.2533 * spread / len(took) ** 0.5
 
 
-def agent() -> tuple[Plan, Situation]:
-    """Thirteen weeks of an agent in supervised production with six segments; about 45 cases a day."""
-    rng = random("speed")
+def agent(days: int = _SHORT[0], segments: int = _SHORT[1], lanes: int = _SHORT[2]) -> tuple[Plan, Situation]:
+    """An agent in supervised production; about 7 cases a day in each segment and lane."""
+    rng = random("speed", days, segments, lanes)
     totals: Totals = {
-        Cohort(Lane.REVIEW, f"segment {segment}", day): _counts(rng)
-        for segment in range(_SEGMENTS)
-        for day in (_NOW.date() - timedelta(days=ago) for ago in range(_DAYS))
+        Cohort(lane, f"segment {segment}", day): _counts(rng)
+        for lane in _LANES[:lanes]
+        for segment in range(segments)
+        for day in (_NOW.date() - timedelta(days=ago) for ago in range(days))
     }
     situation = Situation(
         version="v1",
         phase=Phase.SUPERVISED,
-        phase_since=_NOW - timedelta(days=_DAYS),
+        phase_since=_NOW - timedelta(days=days),
         now=_NOW,
         totals=totals,
-        first_phase_at=_NOW - timedelta(days=2 * _DAYS),
+        first_phase_at=_NOW - timedelta(days=2 * days),
     )
     return plan_from_data(_PLAN), situation
+
+
+def never_the_same(situation: Situation) -> Iterator[Situation]:
+    """The same agent, each time with one more good case in every cohort, so that nothing remembered helps."""
+    totals = dict(situation.totals)
+    while True:
+        totals = {
+            cohort: replace(counts, cases=counts.cases + 1, agreed=counts.agreed + 1)
+            for cohort, counts in totals.items()
+        }
+        yield replace(situation, totals=totals)
 
 
 def _counts(rng: np.random.Generator) -> Counts:
@@ -92,21 +113,48 @@ def _counts(rng: np.random.Generator) -> Counts:
     return Counts(cases=cases, agreed=cases - bad, overridden=bad)
 
 
+class _Changing:
+    """An agent that is judged once between two changes."""
+
+    def __init__(self, plan: Plan, course: Iterator[Situation]) -> None:
+        self._plan, self._course = plan, course
+        self._now = next(course)
+
+    def change(self) -> None:
+        self._now = next(self._course)
+
+    def judge(self) -> object:
+        return judge(self._plan, self._now)
+
+
 def run(effort: Effort) -> Section:
     section = Section("Speed", "Medians on this machine, in time of one processor, after one call that is not counted.")
     table = section.table("what", "took")
     calls = max(2, effort.audits // 200)
 
-    def add(what: str, work: Callable[[], object], limit: float, times: int, per: int = 1, unit: str = "ms") -> None:
-        took, error = (1 / per * figure for figure in milliseconds(work, times))
+    def add(
+        what: str,
+        work: Callable[[], object],
+        limit: float,
+        times: int,
+        per: int = 1,
+        unit: str = "ms",
+        before: Callable[[], object] = lambda: None,
+    ) -> None:
+        took, error = (1 / per * figure for figure in milliseconds(work, times, before))
         scale = 1000.0 if unit == "µs" else 1.0
         shown = f"{scale * took:.2f} ± {scale * error:.2f} {unit}"
         table.add(what, shown, claim=f"the median under {limit:g} {unit}", met=scale * took < limit)
 
-    plan, situation = agent()
-    found = judge(plan, situation)
-    gates = f"{len(found.gates)} gates and {len(found.guardrails)} guardrails over {len(situation.totals)} totals"
-    add(f"an agent judged: {gates}", lambda: judge(plan, situation), 5, 5 * calls)
+    for days, segments, lanes in (_SHORT, _LONG):
+        plan, situation = agent(days, segments, lanes)
+        found = judge(plan, situation)
+        gates = f"{len(found.gates)} gates and {len(found.guardrails)} guardrails over {len(situation.totals):,} totals"
+        many = f"{days} days, {segments} segments, {words.plural(lanes, 'lane')}"
+        agent_now = _Changing(plan, never_the_same(situation))
+        limit = 5 if (days, segments, lanes) == _SHORT else 25
+        what = f"an agent judged, never the same counts: {gates} ({many})"
+        add(what, agent_now.judge, limit, 5 * calls, before=agent_now.change)
     rng = random("speed", "labels")
     confidence = rng.random(100_000)
     error = (rng.random(100_000) < 0.4 * (1 - confidence) ** 2).astype(np.int64)

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
+
 from rollout.domain.phase import Lane
-from rollout.domain.totals import Counts, Totals, summed
+from rollout.domain.totals import Counts, CountsTable, Totals, summed
 
 _NOTHING = Counts()
 
@@ -74,15 +76,16 @@ class Tallies:
 
 
 def _tally(cohorts: Sequence[tuple[date, Counts]], before: date) -> Tally:
-    days = [(day, counts) for day, counts in cohorts if day < before]
-    worked = [day for day, counts in cohorts if counts.cases]
+    table = CountsTable([counts for _, counts in cohorts])
+    old = np.fromiter((day < before for day, _ in cohorts), dtype=np.bool_, count=len(cohorts))
+    worked = [day for (day, _), some in zip(cohorts, table.cases.tolist(), strict=True) if some]
     return Tally(
-        settled=summed([counts for _, counts in days]),
-        young=sum(counts.cases for day, counts in cohorts if day >= before),
+        settled=table.summed(old),
+        young=int(table.cases[~old].sum()),
         first=min(worked, default=None),
         newest=max(worked, default=None),
-        adds_up=all(counts.add_up for _, counts in cohorts),
-        days=days,
+        adds_up=table.add_up,
+        days=[cohort for cohort in cohorts if cohort[0] < before],
     )
 
 

@@ -5,11 +5,15 @@ Everything a gate or guardrail says is a function of these few numbers, so judgi
 cases as for ten million.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rollout.domain.phase import Lane
 
@@ -75,6 +79,33 @@ class Counts:
 
 _figures: Callable[[Counts], tuple[int, ...]] = attrgetter(*Counts.__slots__)
 """One call for nine fields: judging adds up thousands of these."""
+
+
+class CountsTable:
+    """The figures of many cohorts as one table: summed and checked by column, where one by one costs ten times more."""
+
+    def __init__(self, counts: Sequence[Counts]) -> None:
+        figures = chain.from_iterable(map(_figures, counts))
+        width = len(Counts.__slots__)
+        self._rows = np.fromiter(figures, dtype=np.int64, count=width * len(counts)).reshape(-1, width)
+
+    @property
+    def cases(self) -> NDArray[np.int64]:
+        return self._rows[:, 0]
+
+    def summed(self, where: NDArray[np.bool_]) -> Counts:
+        return Counts(*self._rows[where].sum(axis=0).tolist())
+
+    @property
+    def add_up(self) -> bool:
+        """Whether every row does; see `Counts.add_up`."""
+        cases, agreed, overridden, severe, void, invalid_output, invalid_confidence, minor, low = self._rows.T
+        return bool(
+            (self._rows >= 0).all()
+            and (cases >= agreed + overridden + void).all()
+            and (overridden >= severe + minor).all()
+            and all((cases >= part).all() for part in (invalid_output, invalid_confidence, low))
+        )
 
 
 class Cohort(NamedTuple):
