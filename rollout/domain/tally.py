@@ -65,12 +65,10 @@ class Tallies:
         return found
 
     def _summed(self, lanes: frozenset[Lane]) -> LaneTally:
-        whole: list[tuple[date, Counts]] = []
         grouped: dict[str, list[tuple[date, Counts]]] = {}
-        for cohort, counts in self._totals.items():
-            if cohort.lane in lanes:
-                whole.append((cohort.day, counts))
-                grouped.setdefault(cohort.segment, []).append(whole[-1])
+        for (lane, segment, day), counts in self._totals.items():
+            if lane in lanes:
+                grouped.setdefault(segment, []).append((day, counts))
         segments = {name: _tally(grouped[name], self._before) for name in sorted(grouped)}
         return LaneTally(_together(segments.values()), segments)
 
