@@ -25,7 +25,7 @@ from rollout.domain.phase import Severity
 from rollout.domain.plan import CONFIDENCE, FALSE_ALARM_DAYS, Guardrail
 from rollout.domain.situation import Situation
 from rollout.domain.thresholds import Thresholds
-from rollout.domain.totals import Cohort, Counts, Totals, by_day, by_segment, counted, of_segment, total
+from rollout.domain.totals import Cohort, Counts, CountsTable, Totals, by_day, by_segment, counted, of_segment, total
 from rollout.domain.verdict import GuardrailResult, Verdict
 
 Day = tuple[date, int, int]
@@ -185,7 +185,7 @@ def _told_each(result: GuardrailResult) -> GuardrailResult:
 
 
 def _rate(metric: Metric, blank: GuardrailResult, totals: Totals) -> GuardrailResult:
-    if not all(counts.add_up for counts in totals.values()):
+    if not CountsTable([*totals.values()]).add_up:
         return _cannot(blank, "the counts do not add up")
     days = tuple(_day(metric, day, counts) for day, counts in by_day(totals).items())
     everything = total(totals)

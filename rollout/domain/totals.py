@@ -96,6 +96,12 @@ class CountsTable:
     def summed(self, where: NDArray[np.bool_]) -> Counts:
         return Counts(*self._rows[where].sum(axis=0).tolist())
 
+    def grouped(self, groups: Sequence[int]) -> list[Counts]:
+        """Summed per group; `groups` has the number of each row's, and every number from 0 on occurs."""
+        sums = np.zeros((max(groups, default=-1) + 1, self._rows.shape[1]), dtype=np.int64)
+        np.add.at(sums, np.asarray(groups, dtype=np.intp), self._rows)
+        return [Counts(*row) for row in sums.tolist()]
+
     @property
     def add_up(self) -> bool:
         """Whether every row does; see `Counts.add_up`."""
@@ -140,10 +146,10 @@ def summed(counts: Iterable[Counts]) -> Counts:
 
 def by_day(totals: Totals) -> dict[date, Counts]:
     """Summed per day, oldest first."""
-    days: dict[date, list[Counts]] = {}
-    for cohort, counts in totals.items():
-        days.setdefault(cohort.day, []).append(counts)
-    return {day: summed(days[day]) for day in sorted(days)}
+    of_cohorts = [cohort.day for cohort in totals]
+    days = sorted(set(of_cohorts))
+    place = {day: number for number, day in enumerate(days)}
+    return dict(zip(days, CountsTable([*totals.values()]).grouped([place[day] for day in of_cohorts]), strict=True))
 
 
 def by_segment(totals: Totals) -> dict[str, Counts]:
