@@ -66,7 +66,7 @@ def _readiness(body: Record) -> bool:
 
 def _conclusion(body: Record) -> bool:
     verdict, phase = Conclusion(body["verdict"]), Phase(body["phase"])
-    if not 0 < body["share"] <= 1 or not _days_are_one(body):
+    if not 0 < body["share"] <= 1 or not _days_are_one(body) or len(set(_open_failures(body))) > 1:
         return False
     if verdict is Conclusion.ADVANCE:
         return _may_advance(body, phase)
