@@ -180,7 +180,7 @@ def run(effort: Effort) -> Section:
     detector = presets.labelled(0.03)
     state = detector.start()
     add(
-        "the alarm after one more label",
+        "a detector of single cases (evidence.alarms) after one more label",
         lambda: [detector.update(state, one % 40 == 0) for one in range(200)],
         20,
         calls,
