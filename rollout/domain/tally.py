@@ -56,9 +56,12 @@ class Tallies:
     def __init__(self, totals: Totals, before: date) -> None:
         """`before`: only cohorts decided before this day are settled."""
         self._totals, self._before = totals, before
+        self._present = frozenset(cohort.lane for cohort in totals)
         self._known: dict[frozenset[Lane], LaneTally] = {}
 
     def of(self, lanes: frozenset[Lane]) -> LaneTally:
+        """What asks for more lanes than have cases shares the sums of what asks for just those."""
+        lanes &= self._present
         found = self._known.get(lanes)
         if found is None:
             found = self._known[lanes] = self._summed(lanes)
