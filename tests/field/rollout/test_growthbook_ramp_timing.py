@@ -195,7 +195,7 @@ def awaiting_start_approval(case: Case) -> Divergence | None:
 
 
 def _reviewed(now: datetime) -> Totals:
-    return {replace(cohort, lane=Lane.REVIEW): seen for cohort, seen in at(0, BEGIN, now).totals.items()}
+    return {cohort._replace(lane=Lane.REVIEW): seen for cohort, seen in at(0, BEGIN, now).totals.items()}
 
 
 def next_process_at(case: Case) -> Divergence | None:

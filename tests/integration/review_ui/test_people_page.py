@@ -151,7 +151,7 @@ class TestVerdicts:
         page = read(ctx)
 
         assert "the agent was right in 1 of 1 case: between 2.5 % and 100.0 % of such cases, 95 % sure." in page
-        assert "Neither<small>let pass, and wrong</small></dt> <dd>1</dd>" in page
+        assert "Neither<small>let pass, and wrong</small></dt> <dd> 1 </dd>" in page
 
     def test_the_period_is_chosen(self, ctx: Context) -> None:
         verdicts(ctx, "c-1", ("rita", "agree", "review"))
