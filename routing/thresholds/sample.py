@@ -46,13 +46,15 @@ class Labels:
     rollout_id: UUID
     before: datetime
     secret: bytes
+    rates: Mapping[int, float]  # the audit rate of each policy revision
 
     def take(self, count: int, *, segment: str = "", after: Place | None = None) -> list[Labelled] | None:
         """The next so many of the sample, or of one segment of it; None while there are not as many."""
         rows = queries.labelled(self.session, self.rollout_id, self.before, after)
-        rates = queries.audit_rates(self.session, self.rollout_id)
         wanted = (
-            row for row in uniform(rows, rates, self.secret, self.rollout_id) if not segment or row.segment == segment
+            row
+            for row in uniform(rows, self.rates, self.secret, self.rollout_id)
+            if not segment or row.segment == segment
         )
         found = list(islice(wanted, count))
         return found if len(found) == count else None

@@ -16,7 +16,7 @@ from governance.actors import SYSTEM, Actor
 from governance.audit import service as audit
 from kit.errors import Conflict
 from kit.ids import new_id
-from rollout.agents.queries import get_agent, lock_agent
+from rollout.agents.queries import lock_agent
 from rollout.domain.phase import Phase
 from rollout.domain.policy import Calibrated, Rules, widenings
 from rollout.domain.threshold_plan import ThresholdPlan
@@ -95,11 +95,10 @@ def take_due(session: Session, rollout: Rollout, *, secret: bytes, now: datetime
     if plan is None or wanted is None or Phase(rollout.phase) is Phase.EVALUATION:
         return []
     before = _settled_before(now, plan.settle_days)
-    most = queries.most_labels(session, rollout.id, before)
-    if not any(most >= labels for _, labels in _open_looks(session, rollout, wanted)):
+    if not any(_may_be_due(session, rollout, before, *coming) for coming in _open_looks(session, rollout, wanted)):
         return []
     lock_agent(session, rollout.agent)
-    labels = Labels(session, rollout.id, before, secret)
+    labels = Labels(session, rollout.id, before, secret, queries.audit_rates(session, rollout.id))
     taken: list[Calibration] = []
     while (row := _take_one(session, rollout, wanted, labels, now)) is not None:
         taken.append(row)
@@ -114,10 +113,17 @@ def _open_looks(session: Session, rollout: Rollout, plan: ThresholdPlan) -> Iter
             yield segment, coming
 
 
+def _may_be_due(session: Session, rollout: Rollout, before: datetime, segment: str, labels: int) -> bool:
+    """Asks the totals, which is cheap, before anybody reads decisions."""
+    return queries.most_labels(session, rollout.id, before, segment) >= labels
+
+
 def _take_one(
     session: Session, rollout: Rollout, plan: ThresholdPlan, labels: Labels, now: datetime
 ) -> Calibration | None:
     for segment, wanted in _open_looks(session, rollout, plan):
+        if not _may_be_due(session, rollout, labels.before, segment, wanted):
+            continue
         before = queries.calibrations(session, rollout.id, segment)
         found = looks.next_look(before[0], labels, wanted) if before else looks.first_look(plan, labels, segment)
         if found is not None:
@@ -157,7 +163,7 @@ def apply(
     agent = lock_agent(session, rollout.agent)
     session.refresh(rollout)
     steps.refuse_retired(rollout)
-    if not (steps.is_named(get_agent(session, agent.name), actor) and actor.allows("advance")):
+    if not (steps.is_named(agent, actor) and actor.allows("advance")):
         raise NotTheOwner(f"a threshold is put in force by {agent.owner}, who answers for {agent.name}")
     newest = queries.calibrations(session, rollout.id, calibration.segment)[0]
     if newest.id != calibration.id:
