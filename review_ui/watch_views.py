@@ -36,19 +36,12 @@ class AttributeCard:
 
 
 @dataclass(frozen=True, slots=True)
-class WeekRow:
-    name: str
-    before: str
-    now: str
-    state: str
-    badge: str
+class ComparedRow:
+    """Two figures beside each other, and what they say: the weeks of a rate, or what was wanted and what came out."""
 
-
-@dataclass(frozen=True, slots=True)
-class DrawRow:
     name: str
-    wanted: str
-    got: str
+    first: str
+    second: str
     state: str
     badge: str
 
@@ -110,18 +103,18 @@ def _most_moved(one: AttributeDrift) -> str:
     return f"{words.initial(moved.value)} was {before} of the cases and is {now} now."
 
 
-def weeks(report: Report) -> list[WeekRow]:
+def weeks(report: Report) -> list[ComparedRow]:
     return [_week(one) for one in report.weeks]
 
 
-def _week(one: Week) -> WeekRow:
+def _week(one: Week) -> ComparedRow:
     state, badge = "pass", "As before"
     if not one.before[1] or not one.now[1]:
         state, badge = "no_evidence", ""
     elif one.found.changed:
         more = one.now[0] / one.now[1] > one.before[0] / one.before[1]  # all of these are better when they are few
         state, badge = ("fail", "More than before") if more else ("pass", "Fewer than before")
-    return WeekRow(words.initial(one.metric.words), _of(one.before), _of(one.now), state, badge)
+    return ComparedRow(words.initial(one.metric.words), _of(one.before), _of(one.now), state, badge)
 
 
 def _of(counted: tuple[int, int]) -> str:
@@ -136,14 +129,14 @@ _HEALTH = {
 }
 
 
-def draws(report: Report) -> list[DrawRow]:
+def draws(report: Report) -> list[ComparedRow]:
     return [_draw(one) for one in report.draws]
 
 
-def _draw(one: Draw) -> DrawRow:
+def _draw(one: Draw) -> ComparedRow:
     state, badge = _HEALTH[one.split.health.value]
     got = f"{one.drawn:,} of {one.cases:,}, {_share(one.drawn, one.cases)}"
-    return DrawRow(_WHAT[one.what], figures.percent(one.probability), got, state, badge)
+    return ComparedRow(_WHAT[one.what], figures.percent(one.probability), got, state, badge)
 
 
 def audits(report: AuditsReport) -> AuditsView:
