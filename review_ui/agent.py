@@ -19,6 +19,7 @@ from rollout.agents.tables import Agent
 from rollout.domain.outlook import Outlooks
 from rollout.domain.phase import Standing
 from rollout.domain.plan import Plan
+from rollout.domain.verdict import Verdict
 from rollout.failures import queries as failure_queries
 from rollout.gates import queries as gate_queries
 from rollout.gates import status as gate_status
@@ -142,6 +143,8 @@ def _outlooks(
     """Of this phase only: what was counted in another one says nothing about when a gate here could pass."""
     if snapshot is None or snapshot.epoch != rollout.epoch:
         return None
+    if not any(gate["verdict"] == Verdict.INCONCLUSIVE for gate in snapshot.body["gates"]):
+        return None  # the totals are read for those alone
     return gate_status.outlooks_of(session, rollout, plan, now)
 
 

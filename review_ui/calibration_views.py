@@ -15,7 +15,9 @@ _TIE = 0.25
 """From this share on, one confidence that so many cases have in common is worth a warning."""
 _FEWEST_SCHEDULED = 200
 _WOULD_HELP = "A better agent would, or one that knows better when it is unsure."
-_LOOK_INTO = "The promise is about cases like these: find out which half is like those to come before you use it."
+_LOOK_INTO = (
+    "The promise is about cases like these; find out which half is like those to come before you put it in force."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,11 +259,6 @@ def _alike(record: Mapping[str, Any] | None) -> list[Caution]:
         told = f"{_seen(below.first)} below the threshold in the first half, {_seen(below.second)} in the second."
         found.append(Caution("The cases changed while they were collected:", f"{told} {_LOOK_INTO}"))
     return found
-
-
-_LOOK_INTO = (
-    "The promise is about cases like these; find out which half is like those to come before you put it in force."
-)
 
 
 def _halves(record: Mapping[str, Any] | None) -> Halves | None:

@@ -108,7 +108,7 @@ def _draw(fit: str, points: Sequence[Point], limit: float, direction: str, kind:
         limit_words_y=_beside(y(limit), below=end_y < y(limit), top=top, bottom=bottom),
         end_x=end_x,
         end_y=end_y,
-        end_words=words.bound(points[-1].bound, direction),
+        end_words=words.bound(points[-1].bound, direction, kind),
         end_words_y=_beside(end_y, below=0 <= end_y - y(limit) < _ROOM_FOR_TWO, top=top, bottom=bottom),
     )  # fmt: skip
 
