@@ -4,7 +4,7 @@ How many outputs of the automated lane are wrong, told from the few that a perso
 Every audited case was drawn with a probability that was stored when it was decided, so the few can speak for the
 many: each counts for one over its probability. The bounds here are for a period that is over, looked at once; for a
 number that is watched day by day use `sequences` on the uniform part. Nothing here is decided by a normal
-approximation: with the handful of errors that an audit finds it promises 95 % and keeps 80 to 93 %.
+approximation: with the handful of errors that an audit finds it promises 95 % and keeps less (bench/evidence.md).
 
 Sources: Horvitz, Thompson (1952), JASA 47; Hájek (1971); Cochran (1977), Sampling Techniques, chapters 3 and 5;
 Fay, Feuer (1997), Statistics in Medicine 16, for the bound of a weighted sum of rare events.

@@ -7,7 +7,6 @@ planned in advance: a calibration of a threshold, the audit of a month, the answ
 Sources: Clopper, Pearson (1934), Biometrika 26; Wilson (1927), JASA 22, for display only.
 """
 
-import math
 import operator
 import sys
 from typing import NamedTuple, TypeAlias
@@ -58,13 +57,11 @@ def interval(bad: int, cases: int, confidence: float = 0.95) -> Interval:
 def wilson(bad: int, cases: int, confidence: float = 0.95) -> Interval:
     """Wilson's two-sided score interval. For display: it covers on average, not always, so nothing is decided by it."""
     bad, cases = checked_counts(bad, cases)
+    level = checked_rate(confidence, "confidence")
     if cases == 0:
         return Interval(0.0, 1.0)
-    z = float(special.ndtri(1.0 - _delta(confidence) / 2.0))
-    rate, spread = bad / cases, z * z / cases
-    middle = (rate + spread / 2.0) / (1.0 + spread)
-    half = z * math.sqrt(rate * (1.0 - rate) / cases + spread / (4.0 * cases)) / (1.0 + spread)
-    return Interval(0.0 if bad == 0 else max(0.0, middle - half), 1.0 if bad == cases else min(1.0, middle + half))
+    found = stats.binomtest(bad, cases).proportion_ci(level, method="wilson")
+    return Interval(float(found.low), float(found.high))
 
 
 def p_value(bad: int, cases: int, limit: float) -> float:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from evidence import sequences
 from evidence.binomial import checked_rate, checked_whole
@@ -141,8 +142,7 @@ def benjamini_hochberg_adjusted(p_values: Sequence[float]) -> list[float]:
     For independent or positively dependent p-values. A list to look into, not a decision to automate.
     """
     ordered, order = _ordered_p(p_values)
-    steps = ordered * len(ordered) / np.arange(1, len(ordered) + 1)
-    return _back(np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0), order)
+    return _back(stats.false_discovery_control(ordered), order)
 
 
 def all_pass(passed: Sequence[bool]) -> bool:

@@ -104,7 +104,7 @@ def who_was_right(agent_only: int, person_only: int, confidence: float = 0.95) -
     agent_only = binomial.checked_whole(agent_only, "agent_only")
     person_only = binomial.checked_whole(person_only, "person_only")
     settled = agent_only + person_only
-    p_value = min(1.0, 2.0 * float(stats.binom.cdf(min(agent_only, person_only), settled, 0.5))) if settled else 1.0
+    p_value = float(stats.binomtest(agent_only, settled).pvalue) if settled else 1.0
     share = _share(agent_only, settled, confidence, "agent_only", "settled")
     return WhoWasRight(agent_only, person_only, share, p_value)
 
