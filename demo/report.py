@@ -9,6 +9,7 @@ from rich.table import Table
 
 from demo.books import Books, Step
 from demo.weeks import CANDIDATE, STABLE, Weeks
+from review_ui.words import confidence
 
 PHASES = ("evaluation", "shadow", "supervised", "confidence", "full")
 
@@ -104,7 +105,7 @@ def show(console: Console, weeks: Weeks, found: list[Expectation]) -> None:
     console.print(phase_table(weeks.books))
     console.print(step_table(weeks.books))
     for at in weeks.books.thresholds:
-        said = f"alone from a confidence of {at.threshold:.2f}" if at.threshold is not None else "nothing goes alone"
+        said = f"alone from a confidence of {confidence(at.threshold)}" if at.threshold is not None else "nothing goes alone"
         console.print(f"{at.at:%d %b}: {at.labels} labels, {at.errors} of them wrong: {said} ({at.words})")
     for gate in weeks.candidate_gates:
         console.print(f"Candidate {CANDIDATE} stayed in shadow: {gate['name']}: {gate['words']}")

@@ -1,6 +1,5 @@
 """What people's verdicts are worth, and how many people the queue takes; for those who answer for them."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +11,7 @@ from kit.errors import Invalid
 from kit.http import Ctx
 from review_ui import people_views
 from review_ui.agent import AgentName, Version, head_of, names_of
+from review_ui.numbers import typed_number
 from review_ui.pages import ViewerDep, render
 from rollout.agents import queries as agent_queries
 from routing.people import service as people
@@ -111,8 +111,5 @@ def _wish(agent: str, typed: Mapping[str, str]) -> tuple[Wish, dict[str, str]]:
 
 
 def _number(text: str, least: float, most: float) -> float | None:
-    try:
-        number = float(text.strip().replace(",", "."))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and least <= number <= most else None
+    number = typed_number(text)
+    return number if number is not None and least <= number <= most else None

@@ -11,6 +11,7 @@ from evidence.thresholds import Answer, Groups, Prices, Step, balance, cheapest_
 from evidence.thresholds.costs import probability_to_automate
 from review_ui import words
 from review_ui.calibration_views import accepted_by
+from review_ui.numbers import typed_number
 
 _MOST = 1e9
 _FIELDS = ("error", "review", "cases", "people")
@@ -63,7 +64,7 @@ def asked(error: str, review: str, cases: str, people: str, usual_cases: int) ->
 
 
 def _flaw(name: str, text: str) -> str:
-    value = _number(text)
+    value = typed_number(text)
     if value is None or not 0 <= value <= _MOST:
         return "It is not a number. Write 40 or 2.50."
     if name == "error" and value == 0:
@@ -75,14 +76,6 @@ def _flaw(name: str, text: str) -> str:
     return ""
 
 
-def _number(text: str) -> float | None:
-    try:
-        value = float(text.strip().replace(",", "").replace("\u00a0", ""))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
 def costs_of(form: Asked, first: Answer, labels: int, groups: Groups, threshold: float | None) -> Costs | None:
     """
     None while the form is not filled in. `first` is the answer of the first look, which has the risk.
@@ -91,7 +84,9 @@ def costs_of(form: Asked, first: Answer, labels: int, groups: Groups, threshold:
     """
     if form.errors or not form.given:
         return None
-    error, review, cases, people = (_number(text) or 0.0 for text in (form.error, form.review, form.cases, form.people))
+    error, review, cases, people = (
+        typed_number(text) or 0.0 for text in (form.error, form.review, form.cases, form.people)
+    )
     prices = Prices(error, review, people / 100)
     needed = probability_to_automate(prices)
     sentence = f"For the money alone a case is worth leaving to the agent where it is right at least {_chance(needed)}."

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from cli.output import good, print_table, say
 from cli.replay.engine import Run
 from cli.replay.tally import Stay
+from review_ui.words import confidence
 from rollout.domain import words
 from rollout.versions import queries as version_queries
 from rollout.versions.tables import PhaseChange, Rollout
@@ -158,7 +159,7 @@ def _show_thresholds(report: dict[str, Any]) -> None:
 
 
 def _threshold_row(found: dict[str, Any]) -> tuple[Any, ...]:
-    alone = f"{found['threshold']:.3f}" if found["threshold"] is not None else "none"
+    alone = confidence(found["threshold"])
     share = words.seen(found["coverage"])
     return (_day(found["at"]), found["version"], found["segment"], found["labels"], alone, share, found["words"])
 
