@@ -105,7 +105,8 @@ def show(console: Console, weeks: Weeks, found: list[Expectation]) -> None:
     console.print(phase_table(weeks.books))
     console.print(step_table(weeks.books))
     for at in weeks.books.thresholds:
-        said = f"alone from a confidence of {confidence(at.threshold)}" if at.threshold is not None else "nothing goes alone"
+        alone = f"alone from a confidence of {confidence(at.threshold)}"
+        said = alone if at.threshold is not None else "nothing goes alone"
         console.print(f"{at.at:%d %b}: {at.labels} labels, {at.errors} of them wrong: {said} ({at.words})")
     for gate in weeks.candidate_gates:
         console.print(f"Candidate {CANDIDATE} stayed in shadow: {gate['name']}: {gate['words']}")
