@@ -126,9 +126,7 @@ class Stack:
         return found | self._extra
 
     def _programs(self) -> dict[str, list[str]]:
-        host, port = self.settings.host, str(self.port)
-        web = ["uvicorn", "--factory", "web_app:from_environment", "--host", host, "--port", port]
-        web += ["--log-level", "warning", "--no-access-log", "--timeout-graceful-shutdown", "5"]
+        web = web_command(self.settings.host, self.port)
         worker = [*_WORKER, "--queues", "celery", "--hostname", "worker@%h"]
         worker += ["--pool", "prefork", "--concurrency", str(self._workers)]
         beat = [*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "", "--max-interval", "1"]
@@ -188,6 +186,13 @@ class Stack:
             lock.close()
             raise Conflict(f"phasegate is already up on {self.folder}; stop it, or set PHASEGATE_DATA_DIR") from None
         self._lock = lock
+
+
+def web_command(host: str, port: int, app: str = "web_app:from_environment") -> list[str]:
+    """How a web process is started; the benchmark starts what it compares with in the same way."""
+    address = ["--host", host, "--port", str(port)]
+    quiet = ["--log-level", "warning", "--no-access-log", "--timeout-graceful-shutdown", "5"]
+    return ["uvicorn", "--factory", app, *address, *quiet]
 
 
 def free_port(host: str) -> int:
