@@ -16,7 +16,7 @@ from kit.ids import new_id
 from rollout.domain.phase import Lane, Phase, Route
 from rollout.domain.policy import Policy
 from routing.cases.schemas import CaseIn, confidence_of
-from routing.domain.decide import Answer, Case, decide, unreadable
+from routing.domain.decide import Answer, Case, decide, handed_over, unreadable
 from routing.snapshot import Snapshot
 
 _MATERIAL = ("case_id", "version", "output", "input", "segment", "action", "risk", "attributes", "signals")
@@ -61,6 +61,8 @@ def prepare(snapshot: Snapshot, agent: str, case: CaseIn, *, secret: bytes, now:
         risk=case.risk,
     )
     answer = _unreadable(snapshot, agent, case.version) or decide(policy, view, secret)
+    if case.handed_over:
+        answer = handed_over(answer)
     row = _row(agent, case, policy, answer, now)
     row |= {"confidence": confidence, "confidence_given": given, "output_valid": valid}
     looked_at = policy is not None and (answer.route is Route.REVIEW or answer.lane is Lane.AUDIT)
@@ -171,7 +173,10 @@ def same(one: Any, other: Any) -> bool:
 
 
 def digest(case: CaseIn) -> str:
-    """Tells a retry from another case; trace, usage and the time it happened may differ in a retry."""
+    """
+    Tells a retry from another case; trace, usage and the time it happened may differ in a retry, and that the agent
+    has handed it over meanwhile.
+    """
     material = {name: _plain(getattr(case, name)) for name in _MATERIAL}
     for name in ("confidence", "amount"):  # either may be NaN, which JSON would make the same as nothing
         value = getattr(case, name)

@@ -285,17 +285,15 @@ def update_settled(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         session.execute(update(Decision), list(rows))
 
 
-def supersede_open_items(session: Session, decision_id: UUID, now: datetime) -> None:
+def end_open_items(session: Session, decision_id: UUID, now: datetime, *, state: str, kind: str | None = None) -> None:
     """
-    End the open review items of a decision that a new attempt replaced.
+    End the open review items of a decision, or those of one kind, that nobody has to rule on any more.
 
     They are locked first, in a statement of its own: one that a ruling is just escalating is then seen.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(ReviewItem.id).where(ReviewItem.decision_id == decision_id).with_for_update())
-    session.execute(
-        update(ReviewItem)
-        .where(ReviewItem.decision_id == decision_id, ReviewItem.state == "waiting")
-        .values(state="superseded", ended_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    ended = update(ReviewItem).where(ReviewItem.decision_id == decision_id, ReviewItem.state == "waiting")
+    if kind is not None:
+        ended = ended.where(ReviewItem.kind == kind)
+    session.execute(ended.values(state=state, ended_at=now).execution_options(synchronize_session=False))

@@ -34,6 +34,8 @@ class CaseIn(Strict):
     usage: dict[str, Any] | None = None
     attempt: Annotated[int, Field(ge=1, le=1000)] = 1
     occurred_at: Moment | None = None
+    handed_over: bool = False
+    """The agent has given the case to a person already, because no certain answer reached it in time."""
 
     @field_validator("amount", mode="before")
     @classmethod

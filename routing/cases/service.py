@@ -24,7 +24,7 @@ from kit.errors import Conflict, Place, Problem, Unavailable
 from kit.ids import new_id
 from rollout.failures import service as failures
 from rollout.failures.tables import Failure
-from routing.cases import queries
+from routing.cases import handing_over, queries
 from routing.cases.prepare import Entry, Key, same
 from routing.cases.schemas import GIVEN_LENGTH, FailureIn, HumanOutputIn, HumanOutputStored
 from routing.cases.tables import Decision, HumanOutput, Label
@@ -73,7 +73,12 @@ def store(session: Session, entries: Sequence[Entry], actor: str) -> list[Stored
     missing = [key for key in firsts if key not in results]
     for row in queries.decisions_by_key(session, missing):
         results[row.agent, row.case_id, row.version, row.attempt] = row
-    return [_result(entry, results[entry.key]) for entry in entries]
+    answers = [_result(entry, results[entry.key]) for entry in entries]
+    for n, (entry, answer) in enumerate(zip(entries, answers, strict=True)):
+        if entry.case.handed_over and isinstance(answer, Stored) and not answer.new:
+            now = entry.row["decided_at"]
+            answers[n] = Stored(handing_over.take_back(session, answer.decision, actor=actor, now=now), new=False)
+    return answers
 
 
 def _row(entry: Entry) -> Decision:
@@ -135,7 +140,7 @@ def _store_attempt(session: Session, entry: Entry, actor: str) -> tuple[Decision
 
 def _supersede(session: Session, before: Decision, entry: Entry, actor: str) -> None:
     now = entry.row["decided_at"]
-    queries.supersede_open_items(session, before.id, now)
+    queries.end_open_items(session, before.id, now, state="superseded")
     session.refresh(before)  # a ruling that came first has set the outcome, and it stands
     before.superseded_by = entry.row["id"]
     before.outcome = before.outcome or "superseded"

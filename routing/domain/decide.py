@@ -64,6 +64,13 @@ def unreadable(what: Literal["agent", "policy"]) -> Answer:
     return _human(f"{what}_unreadable", f"This release cannot read the {what} that is stored, so a person does it.")
 
 
+def handed_over(answer: Answer) -> Answer:
+    """Of a case that a person has got already: nobody rules on it and nothing goes alone; the rest is as it was."""
+    if answer.route in {Route.AUTO, Route.REVIEW}:
+        return _human("handed_over", "The agent got no certain answer in time and gave the case to a person.")
+    return answer
+
+
 def _blocked(policy: Policy, case: Case) -> Answer | None:
     if case.action is not None and case.action in policy.rules.blocked_actions:
         return Answer(

@@ -1,0 +1,52 @@
+"""
+The agent gave a case to a person because our answer did not reach it, and says so later.
+
+What was answered stays on record. But nobody may act on it any more, nobody needs to rule on it, and it is no
+evidence: the output was not used, and nobody said that it was wrong.
+"""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from governance.audit import service as audit
+from kit.db import send_after_commit
+from routing.cases import queries
+from routing.cases.tables import Decision, Label
+
+_MIGHT_BE_USED = frozenset({"auto", "review"})
+
+
+def take_back(session: Session, row: Decision, *, actor: str, now: datetime) -> Decision:
+    """
+    End a decision whose answer was lost; as it stands then. Said again it changes nothing, and a ruling that came
+    first stands.
+
+    An audit that was drawn stays in the queue: an agent could otherwise lift the audits from what it did alone.
+    """
+    if row.route not in _MIGHT_BE_USED or row.outcome is not None:
+        return row
+    queries.end_open_items(session, row.id, now, state="cancelled", kind="review")
+    queries.lock_decision(session, row.id)
+    decision = session.get_one(Decision, row.id, populate_existing=True)
+    if decision.outcome is not None:
+        return decision
+    decision.outcome, decision.outcome_at = "cancelled", now
+    decision.outcome_detail = {"by": actor, "reason_code": "handed_over", "note": ""}
+    decision.mark_unsettled()
+    session.add(
+        Label(
+            decision_id=decision.id,
+            verdict="void",
+            severity=None,
+            source="cancelled",
+            source_id=decision.id,
+            person=None,
+            note="the agent got no answer in time and gave the case to a person",
+            at=now,
+        )
+    )
+    audit.record(session, actor, "decision.handed_over", decision.id, now=now, agent=decision.agent)
+    for name in ("routing.settle", "reviews:changed", "decisions:ruled"):
+        send_after_commit(session, name)
+    return decision
