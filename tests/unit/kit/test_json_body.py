@@ -99,3 +99,81 @@ def test_nan_is_let_through_where_it_is_an_answer() -> None:
 def test_nan_elsewhere_is_refused_also_when_one_place_may_have_it() -> None:
     with pytest.raises(Invalid, match="output: the number is not finite"):
         json_body.parse(b'{"confidence": NaN, "output": NaN}', nan_allowed_at=("confidence",))
+
+
+@given(st.recursive(_VALUES, lambda inner: st.dictionaries(st.sampled_from(["a", "b:", '":']), inner), max_leaves=8))
+def test_the_quick_parser_and_the_thorough_one_read_the_same(value: Any) -> None:
+    raw = json.dumps(value, ensure_ascii=False).encode()
+    behind = raw + b" " * 3  # what makes it look closer must not matter
+
+    quickly, thorough = json_body._quickly(raw), json_body._Thorough(behind).value
+
+    assert quickly is json_body._LOOK_CLOSER or (quickly, repr(quickly)) == (thorough, repr(thorough))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b'{"a" :1,"a"\n:2,"b":":::"}', id="with spaces before the colons"),
+        pytest.param(rb'{"a":1,"a":2,"b":"\u003a"}', id="with an escaped colon that would make up for it"),
+        pytest.param(rb'{"a":1,"\u0061":2}', id="written in two ways"),
+        pytest.param(b'[{"a":{"a":1,"a":2},"a":3}]', id="inside of what is gone"),
+    ],
+)
+def test_no_doubled_key_is_overlooked(raw: bytes) -> None:
+    with pytest.raises(Invalid, match="a: the key stands twice"):
+        json_body.parse(raw)
+
+
+class TestList:
+    """Documents side by side: what is wrong in one is no matter of the others."""
+
+    @pytest.mark.parametrize(
+        ("item", "problem"),
+        [
+            pytest.param(b'{"a": 1, "a": 2}', "a: the key stands twice", id="a doubled key"),
+            pytest.param(rb'{"a": ["\u0000"]}', "a.0: it contains a NUL", id="a NUL"),
+            pytest.param(b'{"a": NaN}', "a: the number is not finite", id="NaN"),
+            pytest.param(b'{"a": 1e999}', "a: the number is not finite", id="infinity"),
+            pytest.param(b'{"a": 18446744073709551616}', "a: the integer has more", id="an integer of 65 bits"),
+            pytest.param(rb'{"a": "\ud800"}', "a: it contains half", id="half a surrogate pair"),
+            pytest.param(b"[" * 65 + b"]" * 65, "body: it is nested", id="65 levels"),
+        ],
+    )
+    def test_a_bad_one_is_told_by_its_number(self, item: bytes, problem: str) -> None:
+        good = b"[" * 64 + b"]" * 64
+        body, wrong = json_body.parse_list(b'{"items": [' + good + b", " + item + b', {"a": 2}], "b": 3}', "items")
+
+        assert list(wrong) == [1]
+        assert wrong[1].detail.startswith(problem)
+        assert (body["items"][2], body["b"]) == ({"a": 2}, 3)
+
+    def test_nan_is_let_through_where_it_is_an_answer(self) -> None:
+        body, wrong = json_body.parse_list(b'{"items": [{"a": NaN}, {"b": NaN}]}', "items", nan_allowed_at=("a",))
+
+        assert math.isnan(body["items"][0]["a"])
+        assert list(wrong) == [1]
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            pytest.param(b'{"items": [], "items": [1]}', id="a doubled key"),
+            pytest.param(b'{"items": [1], "a": {"b": 1, "b": 2}}', id="a doubled key beside it"),
+            pytest.param(b'{"items": [1], "a": NaN}', id="NaN beside it"),
+            pytest.param(b'{"items": [1, ]}', id="broken syntax"),
+            pytest.param(b'{"items": [1], "a": ' + b"[" * 65 + b"]" * 65 + b"}", id="65 levels beside it"),
+            pytest.param(b'{"items": {"a": 1, "a": 2}}', id="no list"),
+        ],
+    )
+    def test_what_is_wrong_beside_the_list_is_raised(self, raw: bytes) -> None:
+        with pytest.raises(Invalid):
+            json_body.parse_list(raw, "items")
+
+    @pytest.mark.parametrize("raw", [b"[1]", b"3", b'{"items": 3}', b"{}"])
+    def test_without_a_list_the_value_is_given_back(self, raw: bytes) -> None:
+        assert json_body.parse_list(raw, "items") == (json.loads(raw), {})
+
+    def test_an_object_that_is_gone_from_one_item_blames_no_other(self) -> None:
+        raw = b'{"items": [{"x": {"a": 1, "a": 2}, "x": 0}, {"a": 1}]}'
+
+        assert list(json_body.parse_list(raw, "items")[1]) == [0]
