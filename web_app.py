@@ -130,7 +130,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _add_probes(app: FastAPI) -> None:
     @app.get("/livez", tags=["health"], include_in_schema=False)
-    def alive() -> dict[str, str]:
+    async def alive() -> dict[str, str]:
+        """On the loop, without a thread: all of those may be waiting for the database."""
         return {"status": "alive"}
 
     @app.get("/readyz", tags=["health"], include_in_schema=False)
@@ -152,7 +153,7 @@ def from_environment() -> FastAPI:
     settings = Settings()
     kit_logging.set_up(settings.log_level)
     try:
-        ctx = make_context(settings)
+        ctx = make_context(settings, seconds=settings.answer_seconds)
     except NoSecret as missing:
         raise SystemExit(missing.detail) from None  # words, not a stack trace
     ctx.send_through(publisher(settings.redis_url, _sender(settings)))

@@ -34,11 +34,16 @@ class Context:
         self.listeners.setdefault(name, []).append(listener)
 
 
-def make_context(settings: Settings, *, clock: Clock | None = None) -> Context:
-    """Open the database and hand the pieces together; nothing is created or migrated here."""
+def make_context(settings: Settings, *, clock: Clock | None = None, seconds: float | None = None) -> Context:
+    """
+    Open the database and hand the pieces together; nothing is created or migrated here.
+
+    `seconds` are how long anybody waits for the database: a worker's patience, where none is given.
+    """
+    seconds = settings.task_seconds if seconds is None else seconds
     ctx = Context(
         settings=settings,
-        db=Database(settings.resolved_database_url, pool_size=settings.pool_size),
+        db=Database(settings.resolved_database_url, pool_size=settings.pool_size, seconds=seconds),
         clock=clock or clock_for(settings.clock_file),
         secret=settings.resolved_secret(),
     )

@@ -12,25 +12,34 @@ import structlog
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from kit import dialects
+from kit import dialects, patience
 
 log = structlog.get_logger(__name__)
 
 _AFTER_COMMIT = "after_commit"
+_LONGEST_LOCK = 30.0  # seconds
 
 
 class Database:
-    """An engine with two doors: `begin()` for writers, `read()` for those who cannot write."""
+    """
+    An engine with two doors: `begin()` for writers, `read()` for those who cannot write.
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+    Who waits longer than `seconds` for the database, for a lock or for a connection gets an OperationalError or a
+    TimeoutError; 0: PostgreSQL may take as long as it likes, as when it migrates.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5, seconds: float = 0) -> None:
         self.engine: Engine = create_engine(
             _with_driver(url),
             pool_size=pool_size,
             max_overflow=20,
+            pool_timeout=seconds or _LONGEST_LOCK,
             pool_pre_ping=not url.startswith("sqlite"),
             json_deserializer=dialects.read_json,
         )
-        dialects.prepare(self.engine)
+        dialects.prepare(self.engine, lock_seconds=min(seconds or _LONGEST_LOCK, _LONGEST_LOCK))
+        if seconds and self.dialect == "postgresql":
+            patience.install(self.engine, seconds)
         self._reader = self.engine.execution_options(**{dialects.READ_ONLY: True})
         self.listener: Callable[[str], None] = lambda _name: None
 

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import JSON, DateTime, Dialect, Engine, TypeDecorator, event, extract, func
@@ -74,19 +75,23 @@ def insert_or_add(connection_dialect: str, table: Any, keys: list[str], counters
     return statement.on_conflict_do_update(index_elements=keys, set_=added)
 
 
-def prepare(engine: Engine) -> None:
-    """Make transactions mean the same on both: writers are serial on SQLite, readers cannot write."""
+def prepare(engine: Engine, *, lock_seconds: float) -> None:
+    """
+    Make transactions mean the same on both: writers are serial on SQLite, readers cannot write.
+
+    On SQLite a writer waits `lock_seconds` for its turn.
+    """
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "connect", partial(_sqlite_connect, round(lock_seconds * 1000)))
         event.listen(engine, "begin", _sqlite_begin)
     else:
         event.listen(engine, "begin", _postgresql_begin)
 
 
-def _sqlite_connect(connection: Any, _record: Any) -> None:
+def _sqlite_connect(busy_timeout: int, connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver's own BEGIN comes too late and is not IMMEDIATE
     cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 30000")
+    cursor.execute(f"PRAGMA busy_timeout = {busy_timeout}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # acknowledged means on the disk, also when power fails
     cursor.execute("PRAGMA foreign_keys = ON")

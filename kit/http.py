@@ -21,6 +21,7 @@ from fastapi.routing import APIRoute
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -136,7 +137,13 @@ def install(app: FastAPI) -> None:
 
     async def on_database(_request: Request, error: Exception) -> Response:
         log.error("database did not answer", exc_info=error)
-        return answer(errors.Unavailable("the database did not answer; nothing was changed, try again", retry_after=2))
+        # Its last word may have been the commit, so nobody can say that nothing was changed.
+        words = "the database did not answer; it is not known whether anything was stored: look, or send the same again"
+        return answer(errors.Unavailable(words, retry_after=2))
+
+    async def on_broken(request: Request, error: Exception) -> Response:
+        away = cast("DBAPIError", error).connection_invalidated
+        return await (on_database if away else on_surprise)(request, error)
 
     async def on_surprise(_request: Request, error: Exception) -> Response:
         log.error("unexpected error", exc_info=error)
@@ -148,7 +155,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(StaleDataError, on_stale)
     app.add_exception_handler(IntegrityError, on_stale)
     app.add_exception_handler(OperationalError, on_database)
-    app.add_exception_handler(DBAPIError, on_surprise)
+    app.add_exception_handler(PoolTimeout, on_database)
+    app.add_exception_handler(DBAPIError, on_broken)
     app.add_exception_handler(Exception, on_surprise)
     app.add_middleware(NoNul)
 

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     pool_size: int = Field(5, description="Database connections a process keeps.")
     max_body_bytes: int = Field(4 * 1024 * 1024, description="Largest request body, bytes.")
     max_import_bytes: int = Field(256 * 1024 * 1024, description="Largest uploaded suite, bytes.")
+    answer_seconds: float = Field(8.0, ge=1, description="How long a web process waits for the database; then 503.")
+    task_seconds: float = Field(60.0, ge=0, description="How long a worker waits for one statement; 0: for ever.")
     writer_backlog: int = Field(2000, description="Decisions that may wait to be stored; beyond it: 503.")
     writer_batch: int = Field(256, description="Decisions stored in one commit at most.")
     snapshot_seconds: float = Field(0.5, description="How often a process looks for changed policies.")
