@@ -2,9 +2,11 @@
 Agents and policies in memory, replaced whole when anything changed.
 
 A process hears of a change at once (its own commits directly, others' over Redis) and looks at the version
-marks twice a second besides, so a lost message costs half a second and never more.
+marks twice a second besides, so a lost message costs half a second and never more. Whoever stores decisions looks
+once more inside the transaction, so what is stored was decided by the newest policy whatever was lost.
 """
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +23,9 @@ from kit.errors import Unavailable
 from rollout.agents.schemas import AgentSettings
 from rollout.agents.tables import Agent
 from rollout.domain.policy import Policy
+from rollout.versions.queries import newest_sequence
 from routing import queries
+from routing.answering import Answers
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +58,11 @@ class Snapshot:
     marks: tuple[int, ...]
     broken_agents: dict[str, str] = field(default_factory=dict)
     broken_policies: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def sequence(self) -> int:
+        """The newest policy in it; one that was written later has a higher number."""
+        return self.marks[0] if self.marks else 0
 
     def has_agent(self, agent: str) -> bool:
         return agent in self.agents or agent in self.broken_agents
@@ -94,6 +103,12 @@ class SnapshotHolder:
 
     def __init__(self, ctx: Context, keyring: Keyring, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.current = EMPTY
+        self.answers = Answers()
+        self.replaced: Callable[[], None] = lambda: None
+        """Called when there is a new one, from the thread that loaded it."""
+        self._turns = itertools.count(1)
+        self._turn = 0  # of the one who loaded the present snapshot
+        self._replacing = threading.Lock()
         self._monotonic = monotonic  # real seconds, whatever the clock of the house does
         self._looked_at: float | None = None
         self._looking = threading.Lock()
@@ -122,10 +137,30 @@ class SnapshotHolder:
     def refresh(self) -> None:
         """Replace the snapshot if anything changed since it was loaded."""
         with self._refreshing, self._ctx.db.read() as session:
+            turn = next(self._turns)
             self._keyring.refresh(session)
             if queries.marks(session) != self.current.marks:
-                before, self.current = self.current, load(session)
-                _tell_of_broken(before, self.current)
+                self._replace(load(session), turn)
+
+    def follow(self, session: Session) -> Snapshot:
+        """
+        The snapshot to store decisions by: inside the transaction that stores them, with nothing older in it.
+
+        It waits for nobody who loads one at the same time. News of settings of agents may come a look later.
+        """
+        turn, present = next(self._turns), self.current
+        if newest_sequence(session) != present.sequence:
+            present = load(session)
+            self._replace(present, turn)
+        return present
+
+    def _replace(self, snapshot: Snapshot, turn: int) -> None:
+        with self._replacing:
+            if turn < self._turn:
+                return  # somebody who began later has been quicker
+            before, self.current, self._turn = self.current, snapshot, turn
+        _tell_of_broken(before, snapshot)
+        self.replaced()
 
     def look_again(self) -> None:
         """For something that is not in the snapshot: refresh, at most once a second however many ask."""
