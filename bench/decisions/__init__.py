@@ -1,0 +1,1 @@
+"""How fast decisions are taken and stored, measured with real processes: `python -m bench.decisions`."""
