@@ -1,11 +1,12 @@
 """
-One root, six kinds, no HTTP in them.
+One root, seven kinds, no HTTP in them.
 
     Problem
     ├── Invalid          the request cannot be understood or is not allowed to mean this
     ├── Unauthenticated  nobody, or nobody we know
     ├── Forbidden        known, and may not
     ├── NotFound         there is no such thing (or it is not theirs to see)
+    ├── Gone             there was such a thing, and it is kept elsewhere now
     ├── Conflict         the thing is not in a state that allows this
     └── Unavailable      we could not do it now; trying again may help
 
@@ -66,6 +67,11 @@ class Forbidden(Problem):
 class NotFound(Problem):
     code = "not-found"
     title = "There is no such thing"
+
+
+class Gone(Problem):
+    code = "gone"
+    title = "It is not here any more"
 
 
 class Conflict(Problem):

@@ -39,6 +39,7 @@ STATUS: dict[type[Problem], int] = {
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
+    errors.Gone: 410,
     errors.Conflict: 409,
     errors.Unavailable: 503,
 }
@@ -267,7 +268,7 @@ class BodyLimit:
             limit = self._larger.limit
         length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
         if length.isdigit() and int(length) > limit:
-            await answer(_too_large(limit))(scope, receive, send)
+            await answer(too_large(limit))(scope, receive, send)
             return
         seen = 0
 
@@ -276,13 +277,14 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > limit:
-                raise _too_large(limit)
+                raise too_large(limit)
             return message
 
         await self._app(scope, counted, send)
 
 
-def _too_large(limit: int) -> errors.TooLarge:
+def too_large(limit: int) -> errors.TooLarge:
+    """The refusal of a body over so many bytes."""
     place = Place("body", f"larger than {limit} bytes", "send less at once, or a link to large documents")
     return errors.TooLarge(f"the body is larger than {limit} bytes", places=[place])
 

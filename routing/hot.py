@@ -2,33 +2,48 @@
 The route-decision endpoint: validate, decide from memory, hand the row to the writer, wait for the commit.
 
 Nothing here touches the database but the writer. Everything that can be wrong with a request is found
-before anything is stored.
+before anything is stored. The framework documents this call and takes whatever is odd about it; the plain one goes
+past it, because finding a route and solving dependencies took longer than the decision (ADR 22).
 """
 
+import asyncio
+import re
+from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from governance.actors import Actor
 from governance.people.keyring import Keyring
-from kit import json_body
+from kit import asgi, json_body
 from kit.context import Context
 from kit.errors import NotFound
 from kit.http import invalid_from
-from routing.cases.outcomes import outcome_of
+from routing.cases.answers import decision_body, to_json
 from routing.cases.prepare import prepare
-from routing.cases.schemas import CaseIn, DecisionOut, decision_out
+from routing.cases.schemas import CaseIn, DecisionOut
 from routing.cases.service import Stored
 from routing.snapshot import SnapshotHolder
 from routing.writer import Writer
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 
-AgentName = Annotated[str, Path(max_length=128)]
+_LONGEST_NAME = 128
+AgentName = Annotated[str, Path(max_length=_LONGEST_NAME)]
 _BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": CaseIn.model_json_schema()}}}}
 WANTS_A_KEY: dict[str, Any] = {"security": [{"key": []}]}  # said by hand, since the key is looked up by hand
+
+_PLAIN_PATH = re.compile(rf"/v1/agents/([^/\x00]{{1,{_LONGEST_NAME}}})/decisions")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    status: int
+    location: str
+    body: bytes
 
 
 class HotPath:
@@ -39,32 +54,81 @@ class HotPath:
         self.keyring = keyring
         self.holder = holder
         self.writer = writer
+        self._looking: asyncio.Future[None] | None = None
 
     async def actor(self, request: Request) -> Actor:
         """Who calls; from memory, with one look at the database for a key not seen before."""
-        header = request.headers.get("authorization")
-        actor = self.keyring.known(header)
-        return actor if actor is not None else await run_in_threadpool(self.keyring.actor, header)
+        return await self.actor_of(request.headers.get("authorization"))
 
-    async def refuse_unknown(self, agent: str) -> None:
-        """An agent that was registered a moment ago is looked for once more before it is none."""
+    async def actor_of(self, authorization: str | None) -> Actor:
+        actor = self.keyring.known(authorization)
+        return actor if actor is not None else await run_in_threadpool(self.keyring.actor, authorization)
+
+    async def known_agent(self, authorization: str | None, agent: str) -> Actor:
+        """Who calls, if they may decide for this agent, and if there is one."""
+        actor = await self.actor_of(authorization)
+        actor.require("decide", agent)
         if not self.holder.current.has_agent(agent):
-            await run_in_threadpool(self.holder.refresh)
+            await self._look_again()  # it may have been registered a moment ago
         if not self.holder.current.has_agent(agent):
             raise NotFound(f"there is no agent “{agent}”")
+        return actor
 
     async def decide(self, actor: Actor, agent: str, case: CaseIn) -> Stored:
         """Route one case and return once its decision is committed."""
         if not self.holder.current.has_version(agent, case.version):
-            await run_in_threadpool(self.holder.look_again)  # it may have been registered a moment ago, too
+            await self._look_again()  # it may have been registered a moment ago, too
         now = self.ctx.clock.now()
         entry = prepare(self.holder.current, agent, case, secret=self.ctx.secret, now=now)
         return await self.writer.store(entry, actor.name)
 
+    async def _look_again(self) -> None:
+        """Once a second at most, and whoever asks meanwhile waits for the same look."""
+        if self._looking is None:
+            if not self.holder.may_look_again():
+                return
+            self._looking = asyncio.ensure_future(run_in_threadpool(self.holder.look_again))
+            self._looking.add_done_callback(self._looked)
+        await asyncio.shield(self._looking)
+
+    def _looked(self, _look: asyncio.Future[None]) -> None:
+        self._looking = None
+
+    async def answer(self, agent: str, actor: Actor, raw: bytes) -> Answered:
+        """The whole call, but for HTTP."""
+        stored = await self.decide(actor, agent, read_case(raw))
+        body = to_json(decision_body(stored.decision))
+        return Answered(201 if stored.new else 200, f"/v1/decisions/{stored.decision.id}", body)
+
+    async def serve(self, agent: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """A plain call, straight from the server and back."""
+        # Broad on purpose: each error gets the answer it would get from the framework.
+        with self.holder.answers.call():
+            try:
+                raw = await asgi.read_body(scope, receive, self.ctx.settings.max_body_bytes)
+                actor = await self.known_agent(asgi.header(scope, b"authorization"), agent)
+                found = await self.answer(agent, actor, raw)
+            except Exception as error:  # noqa: BLE001
+                await asgi.send_error(error, scope, receive, send)
+            else:
+                await asgi.send_json(send, found.status, found.body, found.location)
+
+
+def plain_agent(scope: Scope) -> str | None:
+    """The agent of a call to decide that has nothing odd about it; None where the framework has to look."""
+    if scope["type"] != "http" or scope["method"] != "POST" or scope["query_string"] or scope.get("root_path"):
+        return None
+    found = _PLAIN_PATH.fullmatch(scope["path"])
+    return found[1] if found is not None and asgi.header(scope, b"content-encoding") is None else None
+
 
 def read_case(raw: bytes) -> CaseIn:
     """A body as a case; only the confidence may be NaN, which is stored and means a person."""
-    body = json_body.parse(raw, nan_allowed_at=("confidence", "amount"))
+    return case_from(json_body.parse(raw, nan_allowed_at=("confidence", "amount")))
+
+
+def case_from(body: Any) -> CaseIn:
+    """A parsed body as a case."""
     try:
         return CaseIn.model_validate(body)
     except ValidationError as error:
@@ -83,10 +147,7 @@ def read_case(raw: bytes) -> CaseIn:
 async def route_decision(request: Request, agent: AgentName) -> Response:
     """Who answers this case: the agent, a person, or the agent under a person's eyes."""
     hot = cast("HotPath", request.app.state.hot)
-    actor = await hot.actor(request)
-    actor.require("decide", agent)
-    await hot.refuse_unknown(agent)
-    stored = await hot.decide(actor, agent, read_case(await request.body()))
-    body = decision_out(stored.decision, outcome_of(stored.decision)).model_dump_json()
-    headers = {"Location": f"/v1/decisions/{stored.decision.id}"}
-    return Response(body, status_code=201 if stored.new else 200, headers=headers, media_type="application/json")
+    actor = await hot.known_agent(request.headers.get("authorization"), agent)
+    found = await hot.answer(agent, actor, await request.body())
+    headers = {"Location": found.location}
+    return Response(found.body, status_code=found.status, headers=headers, media_type="application/json")

@@ -162,11 +162,15 @@ class SnapshotHolder:
         _tell_of_broken(before, snapshot)
         self.replaced()
 
+    def may_look_again(self) -> bool:
+        """Whether `look_again` would look, as things stand."""
+        return self._looked_at is None or self._monotonic() - self._looked_at >= _LOOK_AGAIN_SECONDS
+
     def look_again(self) -> None:
         """For something that is not in the snapshot: refresh, at most once a second however many ask."""
         with self._looking:
-            now = self._monotonic()
-            if self._looked_at is None or now - self._looked_at >= _LOOK_AGAIN_SECONDS:
+            if self.may_look_again():
+                now = self._monotonic()
                 self.refresh()
                 self._looked_at = now
 

@@ -2,17 +2,19 @@
 The group commit: one thread per process stores decisions in batches and tells each waiting caller.
 
 A caller gets its answer after the commit that holds its row, or an error, and never in between. The backlog
-is bounded: when it is full the caller gets 503 at once, and the SDK turns that into a person.
+is bounded: when it is full the caller gets 503 at once, and the SDK turns that into a person. So is the wait:
+who was not answered in time gets 503, too, and a retry finds what was stored all the same.
 """
 
 import asyncio
-import queue
 import threading
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError  # noqa: A004 - a pool that is empty
+from sqlalchemy.orm import Session
 
 from kit.context import Context
 from kit.errors import Problem, Unavailable
@@ -28,12 +30,24 @@ _IN_EACH_OTHERS_WAY = "40"  # the class of PostgreSQL's errors for deadlocks and
 Result = Stored | Problem
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    entry: Entry
+@dataclass(eq=False, slots=True)
+class _Unit:
+    """What one caller handed over, and where its results go. Most units hold one decision."""
+
+    entries: Sequence[Entry]
     actor: str
-    done: asyncio.Future[Result]
+    done: asyncio.Future[Sequence[Result]]
     loop: asyncio.AbstractEventLoop
+    taken: int = 0
+    results: list[Result] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Slice:
+    """The part of a unit that one commit takes."""
+
+    unit: _Unit
+    entries: Sequence[Entry]
 
 
 class Writer:
@@ -42,7 +56,10 @@ class Writer:
     def __init__(self, ctx: Context, holder: SnapshotHolder) -> None:
         self._ctx = ctx
         self._holder = holder
-        self._queue: queue.Queue[_Waiting | None] = queue.Queue(maxsize=ctx.settings.writer_backlog)
+        self._backlog: deque[_Unit] = deque()
+        self._waiting = 0  # entries in the backlog
+        self._changed = threading.Condition(threading.Lock())
+        self._asleep = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._stopping = False
 
@@ -51,75 +68,121 @@ class Writer:
 
     def stop(self) -> None:
         """Store what was handed over, then end."""
-        self._stopping = True
-        self._queue.put(None)
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
         self._thread.join(timeout=30)
 
     async def store(self, entry: Entry, actor: str) -> Stored:
         """Return once the decision is committed; raise rather than let it go unrecorded."""
-        if self._stopping:
-            raise Unavailable("the service is shutting down; try again")
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(entry, actor, loop.create_future(), loop)
-        try:
-            self._queue.put_nowait(waiting)
-        except queue.Full:
-            raise Unavailable("too many decisions are waiting to be stored; try again") from None
-        result = await waiting.done
+        (result,) = await self.store_many((entry,), actor)
         if isinstance(result, Problem):
             raise result
         return result
 
+    async def store_many(self, entries: Sequence[Entry], actor: str) -> Sequence[Result]:
+        """One result for each entry, in order, when all of them are committed; a long list in several commits."""
+        if not entries:
+            return ()
+        self._holder.answers.begin(self._holder.current.sequence)
+        loop = asyncio.get_running_loop()
+        unit = _Unit(entries, actor, loop.create_future(), loop)
+        self._hand_over(unit)
+        patience = loop.call_later(self._ctx.settings.answer_seconds, _give_up, unit)
+        try:
+            return await unit.done
+        finally:
+            patience.cancel()
+
+    def _hand_over(self, unit: _Unit) -> None:
+        with self._changed:
+            if self._stopping:
+                raise Unavailable("the service is shutting down; try again")
+            if self._waiting and self._waiting + len(unit.entries) > self._ctx.settings.writer_backlog:
+                raise Unavailable("too many decisions are waiting to be stored; try again")
+            self._backlog.append(unit)
+            self._waiting += len(unit.entries)
+            if self._asleep:
+                self._changed.notify()
+
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, ended = self._drain(first)
+        while batch := self._next_batch():
             self._store(batch)
-            if ended:
-                break
 
-    def _drain(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
-        batch = [first]
-        while len(batch) < self._ctx.settings.writer_batch:
-            try:
-                waiting = self._queue.get_nowait()
-            except queue.Empty:
-                return batch, False
-            if waiting is None:
-                return batch, True
-            batch.append(waiting)
-        return batch, False
+    def _next_batch(self) -> list[_Slice]:
+        """What waits, as much of it as one commit takes; empty at the end."""
+        with self._changed:
+            self._asleep = True
+            self._changed.wait_for(lambda: self._backlog or self._stopping)
+            self._asleep = False
+            return self._drain()
 
-    def _store(self, batch: Sequence[_Waiting]) -> None:
+    def _drain(self) -> list[_Slice]:
+        """
+        Of a long list a part at a time, behind which the others come before the next part.
+
+        Whose caller has left or was told to ask again is let go: nobody would act on that answer.
+        """
+        most = self._ctx.settings.writer_batch
+        room, batch = most, []
+        while room and self._backlog:
+            unit = self._backlog.popleft()
+            rest = len(unit.entries) - unit.taken
+            if unit.done.done():
+                self._waiting -= rest
+                continue
+            share = min(rest, room, max(most // 2, 1))
+            batch.append(_Slice(unit, unit.entries[unit.taken : unit.taken + share]))
+            unit.taken += share
+            self._waiting -= share
+            room -= share
+            if share < rest:
+                self._backlog.append(unit)
+        return batch
+
+    def _store(self, batch: Sequence[_Slice]) -> None:
+        results = self._results(batch)
+        finished: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
+        start = 0
+        for part in batch:
+            unit, stop = part.unit, start + len(part.entries)
+            unit.results += results[start:stop]
+            start = stop
+            if len(unit.results) == len(unit.entries):
+                finished.setdefault(unit.loop, []).append(unit)
+        for loop, units in finished.items():
+            _tell(loop, units)
+
+    def _results(self, batch: Sequence[_Slice]) -> list[Result]:
         # Broad on purpose: whatever happens here, every caller must get an answer and the thread must live.
         try:
-            results = self._commit(batch)
+            return self._commit(batch)
         except Exception as error:
-            if len(batch) > 1 and not _is_away(error):
+            count = sum(len(part.entries) for part in batch)
+            if count > 1 and not _is_away(error):
                 # One bad row must not take the others with it: each alone, the bad one fails alone.
-                for waiting in batch:
-                    self._store([waiting])
-                return
-            log.exception("decisions could not be stored", first=batch[0].entry.row["case_id"], count=len(batch))
-            nothing = Unavailable("the decision could not be stored; nothing was changed, try again")
-            results = [nothing] * len(batch)
-        for waiting, result in zip(batch, results, strict=True):
-            _tell(waiting, result)
+                alone = [_Slice(part.unit, (entry,)) for part in batch for entry in part.entries]
+                return [result for one in alone for result in self._results([one])]
+            first = batch[0].entries[0].row["case_id"]
+            log.exception("decisions could not be stored", first=first, count=count)
+            words = "it is not known whether the decision was stored; ask again, the same case gets one answer"
+            return [Unavailable(words)] * count
 
-    def _commit(self, batch: Sequence[_Waiting]) -> list[Result]:
+    def _commit(self, batch: Sequence[_Slice]) -> list[Result]:
+        actors = [part.unit.actor for part in batch for _ in part.entries]
         results: dict[int, Result] = {}
-        actors = sorted({waiting.actor for waiting in batch})
         with self._ctx.db.begin() as session:
-            entries = self._as_of_now(batch)
-            for actor in actors:
-                mine = [(n, entries[n]) for n, waiting in enumerate(batch) if waiting.actor == actor]
-                stored = service.store(session, [entry for _, entry in mine], actor)
-                results |= {n: result for (n, _), result in zip(mine, stored, strict=True)}
-        return [results[n] for n in range(len(batch))]
+            entries = self._as_of_now(session, batch)
+            for actor in sorted(set(actors)):
+                mine = [n for n, name in enumerate(actors) if name == actor]
+                stored = service.store(session, [entries[n] for n in mine], actor)
+                results |= dict(zip(mine, stored, strict=True))
+        return [results[n] for n in range(len(actors))]
 
-    def _as_of_now(self, batch: Sequence[_Waiting]) -> list[Entry]:
+    def _as_of_now(self, session: Session, batch: Sequence[_Slice]) -> list[Entry]:
         """Decided again where the policy changed while they waited: autonomy that was taken back is back."""
-        snapshot, secret, now = self._holder.current, self._ctx.secret, self._ctx.clock.now()
-        return [prepare_again(waiting.entry, snapshot, secret=secret, now=now) for waiting in batch]
+        snapshot, secret, now = self._holder.follow(session), self._ctx.secret, self._ctx.clock.now()
+        return [prepare_again(entry, snapshot, secret=secret, now=now) for part in batch for entry in part.entries]
 
 
 def _is_away(error: Exception) -> bool:
@@ -129,12 +192,21 @@ def _is_away(error: Exception) -> bool:
     return isinstance(error, InterfaceError | TimeoutError)
 
 
-def _tell(waiting: _Waiting, result: Result) -> None:
+def _give_up(unit: _Unit) -> None:
+    if not unit.done.done():
+        words = "the decision was not stored in time; ask again, the same case gets one answer"
+        unit.done.set_result([Unavailable(words, retry_after=2)] * len(unit.entries))
+
+
+def _tell(loop: asyncio.AbstractEventLoop, units: Sequence[_Unit]) -> None:
+    """One wake-up of the loop for all of a batch."""
+
     def resolve() -> None:
-        if not waiting.done.done():
-            waiting.done.set_result(result)
+        for unit in units:
+            if not unit.done.done():
+                unit.done.set_result(unit.results)
 
     try:
-        waiting.loop.call_soon_threadsafe(resolve)
-    except RuntimeError:  # the caller's loop is gone; its decision is stored and a retry will find it
-        log.info("nobody waits for a stored decision any more", case=waiting.entry.row["case_id"])
+        loop.call_soon_threadsafe(resolve)
+    except RuntimeError:  # the callers' loop is gone; their decisions are stored and a retry will find them
+        log.info("nobody waits for stored decisions any more", first=units[0].entries[0].row["case_id"])
