@@ -19,18 +19,20 @@ class Context:
     secret: bytes
     send_task: Callable[[str], None] = field(default=lambda _name: None)  # returns at once, whatever is away
     drain: Callable[[], object] = field(default=lambda: None)  # at the end: lets what was sent go out, briefly
-    listeners: dict[str, list[Callable[[], None]]] = field(default_factory=dict)
+    listeners: dict[str, list[Callable[..., None]]] = field(default_factory=dict)
 
     def announce(self, name: str) -> None:
         """Tell this process's listeners, then the workers. Called after a commit, never inside one."""
-        for listener in self.listeners.get(name, ()):
-            listener()
+        heard, *about = name.split()
+        for listener in self.listeners.get(heard, ()):
+            listener(*about)
         self.send_task(name)
 
     def send_through(self, publisher: Notifier) -> None:
         self.send_task, self.drain = publisher, publisher.drain
 
-    def listen(self, name: str, listener: Callable[[], None]) -> None:
+    def listen(self, name: str, listener: Callable[..., None]) -> None:
+        """Hear of a name; where it says what it is about, the listener is given that."""
         self.listeners.setdefault(name, []).append(listener)
 
 

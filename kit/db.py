@@ -73,9 +73,14 @@ class Database:
         self.engine.dispose()
 
 
-def send_after_commit(session: Session, name: str) -> None:
-    """Start the task (or in-process listener) `name` when this transaction is stored, and not otherwise."""
+def send_after_commit(session: Session, name: str, *, about: object = None) -> None:
+    """
+    Start the task (or in-process listener) `name` when this transaction is stored, and not otherwise.
+
+    `about`: the id of what it is about, for listeners who would else look at everything.
+    """
     wanted: list[str] = session.info.setdefault(_AFTER_COMMIT, [])
+    name = name if about is None else f"{name} {about}"
     if name not in wanted:
         wanted.append(name)
 

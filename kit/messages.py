@@ -4,6 +4,8 @@ Messages between processes: start a task, tell every web process that policies c
 Redis may be away at any time, or take connections and never answer. Nobody waits for it: names are sent by a
 thread of their own. What is lost is logged, and the sweep or the version check of the receiver finds the same
 work a little later.
+
+A name may say what it is about, after a blank: `decisions:ruled 0198…`. Without, it may be about anything.
 """
 
 import threading
@@ -19,26 +21,33 @@ log = structlog.get_logger(__name__)
 # A task that waited a minute has long been found by its sweep; without workers the queue must not grow.
 _QUIET = {"retry": False, "ignore_result": True, "expires": 60}
 _DRAIN = 1.0  # seconds that what was announced has to go out when a process ends
+_ANYTHING = b"1"
+_MANY = 500  # things that one message names; beyond it, it is about anything
 
 
 class Notifier:
     """
     Takes names at once and sends them from its own thread, so that no commit ever waits for who is told of it.
 
-    A name that still waits to be sent is not added again: one message is as good as ten. So the backlog is as long
-    as there are names, however long Redis is silent.
+    A name that still waits to be sent is not added again: one message is as good as ten, and names all that they are
+    about. So the backlog is as long as there are names, however long Redis is silent.
     """
 
     def __init__(self, send: Callable[[str], object]) -> None:
         self._send = send
-        self._waiting: dict[str, None] = {}  # a set that keeps its order
+        self._waiting: dict[str, set[str]] = {}  # names, and what they are about; in the order of their coming
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._busy = False
 
     def __call__(self, name: str) -> None:
+        name, _, about = name.partition(" ")
         with self._changed:
-            self._waiting[name] = None
+            things = self._waiting.setdefault(name, {about} if about else set())
+            if not about or len(things) >= _MANY:
+                things.clear()  # about anything, whatever else is said until it is sent
+            elif things:
+                things.add(about)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="notifier", daemon=True)
                 self._thread.start()
@@ -56,9 +65,9 @@ class Notifier:
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: bool(self._waiting))
                 name = next(iter(self._waiting))
-                del self._waiting[name]  # before it is sent: what is announced from now on may be news
+                things = self._waiting.pop(name)  # before it is sent: what is announced from now on may be news
                 self._busy = True
-            self._tell(name)
+            self._tell(" ".join([name, *sorted(things)]))
 
     def _tell(self, name: str) -> None:
         # Broad on purpose: Redis, its client and Celery fail in many ways, and the thread must outlive all of them.
@@ -76,7 +85,8 @@ def publisher(redis_url: str | None, send_task: Callable[..., Any]) -> Notifier:
 
     def send(name: str) -> None:
         if ":" in name:
-            client.publish(f"phasegate:{name}", b"1")
+            name, _, about = name.partition(" ")
+            client.publish(f"phasegate:{name}", about.encode() or _ANYTHING)
         else:
             send_task(name, **_QUIET)
 
@@ -84,9 +94,13 @@ def publisher(redis_url: str | None, send_task: Callable[..., Any]) -> Notifier:
 
 
 class Listener:
-    """A thread that hears the names other processes tell, and calls back; outlives a Redis that goes away."""
+    """
+    A thread that hears the names other processes tell, and calls back; outlives a Redis that goes away.
 
-    def __init__(self, redis_url: str, channels: dict[str, Callable[[], None]]) -> None:
+    It hands over what a name is about, and nothing where that may be anything.
+    """
+
+    def __init__(self, redis_url: str, channels: dict[str, Callable[..., None]]) -> None:
         self._url = redis_url
         self._channels = {f"phasegate:{name}".encode(): call for name, call in channels.items()}
         self._stop = threading.Event()
@@ -115,11 +129,11 @@ class Listener:
             while not self._stop.is_set():
                 message = heard.get_message(ignore_subscribe_messages=True, timeout=0.5)
                 if message is not None and (call := self._channels.get(message["channel"])):
-                    self._follow(call)
+                    self._follow(call, message["data"])
 
     @staticmethod
-    def _follow(call: Callable[[], None]) -> None:
+    def _follow(call: Callable[..., None], told: bytes) -> None:
         try:
-            call()
+            call(*(told.decode().split() if told != _ANYTHING else ()))
         except SQLAlchemyError:
             log.warning("could not read what a message told of; the next version check does", exc_info=True)

@@ -48,9 +48,9 @@ def expire(session: Session, now: datetime, limit: int) -> int:
             }
         delivery.tell(session, decision, kind=_told_as(item), now=now)
         _note(session, "review.expired", item, now)
+        send_after_commit(session, "decisions:ruled", about=decision.id)
     if items:
-        for name in ("reviews:changed", "decisions:ruled"):
-            send_after_commit(session, name)
+        send_after_commit(session, "reviews:changed")
     return len(items)
 
 

@@ -238,7 +238,7 @@ def _conclude(
             setattr(decision, name, value)
     delivery.tell(session, decision, kind=told_as(item), now=now, ruling=told_ruling(item, ruling))
     send_after_commit(session, "routing.settle")
-    send_after_commit(session, "decisions:ruled")
+    send_after_commit(session, "decisions:ruled", about=decision.id)
 
 
 def told_as(item: ReviewItem) -> str:
@@ -336,7 +336,8 @@ def cancel_what_nobody_may_rule(session: Session, now: datetime, limit: int = 20
         decision.mark_unsettled()
         delivery.tell(session, decision, kind="decision.cancelled", now=now)
         audit.record(session, "system", "review.cancelled", item.id, now=now, agent=item.agent, case_id=item.case_id)
+        send_after_commit(session, "decisions:ruled", about=decision.id)
     if items:
-        for name in ("routing.settle", "reviews:changed", "decisions:ruled"):
+        for name in ("routing.settle", "reviews:changed"):
             send_after_commit(session, name)
     return len(items)
