@@ -15,7 +15,7 @@ def processes(session: Session) -> Sequence[WebProcess]:
 
 
 def beats(session: Session) -> dict[UUID, int]:
-    return dict(session.execute(select(WebProcess.id, WebProcess.beats)).tuples().all())
+    return {row.id: row.beats for row in session.execute(select(WebProcess.id, WebProcess.beats))}
 
 
 def try_renew(session: Session, process_id: UUID, *, in_force: int, now: datetime) -> bool:
