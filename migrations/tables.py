@@ -8,8 +8,10 @@ import rollout.failures.tables
 import rollout.gates.tables
 import rollout.oversight.tables
 import rollout.plans.tables
+import rollout.processes.tables
 import rollout.reviewers.tables
 import rollout.versions.tables
+import routing.archives.tables
 import routing.cases.tables
 import routing.delivery.tables
 import routing.drift.tables
@@ -26,8 +28,10 @@ MODULES = (
     rollout.gates.tables,
     rollout.oversight.tables,
     rollout.plans.tables,
+    rollout.processes.tables,
     rollout.reviewers.tables,
     rollout.versions.tables,
+    routing.archives.tables,
     routing.cases.tables,
     routing.delivery.tables,
     routing.drift.tables,

@@ -1,5 +1,6 @@
 """Human outputs, failures, and what is known of a case."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -39,16 +40,17 @@ def list_decisions(
     position = decode_cursor(cursor)
     with ctx.db.read() as session:
         agents.get_agent(session, agent)
-        after = _as_id(position) if position else None
+        after = _as_place(position) if position else None
         rows = queries.decision_page(session, agent, case_id=case_id, after=after, limit=limit)
         page = rows[:limit]
-        more = encode_cursor(str(page[-1].id)) if len(rows) > limit else None
+        more = encode_cursor(f"{page[-1].decided_at.isoformat()} {page[-1].id}") if len(rows) > limit else None
         return DecisionPage(items=[decision_out(row, outcome_of(row)) for row in page], next_cursor=more)
 
 
-def _as_id(position: str) -> UUID:
+def _as_place(position: str) -> queries.PagePlace:
+    decided_at, _, row_id = position.partition(" ")
     try:
-        return UUID(position)
+        return queries.PagePlace(datetime.fromisoformat(decided_at).astimezone(UTC), UUID(row_id))
     except ValueError:
         raise NotFound("this cursor leads nowhere; use next_cursor of an earlier answer") from None
 

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, insert, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, load_only
 
 from kit.dialects import insert_new, skip_locked
 from kit.errors import NotFound
-from routing.cases.tables import RANKS, ComparisonRow, Decision, HumanOutput, Label
+from routing.archives import queries as archives
+from routing.cases.tables import RANKS, ComparisonRow, Decision, DecisionKey, HumanOutput, Label
 from routing.reviews.tables import ReviewItem
 
 _SETTLED_BY = (
@@ -48,13 +49,18 @@ class Attempt(NamedTuple):
     counted_as: str | None
 
 
+_KEY = ("agent", "case_id", "version", "attempt")
+_CASE = tuple_(DecisionKey.agent, DecisionKey.case_id, DecisionKey.version)
 CHUNK = 400  # keys in one IN list; SQLite takes 32,766 variables, four a key
 
 
 def insert_decisions(session: Session, rows: Sequence[dict[str, Any]]) -> set[UUID]:
     """Insert what is not there yet, by case, version and attempt; the ids that were inserted."""
-    statement = insert_new(session.get_bind().dialect.name, Decision.__table__).returning(Decision.__table__.c.id)
-    return set(session.scalars(statement, list(rows)))
+    keys = [{name: row[name] for name in _KEY} | {"decision_id": row["id"]} for row in rows]
+    new = insert_new(session.get_bind().dialect.name, DecisionKey.__table__).returning(DecisionKey.decision_id)
+    inserted = set(session.scalars(new, keys))
+    insert_rows(session, Decision.__table__, [row for row in rows if row["id"] in inserted])
+    return inserted
 
 
 def insert_rows(session: Session, table: Any, rows: Sequence[dict[str, Any]]) -> None:
@@ -63,17 +69,25 @@ def insert_rows(session: Session, table: Any, rows: Sequence[dict[str, Any]]) ->
 
 
 def decisions_by_key(session: Session, keys: Sequence[tuple[str, str, str, int]]) -> list[Decision]:
-    """The stored decisions of (agent, case_id, version, attempt) keys."""
-    key = tuple_(Decision.agent, Decision.case_id, Decision.version, Decision.attempt)
+    """The stored decisions of (agent, case_id, version, attempt) keys, but those that were archived."""
+    wanted = tuple_(*(getattr(DecisionKey, name) for name in _KEY))
     found: list[Decision] = []
     for start in range(0, len(keys), CHUNK):
-        found += session.scalars(select(Decision).where(key.in_(keys[start : start + CHUNK])))
+        found += _decisions_of_keys(session, wanted.in_(keys[start : start + CHUNK]))
     return found
 
 
+def _decisions_of_keys(session: Session, wanted: ColumnElement[bool]) -> Sequence[Decision]:
+    """In two statements: with the ids at hand, the database looks only where their months are."""
+    ids = session.scalars(select(DecisionKey.decision_id).where(wanted)).all()
+    return session.scalars(select(Decision).where(Decision.id.in_(ids)).order_by(Decision.id)).all() if ids else ()
+
+
 def get_decision(session: Session, decision_id: UUID, agent: str | None = None) -> Decision:
-    """The decision; one of another agent is as good as none to an agent's key."""
+    """The decision; one of another agent is as good as none to an agent's key. CaseArchived where it was."""
     row = session.get(Decision, decision_id)
+    if row is None:
+        archives.refuse_archived(session, decision_id, agent)
     if row is None or (agent is not None and row.agent != agent):
         raise NotFound(f"there is no decision {decision_id}")
     return row
@@ -96,30 +110,38 @@ def supersede_human_outputs(session: Session, ids: Sequence[UUID]) -> None:
         session.execute(update(HumanOutput), [{"id": one, "superseded": True} for one in ids])
 
 
-def latest_attempt(session: Session, agent: str, case_id: str, version: str) -> Decision | None:
+def latest_attempt(session: Session, agent: str, case_id: str, version: str) -> DecisionKey | None:
     return session.scalar(
-        select(Decision)
-        .where(Decision.agent == agent, Decision.case_id == case_id, Decision.version == version)
-        .order_by(Decision.attempt.desc())
+        select(DecisionKey)
+        .where(DecisionKey.agent == agent, DecisionKey.case_id == case_id, DecisionKey.version == version)
+        .order_by(DecisionKey.attempt.desc())
         .limit(1)
     )
 
 
 def decisions_of_case(session: Session, agent: str, case_id: str) -> Sequence[Decision]:
-    return session.scalars(
-        select(Decision).where(Decision.agent == agent, Decision.case_id == case_id).order_by(Decision.id)
-    ).all()
+    return _decisions_of_keys(session, and_(DecisionKey.agent == agent, DecisionKey.case_id == case_id))
+
+
+class PagePlace(NamedTuple):
+    """Where a page of decisions ended."""
+
+    decided_at: datetime
+    id: UUID
 
 
 def decision_page(
-    session: Session, agent: str, *, case_id: str | None, after: UUID | None, limit: int
+    session: Session, agent: str, *, case_id: str | None, after: PagePlace | None, limit: int
 ) -> Sequence[Decision]:
     """Newest first; one more than asked for tells that there is a next page."""
-    statement = select(Decision).where(Decision.agent == agent).order_by(Decision.id.desc()).limit(limit + 1)
+    place = tuple_(Decision.decided_at, Decision.id)
+    statement = select(Decision).where(Decision.agent == agent)
+    statement = statement.order_by(Decision.decided_at.desc(), Decision.id.desc()).limit(limit + 1)
     if case_id is not None:
-        statement = statement.where(Decision.case_id == case_id)
+        of_case = DecisionKey.agent == agent, DecisionKey.case_id == case_id
+        statement = statement.where(Decision.id.in_(session.scalars(select(DecisionKey.decision_id).where(*of_case))))
     if after is not None:
-        statement = statement.where(Decision.id < after)
+        statement = statement.where(place < after)
     return session.scalars(statement).all()
 
 
@@ -143,12 +165,11 @@ def unsettle_for(session: Session, outputs: Sequence[HumanOutput]) -> None:
         output.unsettled = False
     for agent, cases in by_agent.items():
         for start in range(0, len(cases), CHUNK):
-            session.execute(
-                update(Decision)
-                .where(Decision.agent == agent, Decision.case_id.in_(cases[start : start + CHUNK]))
-                .values(unsettled=True)
-                .execution_options(synchronize_session=False)
-            )
+            of_cases = DecisionKey.agent == agent, DecisionKey.case_id.in_(cases[start : start + CHUNK])
+            ids = session.scalars(select(DecisionKey.decision_id).where(*of_cases)).all()
+            if ids:
+                marked = update(Decision).where(Decision.id.in_(ids)).values(unsettled=True)
+                session.execute(marked.execution_options(synchronize_session=False))
 
 
 def unsettled_human_outputs(session: Session, limit: int) -> list[HumanOutput]:
@@ -235,19 +256,17 @@ def attempts_with(session: Session, rows: Sequence[Decision]) -> tuple[list[Atte
     Those that nobody holds are kept from being settled until the transaction ends, by a lock that stops only that:
     an update of another column, such as the mark that asks for settling, goes through.
     """
-    key = tuple_(Decision.agent, Decision.case_id, Decision.version)
     keys = list({(row.agent, row.case_id, row.version) for row in rows})
     found: list[Attempt] = []
     stored: Counter[tuple[str, str, str]] = Counter()
     for start in range(0, len(keys), CHUNK):
-        chain = key.in_(keys[start : start + CHUNK])
-        free = select(*(getattr(Decision, name) for name in Attempt._fields)).where(chain)
+        ids = session.scalars(select(DecisionKey.decision_id).where(_CASE.in_(keys[start : start + CHUNK]))).all()
+        free = select(*(getattr(Decision, name) for name in Attempt._fields)).where(Decision.id.in_(ids))
         if session.get_bind().dialect.name == "postgresql":
             free = free.with_for_update(read=True, key_share=True, skip_locked=True)
         found += [Attempt(*row) for row in session.execute(free)]
-        counts = select(Decision.agent, Decision.case_id, Decision.version, func.count()).where(chain)
-        for agent, case_id, version, count in session.execute(counts.group_by(*counts.selected_columns[:3])):
-            stored[agent, case_id, version] = count
+        there = select(Decision.agent, Decision.case_id, Decision.version).where(Decision.id.in_(ids))
+        stored.update((agent, case_id, version) for agent, case_id, version in session.execute(there))
     free_ones = Counter(row[:3] for row in found)
     return found, {case for case, count in stored.items() if free_ones[case] < count}
 
@@ -258,10 +277,11 @@ def unsettle_attempts(session: Session, rows: Sequence[Decision]) -> None:
 
     What another worker settles just now is left out: `attempts_with` tells it that we hold one, so it leaves the mark.
     """
-    key = tuple_(Decision.agent, Decision.case_id, Decision.version)
     keys = list({(row.agent, row.case_id, row.version) for row in rows})
     for start in range(0, len(keys), CHUNK):
-        later = select(Decision.id).where(key.in_(keys[start : start + CHUNK]), Decision.attempt > 1)
+        of_cases = _CASE.in_(keys[start : start + CHUNK]), DecisionKey.attempt > 1
+        there = session.scalars(select(DecisionKey.decision_id).where(*of_cases)).all()
+        later = select(Decision.id).where(Decision.id.in_(there))
         if session.get_bind().dialect.name == "postgresql":
             later = later.with_for_update(key_share=True, skip_locked=True)
         ids = session.scalars(later).all()

@@ -24,10 +24,11 @@ from kit.errors import Conflict, Place, Problem, Unavailable
 from kit.ids import new_id
 from rollout.failures import service as failures
 from rollout.failures.tables import Failure
+from routing.archives.queries import CaseArchived, archived
 from routing.cases import handing_over, queries
 from routing.cases.prepare import Entry, Key, same
 from routing.cases.schemas import GIVEN_LENGTH, FailureIn, HumanOutputIn, HumanOutputStored
-from routing.cases.tables import Decision, HumanOutput, Label
+from routing.cases.tables import Decision, DecisionKey, HumanOutput, Label
 from routing.reviews.tables import ReviewItem
 
 _COMPARED = ("output", "input", "confidence", "segment", "action", "amount", "risk", "attributes", "signals")
@@ -70,15 +71,25 @@ def store(session: Session, entries: Sequence[Entry], actor: str) -> list[Stored
             results[entry.key], stored = _store_attempt(session, entry, actor)
             fresh += [entry] if stored else []
     _store_followers(session, fresh, actor)
-    missing = [key for key in firsts if key not in results]
-    for row in queries.decisions_by_key(session, missing):
-        results[row.agent, row.case_id, row.version, row.attempt] = row
+    results |= _stored_before(session, [key for key in firsts if key not in results])
     answers = [_result(entry, results[entry.key]) for entry in entries]
     for n, (entry, answer) in enumerate(zip(entries, answers, strict=True)):
         if entry.case.handed_over and isinstance(answer, Stored) and not answer.new:
             now = entry.row["decided_at"]
             answers[n] = Stored(handing_over.take_back(session, answer.decision, actor=actor, now=now), new=False)
     return answers
+
+
+def _stored_before(session: Session, keys: Sequence[Key]) -> dict[Key, Decision | Problem]:
+    found = queries.decisions_by_key(session, keys)
+    there: dict[Key, Decision | Problem] = {(row.agent, row.case_id, row.version, row.attempt): row for row in found}
+    return there | {key: _archived(session, key) for key in keys if key not in there}
+
+
+def _archived(session: Session, key: Key) -> CaseArchived:
+    """Its key stays when a decision is archived, so that it is never decided again as a new case."""
+    found = session.get_one(DecisionKey, key)
+    return archived(session, found.agent, found.decision_id)
 
 
 def _row(entry: Entry) -> Decision:
@@ -124,14 +135,18 @@ def _differs_unseen(stored: Decision, entry: Entry) -> str:
 def _store_attempt(session: Session, entry: Entry, actor: str) -> tuple[Decision | Problem, bool]:
     """A further attempt: replaces the one before it, voids what hung on that, on record."""
     agent, case_id, version, attempt = entry.key
-    before = queries.latest_attempt(session, agent, case_id, version)
-    expected = before.attempt + 1 if before is not None else 1
+    latest = queries.latest_attempt(session, agent, case_id, version)
+    expected = latest.attempt + 1 if latest is not None else 1
     # Asked for after the latest one: in the other order a twin of this call could be stored in between.
-    if attempt < expected and (there := queries.decisions_by_key(session, [entry.key])):
-        return there[0], False
-    if before is None or attempt != expected:
+    if attempt < expected:
+        there = queries.decisions_by_key(session, [entry.key])
+        return (there[0] if there else _archived(session, entry.key)), False
+    if latest is None or attempt != expected:
         place = Place("attempt", f"{attempt} does not follow", f"send attempt {expected}")
         return AttemptOutOfOrder(f"the next attempt of case {case_id} is {expected}", places=[place]), False
+    before = session.get(Decision, latest.decision_id)
+    if before is None:
+        return _archived(session, (agent, case_id, version, latest.attempt)), False
     if not queries.insert_decisions(session, [entry.row]):
         return queries.decisions_by_key(session, [entry.key])[0], False
     _supersede(session, before, entry, actor)

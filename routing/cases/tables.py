@@ -40,15 +40,14 @@ class Decision(Table):
 
     __tablename__ = "decisions"
     __table_args__ = (
-        Index(None, "agent", "case_id", "version", "attempt", unique=True),
         Index(None, "agent", "decided_at"),
-        Index(None, "rollout_id", "epoch"),
         Index(
             "ix_decisions_unsettled",
             "id",
             postgresql_where=text("unsettled"),
             sqlite_where=text("unsettled"),
         ),
+        {"postgresql_partition_by": "RANGE (id)"},  # by month, see kit.partitions
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -103,6 +102,33 @@ class Decision(Table):
         """
         self.unsettled = True
         flag_modified(self, "unsettled")
+
+
+class DecisionKey(Table):
+    """
+    Which decision a case got from a version at an attempt: nobody is decided twice.
+
+    Apart from the decisions, since those lie in partitions by month and this must hold over all of them; and it
+    stays when a month is archived, so that a late retry is never taken for a new case.
+    """
+
+    __tablename__ = "decision_keys"
+    __table_args__ = (
+        # In the order of storing already, so a few pages say where an id is; only archived ones are looked for by it.
+        Index(
+            "ix_decision_keys_decision_id",
+            "decision_id",
+            postgresql_using="brin",
+            postgresql_with={"pages_per_range": 32, "autosummarize": True},
+        ).ddl_if(dialect="postgresql"),
+        {"sqlite_with_rowid": False},
+    )
+
+    agent: Mapped[str] = mapped_column(String(128), primary_key=True)
+    case_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    version: Mapped[str] = mapped_column(String(128), primary_key=True)
+    attempt: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    decision_id: Mapped[UUID]
 
 
 class HumanOutput(Table):

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Select,
     and_,
     case,
+    column,
     delete,
     func,
     insert,
@@ -17,16 +18,28 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    table,
     text,
     union_all,
     update,
 )
 from sqlalchemy.orm import Session, aliased
 
+from kit import partitions
 from kit.dialects import utc_day
 from rollout.domain.totals import Counts
 from rollout.gates.tables import EvidenceSnapshot, Total
-from routing.cases.tables import AUTOMATED, RANKS, THRESHOLDED, VERDICTS, ComparisonRow, Decision, HumanOutput, Label
+from routing.cases.tables import (
+    AUTOMATED,
+    RANKS,
+    THRESHOLDED,
+    VERDICTS,
+    ComparisonRow,
+    Decision,
+    DecisionKey,
+    HumanOutput,
+    Label,
+)
 from routing.drift.tables import AttributeTotal
 from routing.reviews.tables import ReviewItem
 
@@ -163,11 +176,10 @@ def _counted_wrongly() -> ColumnElement[bool]:
 def _has_earlier_verdict() -> ColumnElement[bool]:
     """Whether an earlier attempt of the case is counted with a verdict, so that this one is no evidence."""
     earlier = aliased(Decision)
-    same = [
-        getattr(earlier, name) == getattr(Decision, name)
-        for name in ("agent", "case_id", "version", "rollout_id", "epoch")
-    ]
-    found = select(earlier.id).where(*same, earlier.attempt < Decision.attempt, earlier.counted_as.in_(VERDICTS))
+    of_case = [getattr(DecisionKey, name) == getattr(Decision, name) for name in ("agent", "case_id", "version")]
+    same = [getattr(earlier, name) == getattr(Decision, name) for name in ("rollout_id", "epoch")]
+    found = select(earlier.id).join(DecisionKey, DecisionKey.decision_id == earlier.id)
+    found = found.where(*of_case, *same, DecisionKey.attempt < Decision.attempt, earlier.counted_as.in_(VERDICTS))
     return and_(Decision.attempt > 1, found.correlate(Decision).exists())
 
 
@@ -240,14 +252,36 @@ def cases_without_one_current_output(session: Session) -> tuple[int, Sequence[st
 
 
 def attempts_with_gaps(session: Session) -> tuple[int, Sequence[str]]:
-    """Cases whose attempts are not 1, 2, 3 … with only the last one in force."""
-    in_force = func.sum(case((Decision.superseded_by.is_(None), 1), else_=0))
-    key = (Decision.agent, Decision.case_id, Decision.version)
-    broken = or_(func.max(Decision.attempt) != func.count(), in_force != 1)
+    """Cases whose attempts are not 1, 2, 3 … with only the last one in force; of archived ones only the number."""
+    key = (DecisionKey.agent, DecisionKey.case_id, DecisionKey.version)
+    in_force = func.sum(case((and_(Decision.id.is_not(None), Decision.superseded_by.is_(None)), 1), else_=0))
+    number = func.coalesce(Decision.attempt, DecisionKey.attempt)
+    all_there = func.count(Decision.id) == func.count()
+    broken = or_(func.max(number) != func.count(), and_(all_there, in_force != 1))
     repeated = or_(Decision.attempt > 1, Decision.superseded_by.is_not(None))
-    several = select(*key).where(repeated).distinct().subquery()
+    several = select(Decision.agent, Decision.case_id, Decision.version).where(repeated).distinct().subquery()
     same = and_(*(column == several.c[column.key] for column in key))
-    return _found(session, select(Decision.case_id).join(several, same).group_by(*key).having(broken))
+    found = select(DecisionKey.case_id).join(several, same)
+    found = found.outerjoin(Decision, Decision.id == DecisionKey.decision_id)
+    return _found(session, found.group_by(*key).having(broken))
+
+
+def without_key(session: Session) -> tuple[int, Sequence[UUID]]:
+    """Decisions that the once-only rule does not know: their case could be decided again."""
+    names = ("agent", "case_id", "version")
+    same = and_(
+        DecisionKey.decision_id == Decision.id,
+        *(getattr(DecisionKey, name) == getattr(Decision, name) for name in names),
+    )
+    return _found(session, select(Decision.id).outerjoin(DecisionKey, same).where(DecisionKey.decision_id.is_(None)))
+
+
+def beyond_all_months(session: Session) -> tuple[int, Sequence[UUID]]:
+    """Decisions for whose month no partition was made, on PostgreSQL."""
+    connection = session.connection()
+    if not partitions.names(connection, Decision.__tablename__):
+        return 0, ()
+    return _found(session, select(column("id")).select_from(table(f"{Decision.__tablename__}_{partitions.REST}")))
 
 
 def labels_without_decision(session: Session) -> tuple[int, Sequence[UUID]]:

@@ -1,7 +1,7 @@
 """Statements on calibrations, and on the labels they rest on."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from kit.errors import NotFound
 from rollout.gates.tables import Total
-from rollout.versions.tables import PolicyRevision
+from rollout.versions.tables import PolicyRevision, Rollout
 from routing.cases.tables import Decision
 from routing.thresholds.tables import Calibration
 
 _LANES = ("shadow", "review", "audit")
 _CHUNK = 5000
+_CLOCKS_DIFFER = timedelta(days=1)  # between two hosts, at most
 
 
 class Labelled(NamedTuple):
@@ -44,9 +45,12 @@ def labelled(session: Session, rollout_id: UUID, before: datetime, after: Place 
     """
     columns = [getattr(Decision, name) for name in Labelled._fields]
     place = (Decision.decided_at, Decision.id)
+    rollout = session.get_one(Rollout, rollout_id)
     wanted = (
         select(*columns)
         .where(
+            Decision.agent == rollout.agent,  # with the time in an index; the rollout is not
+            Decision.decided_at >= rollout.started_at - _CLOCKS_DIFFER,
             Decision.rollout_id == rollout_id,
             Decision.decided_at < before,
             Decision.lane.in_(_LANES),

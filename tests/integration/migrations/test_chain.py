@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ from sqlalchemy import inspect, text
 
 from kit.context import Context
 from kit.db import Database
-from migrations import chain
+from migrations import chain, comparing
 from migrations.tables import metadata
 
 _INDEXES = {
@@ -129,9 +130,13 @@ def _in_another_process(url: str, *, cwd: Path) -> None:
 def _tables(url: str) -> set[str]:
     db = Database(url)
     try:
-        return set(inspect(db.engine).get_table_names())
+        return {name for name in inspect(db.engine).get_table_names() if not comparing.is_partition(name)}
     finally:
         db.close()
+
+
+def _of_a_month(index: str) -> bool:
+    return re.match(r"decisions_(\d{4}_\d{2}|rest)_", index) is not None
 
 
 def _indexes(url: str) -> dict[str, str]:
@@ -139,7 +144,7 @@ def _indexes(url: str) -> dict[str, str]:
     try:
         with db.engine.connect() as connection:
             found = connection.execute(text(_INDEXES[db.dialect])).all()
-        return {name: sql for name, sql in found if name != "alembic_version_pkc"}
+        return {name: sql for name, sql in found if name != "alembic_version_pkc" and not _of_a_month(name)}
     finally:
         db.close()
 
