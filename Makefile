@@ -5,11 +5,12 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PEERS := .venv-bench/.ready
+DECISION_PEERS := .venv-bench-decisions/.ready
 SOURCES := kit evidence governance rollout routing review_ui cli demo web_app.py celery_app.py
 export PYTHONPATH := clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types floors templates migrations openapi up lock bench bench-replay bench-evidence clean
+.PHONY: help demo test check lint types floors templates migrations openapi up lock bench bench-decisions bench-replay bench-evidence clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +47,11 @@ openapi: $(READY)  ## docs/openapi.json is what the service says
 up: $(READY)  ## the service itself: web, worker, beat and an embedded Valkey
 	$(RUN) -m cli up $(ARGS)
 
+bench: bench-decisions  ## the same as bench-decisions
+
+bench-decisions: $(READY) $(DECISION_PEERS)  ## decisions a second beside a no-op, real processes (ARGS=--quick: 2 min)
+	$(RUN) -m bench.decisions $(ARGS)
+
 bench-replay: $(READY)  ## 100,000 recorded cases through the router, lines a second
 	$(RUN) -m bench.replay $(ARGS)
 
@@ -56,7 +62,7 @@ lock: $(READY)  ## resolve requirements.lock anew
 	$(RUN) -m tools.lock
 
 clean:  ## remove the environment and everything made
-	rm -rf $(VENV) .venv-bench var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .venv-bench-decisions var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Phasegate needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
@@ -67,9 +73,16 @@ $(READY): requirements.lock
 		--editable . --editable clients/python
 	@touch $(READY)
 
-# Libraries that the benchmark compares with, apart from our own; without them it runs too, and says what it left out.
+# Libraries that benchmarks compare with, apart from our own; without them they run too, and say what they left out.
 $(PEERS): bench/evidence/requirements-peers.txt
-	@echo "Setting up the libraries to compare with in .venv-bench (once)"
-	@$(PYTHON) -m venv --clear .venv-bench && .venv-bench/bin/python -m pip install --quiet \
-		--disable-pip-version-check --require-hashes --requirement bench/evidence/requirements-peers.txt \
-		&& touch $(PEERS) || echo "They could not be installed: the report will say so"
+	$(call peers,.venv-bench,$<)
+
+$(DECISION_PEERS): bench/decisions/requirements-peers.txt
+	$(call peers,.venv-bench-decisions,$<)
+
+define peers
+	@echo "Setting up the libraries to compare with in $(1) (once)"
+	@$(PYTHON) -m venv --clear $(1) && $(1)/bin/python -m pip install --quiet \
+		--disable-pip-version-check --require-hashes --requirement $(2) \
+		&& touch $(1)/.ready || echo "They could not be installed: the report will say so"
+endef

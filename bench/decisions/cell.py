@@ -49,19 +49,34 @@ def no_op(ports: Sequence[int], connections: int, seconds: float) -> Load:
     return fire_apart(job(ports, connections, seconds, cases.same_bodies(PATH)))
 
 
-def ours(service: Service, connections: int, seconds: float, requests: Sequence[Request] = ()) -> Measured:
-    """Our service under the mixture, or under these requests, from the state in which nothing is left to settle."""
-    service.wait_until_settled()
+def ours(
+    service: Service,
+    connections: int,
+    seconds: float,
+    requests: Sequence[Request] = (),
+    *,
+    web_processes: int | None = None,
+) -> Measured:
+    """Our service under the mixture, or under these requests; on all of its web processes or the first ones."""
     meter = Meter(service.processes())
-    load = fire_apart(job(service.ports, connections, seconds, requests or cases.mixture(service.keys)))
+    wanted = requests or cases.mixture(service.keys)
+    load = fire_apart(job(service.ports[:web_processes], connections, seconds, wanted))
     return Measured(load, meter.shares() | {"generator": load.busy})
 
 
-def pair(service: Service, baseline: Sequence[int], connections: int, seconds: float) -> Measured:
-    """First the no-op, while our service has nothing to do, then ours."""
+def pair(
+    service: Service,
+    baseline: Sequence[int],
+    connections: int,
+    seconds: float,
+    requests: Sequence[Request] = (),
+    *,
+    web_processes: int | None = None,
+) -> Measured:
+    """First the no-op, while our service has nothing left to settle, then ours."""
     service.wait_until_settled()
-    base = no_op(baseline, connections, seconds)
-    found = ours(service, connections, seconds)
+    base = no_op(baseline[:web_processes], connections, seconds)
+    found = ours(service, connections, seconds, requests, web_processes=web_processes)
     return Measured(found.load, found.cores, base)
 
 
@@ -81,9 +96,9 @@ def one(database: str, folder: Path, *, web_processes: int = 1) -> Iterator[tupl
 
 
 @contextlib.contextmanager
-def stopped(service: Service, *parts: str) -> Iterator[None]:
-    """These parts of the stack sleep meanwhile: not as in production, but it shows what they take."""
-    groups = [pid for part in parts for pid in service.processes()[part]]
+def stopped(service: Service) -> Iterator[None]:
+    """Worker, beat and delivery sleep meanwhile: not as in production, but it shows what they take."""
+    groups = [service.pid(name) for name in ("worker", "beat", "delivery")]
     for group in groups:
         os.killpg(group, signal.SIGSTOP)
     try:
@@ -118,12 +133,10 @@ def main() -> None:
         found = []
         for _ in range(asked.rounds):
             service.wait_until_settled()
-            with stopped(service, "worker", "beat", "delivery") if asked.no_worker else contextlib.nullcontext():
+            with stopped(service) if asked.no_worker else contextlib.nullcontext():
                 base = no_op(baseline, asked.connections, asked.seconds)
-                meter = Meter(service.processes())
-                requests = cases.mixture(service.keys)
-                load = fire_apart(job(service.ports, asked.connections, asked.seconds, requests))
-                found.append(Measured(load, meter.shares() | {"generator": load.busy}, base))
+                one_load = ours(service, asked.connections, asked.seconds)
+            found.append(Measured(one_load.load, one_load.cores, base))
             print(words(found[-1]), flush=True)
         ratio = statistics.median(one.ratio for one in found)
         print(f"median ratio {ratio:.3f}, p99 {statistics.median(one.slower for one in found):.1f} times")

@@ -10,7 +10,6 @@ import gc
 import json
 import math
 import selectors
-import socket
 import subprocess
 import sys
 import time
@@ -20,13 +19,14 @@ from dataclasses import asdict, dataclass, field
 from itertools import cycle
 from pathlib import Path
 
+from bench.decisions.wire import Wire
+from bench.decisions.wire import request as request_head
+
 PLACE_OF_ID = "%CASE%"
 """Stands in a body where every request gets a case id of its own, all of one length."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 _WIND_DOWN = 30.0  # seconds that outstanding answers may take
-_END_OF_HEAD = b"\r\n\r\n"
-_LENGTH = b"content-length: "
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,8 @@ class _Kind:
     def __init__(self, request: Request, number: int) -> None:
         before, *after = (part.encode() for part in request.body.split(PLACE_OF_ID))
         length = len(before) + sum(len(part) + _ID_LENGTH for part in after)
-        lines = {
-            "Host": "127.0.0.1",
-            "Content-Type": "application/json",
-            "Content-Length": str(length),
-            **request.headers,
-        }
-        head = f"POST {request.path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        self.first = head.encode() + b"\r\n" + before
+        head = request_head("POST", request.path, request.headers, length=length)
+        self.first = head + before
         self.rest = after
         self.number = number
         self.expected = f"HTTP/1.1 {request.expected} ".encode()
@@ -120,115 +114,89 @@ class _Names:
         return self._first + b"%0*d" % (self._digits, self._count)
 
 
-class _Connection:
-    __slots__ = ("got", "kind", "kinds", "missing", "sent_at", "socket")
+class _Connection(Wire):
+    __slots__ = ("kind", "kinds")
 
     def __init__(self, port: int, kinds: Sequence[_Kind], start: int) -> None:
-        # Blocking: it is read when something is there, and a request that fills the buffers may wait.
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().__init__(port)
         self.kinds = cycle([*kinds[start:], *kinds[:start]])
         self.kind = kinds[start]
-        self.sent_at = 0.0
-        self.got = b""
-        self.missing = 0
 
-    def send(self, names: _Names) -> None:
+    def send_next(self, names: _Names) -> None:
         self.kind = next(self.kinds)
-        request = self.kind.filled(names)
-        self.got, self.missing = b"", 0
-        self.sent_at = time.perf_counter()
-        self.socket.sendall(request)
-
-    def complete(self, data: bytes) -> bool:
-        """Whether the answer is whole with this piece."""
-        if self.missing:
-            self.got += data
-            self.missing -= len(data)
-            return self.missing <= 0
-        self.got = self.got + data if self.got else data
-        end = self.got.find(_END_OF_HEAD)
-        if end < 0:
-            return False
-        at = self.got.find(_LENGTH, 0, end)
-        if at < 0:
-            raise ConnectionError("an answer without a length")
-        length = int(self.got[at + len(_LENGTH) : self.got.index(b"\r\n", at)])
-        self.missing = end + len(_END_OF_HEAD) + length - len(self.got)
-        return self.missing <= 0
+        self.send(self.kind.filled(names))
 
 
 class _Tally:
     """What is counted while it runs."""
 
     def __init__(self, kinds: int) -> None:
-        self.latencies: list[float] = []
-        self.in_window = 0
         self.by_kind = [0] * kinds
         self.unexpected: Counter[str] = Counter()
+        self.latencies: list[float] = []
+        self.in_window = 0
+        self._measuring = False
 
-    def add(self, connection: _Connection, now: float, *, measured: bool) -> None:
-        count = connection.kind.acknowledged(connection.got)
+    def begin(self) -> None:
+        self._measuring = True
+
+    def end(self) -> None:
+        self._measuring = False
+
+    def add(self, connection: _Connection, now: float) -> None:
+        count = connection.kind.acknowledged(connection.answer)
         if count:
             self.by_kind[connection.kind.number] += count
         else:
-            self.unexpected[connection.got[9:12].decode()] += 1
-        if measured:
+            self.unexpected[connection.status] += 1
+        if self._measuring:
             self.latencies.append(now - connection.sent_at)
             self.in_window += count
 
 
 def fire(job: Job) -> Load:
     """Run the job in this process."""
-    gc.disable()  # for a few seconds; nothing here makes cycles
     kinds = [_Kind(request, number) for number, request in enumerate(job.requests)]
     names, tally = _Names(job.run), _Tally(len(kinds))
-    selector = selectors.DefaultSelector()
     connections = [_Connection(job.ports[n % len(job.ports)], kinds, n % len(kinds)) for n in range(job.connections)]
     began = time.perf_counter() + job.warm_up
-    ends, gives_up = began + job.seconds, began + job.seconds + _WIND_DOWN
-    used = math.nan
+    with selectors.DefaultSelector() as selector:
+        for connection in connections:
+            selector.register(connection, selectors.EVENT_READ, connection)
+            connection.send_next(names)
+        gc.disable()  # for a few seconds; nothing here makes cycles
+        _serve(selector, names, tally, until=began)
+        tally.begin()
+        used = time.process_time()
+        _serve(selector, names, tally, until=began + job.seconds)
+        used = time.process_time() - used
+        tally.end()
+        _serve(selector, None, tally, until=began + job.seconds + _WIND_DOWN)
+        gc.enable()
+        if unanswered := len(selector.get_map()):
+            tally.unexpected["no answer"] += unanswered
     for connection in connections:
-        selector.register(connection.socket, selectors.EVENT_READ, connection)
-        connection.send(names)
-    outstanding = len(connections)
+        connection.close()
+    return _load(tally, job, used / job.seconds)
+
+
+def _serve(selector: selectors.BaseSelector, names: _Names | None, tally: _Tally, *, until: float) -> None:
+    """Read answers and send the next requests until then; without `names` nothing more is sent."""
     now = time.perf_counter()
-    while outstanding and now < gives_up:
-        if now >= began and math.isnan(used):
-            used = time.process_time()
-        for key, _ in selector.select(1.0):
-            connection = key.data
+    while selector.get_map() and now < until:
+        for key, _ in selector.select(until - now):
+            connection: _Connection = key.data
             try:
-                whole = _received(connection)
+                if not connection.receive():
+                    continue
+                tally.add(connection, time.perf_counter())
+                if names is not None:
+                    connection.send_next(names)
+                    continue
             except OSError as error:
                 tally.unexpected[type(error).__name__] += 1
-                selector.unregister(connection.socket)
-                outstanding -= 1
-                continue
-            if not whole:
-                continue
-            now = time.perf_counter()
-            tally.add(connection, now, measured=began <= now < ends)
-            if now < ends:
-                connection.send(names)
-            else:
-                selector.unregister(connection.socket)
-                outstanding -= 1
+            selector.unregister(connection)
         now = time.perf_counter()
-    if outstanding:
-        tally.unexpected["no answer"] += outstanding
-    busy = (time.process_time() - used) / (now - began)
-    for connection in connections:
-        connection.socket.close()
-    gc.enable()
-    return _load(tally, job, busy)
-
-
-def _received(connection: _Connection) -> bool:
-    data = connection.socket.recv(262144)
-    if not data:
-        raise ConnectionError("closed by the service")
-    return connection.complete(data)
 
 
 def _load(tally: _Tally, job: Job, busy: float) -> Load:

@@ -8,15 +8,25 @@ import psutil
 
 
 class Meter:
-    """Made when the measuring begins; `shares` says what the processes and all they started took since, in cores."""
+    """Made when the measuring begins; `shares` says what the processes and all they
+    started took since, in cores; `machine` is everything, other people's work included.
+    """
 
     def __init__(self, parts: Mapping[str, Iterable[int]]) -> None:
         self._parts = {name: [_Tree(pid) for pid in pids] for name, pids in parts.items()}
+        self._all = _busy()
         self._began = time.monotonic()
 
     def shares(self) -> dict[str, float]:
         seconds = time.monotonic() - self._began
-        return {name: sum(tree.used() for tree in trees) / seconds for name, trees in self._parts.items()}
+        found = {name: sum(tree.used() for tree in trees) / seconds for name, trees in self._parts.items()}
+        return found | {"machine": (_busy() - self._all) / seconds}
+
+
+def _busy() -> float:
+    """Seconds that the cores of the machine were busy, whoever with."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
 
 
 class _Tree:

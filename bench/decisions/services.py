@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 import psycopg
 from sqlalchemy import make_url, text
 
 from bench.decisions import cases
+from bench.decisions.meter import Meter
 from cli.processes import Child, stop_all
 from cli.stack import Stack, free_port, web_command
 from kit.context import Context, make_context
@@ -33,6 +35,8 @@ from tests import factories
 SECRET = "a secret for benchmarks that nobody else has"  # noqa: S105
 DATABASES = ("sqlite", "postgresql")
 _WITHIN = 60.0
+_QUIET = 0.25  # cores that the whole stack takes when nothing is asked of it, beat and sweeps
+_WORKERS = ("worker", "beat", "delivery", "valkey")
 _SAFE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 
@@ -125,8 +129,17 @@ class Service:
 
     def processes(self) -> dict[str, list[int]]:
         """The process ids of its parts, by part."""
-        parts = {name: [_pid(self.stack.child(name))] for name in ("worker", "beat", "delivery", "valkey")}
-        return parts | {"web": [_pid(self.stack.child("web")), *map(_pid, self.more)]}
+        workers = [self.pid(name) for name in _WORKERS]
+        parts = {"web": [self.pid("web"), *map(_pid, self.more)], "workers": workers}
+        return parts | ({"database": [self._postmaster()]} if self.ctx.db.dialect == "postgresql" else {})
+
+    def pid(self, name: str) -> int:
+        """Of one of the stack's own children; also the id of its process group."""
+        return _pid(self.stack.child(name))
+
+    def _postmaster(self) -> int:
+        """Of the server, which is ours alone; its backends are its children."""
+        return psutil.Process(int(self.scalar("SELECT pg_backend_pid()"))).ppid()
 
 
 @contextlib.contextmanager
@@ -140,6 +153,7 @@ def service(database_url: str, folder: Path, *, web_processes: int = 1, set_up: 
             for _ in range(web_processes - 1):
                 found.start_another_web()
             _until_known(found)
+            _until_quiet(found)
             yield found
         finally:
             stop_all(found.more, within=10)
@@ -165,6 +179,15 @@ def _until_known(found: Service) -> None:
             url = f"http://127.0.0.1:{port}/v1/agents/{cases.SUPERVISED}"
             keys = found.keys.get("rita", {})
             wait_for(lambda url=url, keys=keys: client.get(url, headers=keys).is_success, url)
+
+
+def _until_quiet(found: Service) -> None:
+    """The delivery worker is not waited for when the stack starts; what starts up is not measured."""
+    for _ in range(40):
+        meter = Meter(found.processes())
+        time.sleep(0.5)
+        if sum(meter.shares().values()) < _QUIET:
+            return
 
 
 @contextlib.contextmanager
