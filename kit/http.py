@@ -98,6 +98,12 @@ def problem_body(code: str, title: str, status: int, detail: str, places: Sequen
     return body
 
 
+def problem_of(problem: Problem) -> dict[str, Any]:
+    """The body that tells of it."""
+    body = problem_body(problem.code, problem.title, status_of(problem), problem.detail, problem.places)
+    return body | problem.extra
+
+
 def problem_response(body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     return Response(
         orjson.dumps(body), status_code=body["status"], headers=headers, media_type="application/problem+json"
@@ -106,14 +112,12 @@ def problem_response(body: dict[str, Any], headers: dict[str, str] | None = None
 
 def answer(problem: Problem) -> Response:
     """A Problem as problem+json."""
-    status = status_of(problem)
     headers = {}
     if isinstance(problem, errors.Unavailable):
         headers["Retry-After"] = str(problem.retry_after)
     if isinstance(problem, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    body = problem_body(problem.code, problem.title, status, problem.detail, problem.places) | problem.extra
-    return problem_response(body, headers)
+    return problem_response(problem_of(problem), headers)
 
 
 def install(app: FastAPI) -> None:
@@ -249,13 +253,16 @@ class BodyLimit:
     A route knows its caller only once the body is read; where much may come, the key is looked at before that.
     """
 
-    def __init__(self, app: ASGIApp, *, limit: int, larger: Larger | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, limit: int, larger: Larger | None = None, streamed: re.Pattern[str] | None = None
+    ) -> None:
         self._app = app
         self._limit = limit
         self._larger = larger
+        self._streamed = streamed  # paths that read their body piece by piece and keep none of it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or (self._streamed is not None and self._streamed.fullmatch(scope["path"])):
             await self._app(scope, receive, send)
             return
         limit = self._limit

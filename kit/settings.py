@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     task_seconds: float = Field(60.0, ge=0, description="How long a worker waits for one statement; 0: for ever.")
     writer_backlog: int = Field(2000, description="Decisions that may wait to be stored; beyond it: 503.")
     writer_batch: int = Field(256, description="Decisions stored in one commit at most.")
+    waiters: int = Field(5000, ge=1, description="Callers that may wait for a ruling in a process; beyond it: 503.")
+    streams_at_once: int = Field(4, description="Streams of decisions that a process takes at the same time.")
     snapshot_seconds: float = Field(0.5, description="How often a process looks for changed policies.")
     lease_seconds: int = Field(600, description="How long a reviewer holds a case without a sign of life.")
     beat_seconds: float = Field(2.0, description="How often the sweeps run.")

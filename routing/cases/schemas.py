@@ -13,6 +13,8 @@ from routing.cases.tables import Decision
 CaseId = Annotated[str, Field(min_length=1, max_length=200)]
 GIVEN_LENGTH = 64
 """Characters that are kept of what was given instead of a confidence."""
+NAN_ALLOWED_AT = ("confidence", "amount")
+"""Where a NaN is an answer of the agent that must be stored, and means a person."""
 ShortName = Annotated[str, Field(min_length=1, max_length=128)]
 
 

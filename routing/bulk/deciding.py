@@ -1,0 +1,69 @@
+"""
+Many cases at once: each is judged, decided and stored as a single call would, and goes its own way.
+
+All that is handed to the writer together is one unit there; the writer shares its commits between such units and the
+single calls.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from governance.actors import Actor
+from kit.errors import Problem, Unavailable
+from kit.http import status_of
+from routing.cases.prepare import Entry, prepare
+from routing.cases.schemas import CaseIn
+from routing.cases.service import Stored
+from routing.hot import HotPath, case_from
+
+Judged = Entry | Problem
+Result = Stored | Problem
+
+_AT_A_TIME = 50  # cases after which others get their turn on the event loop
+
+
+async def judge(hot: HotPath, agent: str, bodies: Sequence[Any]) -> list[Judged]:
+    """What is to be stored, or what is wrong; a body that is a Problem already stays one."""
+    cases = [_case(body) for body in bodies]
+    current = hot.holder.current
+    if any(isinstance(case, CaseIn) and not current.has_version(agent, case.version) for case in cases):
+        await run_in_threadpool(hot.holder.look_again)  # it may have been registered a moment ago
+    found: list[Judged] = []
+    for number, case in enumerate(cases, start=1):
+        if isinstance(case, CaseIn):
+            now = hot.ctx.clock.now()
+            found.append(prepare(hot.holder.current, agent, case, secret=hot.ctx.secret, now=now))
+        else:
+            found.append(case)
+        if number % _AT_A_TIME == 0:
+            await asyncio.sleep(0)
+    return found
+
+
+def _case(body: Any) -> CaseIn | Problem:
+    if isinstance(body, Problem):
+        return body
+    try:
+        return case_from(body)
+    except Problem as refused:
+        return refused
+
+
+async def store(hot: HotPath, actor: Actor, judged: Sequence[Judged]) -> list[Result]:
+    """One result for each, in order; each of them Unavailable while there is no room."""
+    entries = [one for one in judged if isinstance(one, Entry)]
+    try:
+        stored = iter(await hot.writer.store_many(entries, actor.name))
+    except Unavailable as full:
+        stored = iter([full] * len(entries))
+    return [next(stored) if isinstance(one, Entry) else one for one in judged]
+
+
+def status(result: Result) -> int:
+    """As the single call would answer it."""
+    if isinstance(result, Stored):
+        return 201 if result.new else 200
+    return status_of(result)

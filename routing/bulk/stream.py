@@ -1,0 +1,161 @@
+"""
+Cases line by line, answers line by line, for as long as the client likes.
+
+Three things go on at once: lines are read and judged, those before them are being stored, and the answers of those
+before these are on their way out. Each waits for the next, so a slow database slows the sender and fills no memory.
+What was answered is stored; whatever breaks, the same lines may be sent again and get the same decisions.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from governance.actors import Actor
+from kit import json_body
+from kit.errors import Invalid, Place, Problem, TooLarge, Unavailable
+from kit.http import problem_of
+from kit.ndjson import Line
+from routing.bulk import deciding
+from routing.bulk.deciding import Judged, Result
+from routing.bulk.outbox import Outbox
+from routing.cases.answers import to_json
+from routing.cases.prepare import Entry
+from routing.cases.schemas import NAN_ALLOWED_AT
+from routing.cases.service import Stored
+from routing.hot import HotPath
+
+_STORE_PATIENCE = 30.0  # seconds in which a stream tries again while nothing can be stored
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+_NOT_YET = Unavailable("it was not stored yet")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the lines that were answered."""
+
+    lines: int = 0
+    stored: int = 0
+    repeated: int = 0
+    refused: int = 0
+
+    def add(self, result: Result) -> None:
+        self.lines += 1
+        if isinstance(result, Problem):
+            self.refused += 1
+        elif result.new:
+            self.stored += 1
+        else:
+            self.repeated += 1
+
+
+class Slots:
+    """How many streams a process has open at once. Each of them may fill the writer's backlog by a chunk or two."""
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        if self._free <= 0:
+            raise Unavailable("this process has as many streams as it takes; try again", retry_after=5)
+        self._free -= 1
+        try:
+            yield
+        finally:
+            self._free += 1
+
+
+@dataclass(slots=True)
+class Stream:
+    """One stream from its first line to its summary."""
+
+    hot: HotPath
+    actor: Actor
+    agent: str
+    outbox: Outbox
+    tally: Tally = field(default_factory=Tally)
+
+    async def run(self, chunks: AsyncIterator[Sequence[Line]]) -> None:
+        """Answer every line, then sum up."""
+        problem = await self._answer_all(chunks)
+        await self.outbox.put(self._summary(problem))
+        self.outbox.end()
+
+    async def _answer_all(self, chunks: AsyncIterator[Sequence[Line]]) -> Problem | None:
+        """What ended it early, if anything did: the body as a whole, or the database."""
+        storing = asyncio.create_task(asyncio.sleep(0))
+        try:
+            async for chunk in chunks:
+                judged = await deciding.judge(self.hot, self.agent, [_body(line) for line in chunk])
+                await storing  # the chunk before
+                storing = asyncio.create_task(self._answer(chunk, judged))
+            await storing
+        except Problem as problem:
+            if storing.done():
+                return problem
+            try:
+                await storing  # what came before the broken part is answered all the same
+            except Problem as earlier:
+                return earlier
+            return problem
+        finally:
+            storing.cancel()
+        return None
+
+    async def _answer(self, chunk: Sequence[Line], judged: Sequence[Judged]) -> None:
+        with ExitStack() as under_way:
+            under_way.enter_context(self.hot.holder.answers.call())
+            results = await self._stored(judged)
+            answers = [self._line(*one) for one in zip(chunk, judged, results, strict=True)]
+            await self.outbox.put(b"".join(answers), under_way.pop_all().close)
+
+    async def _stored(self, judged: Sequence[Judged]) -> list[Result]:
+        """Tries again what could not be stored, for a while; raises when nothing can be."""
+        results: list[Result] = [one if isinstance(one, Problem) else _NOT_YET for one in judged]
+        pause, waited = _FIRST_PAUSE, 0.0
+        while True:
+            left = [n for n, result in enumerate(results) if isinstance(result, Unavailable)]
+            for n, result in zip(
+                left, await deciding.store(self.hot, self.actor, [judged[n] for n in left]), strict=True
+            ):
+                results[n] = result
+            away = [result for result in results if isinstance(result, Unavailable)]
+            if not away:
+                return results
+            if waited >= _STORE_PATIENCE:
+                if len(away) == len(left) == len(judged):
+                    raise away[0]
+                return results
+            await asyncio.sleep(pause)
+            pause, waited = min(pause * 2, _LONGEST_PAUSE), waited + pause
+
+    def _line(self, line: Line, judged: Judged, result: Result) -> bytes:
+        self.tally.add(result)
+        told: dict[str, Any] = {"line": line.number, "status": deciding.status(result)}
+        if isinstance(judged, Entry):
+            told["case_id"] = judged.row["case_id"]
+        if isinstance(result, Stored):
+            told |= {"decision_id": result.decision.id, "route": result.decision.route}
+        else:
+            told["problem"] = problem_of(result)
+        return to_json(told) + b"\n"
+
+    def _summary(self, problem: Problem | None) -> bytes:
+        told: dict[str, Any] = {"done": problem is None} | asdict(self.tally)
+        if problem is not None:
+            told["problem"] = problem_of(problem)
+        return to_json(told) + b"\n"
+
+
+def _body(line: Line) -> Any:
+    """The line as JSON, or what is wrong with it; every line is a document of its own."""
+    if line.raw is None:
+        words = "it is longer than a body may be"
+        return TooLarge(f"line: {words}", places=[Place("line", words, "leave out what is not needed, or link to it")])
+    try:
+        return json_body.parse(line.raw, nan_allowed_at=NAN_ALLOWED_AT)
+    except Invalid as refused:
+        places = [Place(p.place.removeprefix("line 1, "), p.problem, p.mend) for p in refused.places]
+        return Invalid(refused.detail.removeprefix("line 1, "), places=places)
