@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from phasegate_client import calls, errors
 from phasegate_client.answers import Reply
+from phasegate_client.breaker import Breaker
 from phasegate_client.calls import Call, Calls, Pause, Result, Send
 from phasegate_client.decisions import Decision, Route
 from phasegate_client.requests import HumanOutput, Proposal
@@ -27,7 +29,8 @@ class Stage:
         self.now = 0.0
         self.sent: list[Send] = []
         self.pauses: list[float] = []
-        self.calls = Calls(agent, "v1", 2.0, raise_errors=False, clock=lambda: self.now, jitter=lambda: 1.0)
+        clock, jitter = (lambda: self.now), (lambda: 1.0)
+        self.calls = Calls(agent, "v1", 2.0, False, clock, jitter, Breaker(clock, jitter))
 
     def play(self, call: Call[Any]) -> Any:
         result: Result = None
@@ -151,7 +154,7 @@ class TestDecide:
 
     def test_raises_instead_when_asked_to(self) -> None:
         stage = Stage(Reply(409))
-        strict = Calls("reader", "v1", 2.0, raise_errors=True, clock=lambda: 0.0, jitter=lambda: 0.0)
+        strict = replace(stage.calls, raise_errors=True)
 
         with pytest.raises(errors.Conflict):
             stage.play(strict.decide(PROPOSAL))

@@ -6,10 +6,14 @@ all is wrong, so an agent needs no error handling to be safe.
 """
 
 from phasegate_client.answers import StoredHumanOutput
+from phasegate_client.breaker import Circuit
 from phasegate_client.client import AsyncPhasegate, Phasegate
+from phasegate_client.core import Health
 from phasegate_client.decisions import Decision, Outcome, Reason, Route, State
 from phasegate_client.errors import (
+    CircuitOpen,
     Conflict,
+    HandedOver,
     Invalid,
     MalformedAnswer,
     NotAllowed,
@@ -23,13 +27,22 @@ from phasegate_client.errors import (
     UnknownRoute,
     Unreachable,
     Unsendable,
+    Unspooled,
 )
 from phasegate_client.requests import HumanOutput, Severity
+from phasegate_client.run import AsyncRun, Run
+from phasegate_client.spool import SpoolState
+from phasegate_client.trace import Step, current_step
 
 __all__ = [
     "AsyncPhasegate",
+    "AsyncRun",
+    "Circuit",
+    "CircuitOpen",
     "Conflict",
     "Decision",
+    "HandedOver",
+    "Health",
     "HumanOutput",
     "Invalid",
     "MalformedAnswer",
@@ -41,8 +54,11 @@ __all__ = [
     "Reason",
     "Refused",
     "Route",
+    "Run",
     "Severity",
+    "SpoolState",
     "State",
+    "Step",
     "StoredHumanOutput",
     "TimedOut",
     "Unanswered",
@@ -51,4 +67,6 @@ __all__ = [
     "UnknownRoute",
     "Unreachable",
     "Unsendable",
+    "Unspooled",
+    "current_step",
 ]

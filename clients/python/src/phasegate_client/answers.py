@@ -5,6 +5,7 @@ only in the shape the API promises.
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,10 +53,12 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class StoredHumanOutput:
+    """`spooled`: kept on disk here and told to the server later; then it has no id and no revision yet."""
+
     id: str
     case_id: str
     revision: int
-    status: Literal["created", "unchanged", "corrected"]
+    status: Literal["created", "unchanged", "corrected", "spooled"]
 
 
 def trouble_in(reply: Reply) -> PhasegateError | None:
@@ -191,6 +194,18 @@ def _stored_human_output(item: Any) -> StoredHumanOutput:
         fields.need("revision", int),
         status,  # type: ignore[arg-type]
     )
+
+
+def check_receipt(reply: Reply, key: str | None) -> None:
+    """That this is the server's own word for having stored a spooled request; a key is that of its decision."""
+    fields = _Fields(decode(reply.body), "the answer")
+    if key is None:
+        fields.need("items", list)
+        return
+    fields.need("id", str)
+    told = [fields.fields.get(name) for name in ("agent", "case_id", "version", "attempt")]
+    if told != json.loads(key):
+        raise MalformedAnswer(f"the answer is about another decision: {told!r}")
 
 
 def read_object(reply: Reply) -> dict[str, Any]:

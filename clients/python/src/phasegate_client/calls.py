@@ -2,8 +2,8 @@
 What each call does, step by step, without doing any of it: retries, the time budget, and the one law of the SDK,
 that any doubt means a person.
 
-A call is a generator. It yields `Send` and `Pause`, is handed a `Reply` or the error that came instead, and returns
-its answer. The two clients in `client.py` only carry out the steps, one with threads and one with asyncio.
+A call is a generator. It yields `Send`, `Keep` and `Pause`, is handed what came of it or the error that came instead,
+and returns its answer. The two clients in `client.py` only carry out the steps, one with threads and one with asyncio.
 """
 
 from __future__ import annotations
@@ -12,19 +12,38 @@ import logging
 import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from phasegate_client import answers, requests
 from phasegate_client.answers import Expected, Reply, StoredHumanOutput
-from phasegate_client.decisions import Decision, hand_to_a_person
-from phasegate_client.errors import PhasegateError, TimedOut, Unanswered, Unavailable, Unexpected, Unreachable
+from phasegate_client.breaker import Breaker
+from phasegate_client.decisions import Decision, Reason, hand_to_a_person
+from phasegate_client.errors import (
+    HandedOver,
+    MalformedAnswer,
+    PhasegateError,
+    Refused,
+    TimedOut,
+    Unanswered,
+    Unavailable,
+    Unexpected,
+    Unreachable,
+    Unsendable,
+)
 from phasegate_client.requests import HumanOutput, Proposal, Request, Severity
+from phasegate_client.spool import Spool
+from phasegate_client.spool_store import Entry
 
 log = logging.getLogger("phasegate_client")
 
 MOST_TRIES = 4
 LONGEST_POLL = 30  # seconds; the server allows 60, proxies often cut at 60 too
 LARGEST_BATCH = 1000
+FOR_THE_DISK = 0.15  # of the budget is left to spool a case that got no answer,
+MOST_FOR_THE_DISK = 0.3  # but no more than these seconds
+
+_TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +59,16 @@ class Pause:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Spool it and hand back None once it is on disk, or the error; after `seconds` at the latest."""
+
+    entry: Entry
+    seconds: float
+
+
 _T = TypeVar("_T")
-Step = Send | Pause
+Step = Send | Pause | Keep
 Result = Reply | PhasegateError | None
 Call = Generator[Step, Result, _T]
 
@@ -56,22 +83,60 @@ class Calls:
     raise_errors: bool
     clock: Callable[[], float]
     jitter: Callable[[], float]
+    breaker: Breaker
+    spool: Spool | None = None
 
     def decide(self, proposal: Proposal) -> Call[Decision]:
+        deadline = self.clock() + self.budget
         try:
-            proposal = replace(proposal, agent=proposal.agent or self.agent, version=proposal.version or self.version)
-            reply = yield from self._exchange(requests.decide(proposal), self.budget)
+            proposal = self._filled_in(proposal)
+            if self.spool is not None and self.spool.holds(requests.key_of(proposal)):
+                raise HandedOver("this case was given to a person, and the server has still to be told")  # noqa: TRY301
+            reply = yield from self._exchange(requests.decide(proposal), self.budget - self._reserve)
             expected = Expected(proposal.agent, proposal.case_id, proposal.version, proposal.attempt)
             return answers.read_decision(reply, expected)
         except Exception as error:  # noqa: BLE001 - the one law: no defect of ours may stop or free the agent
             doubt = self._doubt(error)
-        return hand_to_a_person(
+        decision = hand_to_a_person(
             doubt,
             agent=proposal.agent,
             case_id=proposal.case_id,
             version=proposal.version,
             attempt=proposal.attempt,
         )
+        if self.spool is None or isinstance(doubt, (Refused, Unsendable)):
+            return decision
+        return (yield from self._keep_decision(decision, proposal, deadline))
+
+    def _keep_decision(self, decision: Decision, proposal: Proposal, deadline: float) -> Call[Decision]:
+        if isinstance(decision.error, HandedOver):
+            return replace(decision, spooled=True)
+        now = datetime.now(timezone.utc)  # noqa: TID251 - the agent's clock; the server will have it much later
+        told = replace(proposal, handed_over=True, occurred_at=proposal.occurred_at or now)
+        try:
+            trouble = yield from self._keep(requests.decide(told), deadline, requests.key_of(told))
+        except Exception as error:  # noqa: BLE001 - as in decide
+            trouble = Unexpected(f"{type(error).__name__}: {error}")
+        if trouble is None:
+            return replace(decision, spooled=True)
+        reason = Reason(trouble.code, f"the server will not be told of it: {trouble}")
+        return replace(decision, reasons=(*decision.reasons, reason))
+
+    def observe(self, proposal: Proposal, done: HumanOutput) -> Call[None]:
+        """Tell what a version would have answered for a case that is done already, and what was done."""
+        deadline = self.clock() + self.budget
+        proposal = replace(self._filled_in(proposal), handed_over=True)
+        request = requests.decide(proposal)
+        try:
+            reply = yield from self._exchange(request, self.budget - self._reserve)
+            answers.check_receipt(reply, requests.key_of(proposal))
+        except Unanswered as trouble:
+            if self.spool is None:
+                raise
+            not_kept = yield from self._keep(request, deadline, requests.key_of(proposal))
+            if not_kept is not None:
+                raise not_kept from trouble
+        yield from self.add_human_outputs([done], proposal.agent)
 
     def wait(self, decision: Decision | str, timeout: float | None) -> Call[Decision]:
         """
@@ -109,7 +174,8 @@ class Calls:
             trouble: Unanswered | None = None
             try:
                 request = requests.look_at_decision(decision_id, seconds)
-                reply = yield from self._exchange(request, seconds + self.budget)
+                # Not by way of the breaker: a long poll has pauses of its own, and would be a slow probe.
+                reply = yield from self._tries(request, seconds + self.budget)
                 known = answers.read_decision(reply, expected)
                 if not known.is_waiting:
                     return known
@@ -132,9 +198,25 @@ class Calls:
         for start in range(0, len(items), LARGEST_BATCH):
             batch = items[start : start + LARGEST_BATCH]
             request = requests.add_human_outputs(agent or self.agent, batch)
-            reply = yield from self._exchange(request, self.budget)
-            stored += answers.read_human_outputs(reply, [item.case_id for item in batch])
+            case_ids = [item.case_id for item in batch]
+            deadline = self.clock() + self.budget
+            try:
+                stored += yield from self._send_human_outputs(request, case_ids)
+            except (Unanswered, MalformedAnswer) as trouble:
+                if self.spool is None:
+                    raise
+                not_kept = yield from self._keep(request, deadline)
+                if not_kept is not None:
+                    raise trouble from not_kept
+                log.warning("%d human outputs are spooled: %s", len(batch), trouble)
+                stored += [StoredHumanOutput("", case_id, 0, "spooled") for case_id in case_ids]
         return stored
+
+    def _send_human_outputs(self, request: Request, case_ids: list[str]) -> Call[list[StoredHumanOutput]]:
+        if self.spool is not None and self.spool.holds_human_outputs:
+            raise HandedOver("others are waiting to be sent, and a correction must not overtake them")
+        reply = yield from self._exchange(request, self.budget - self._reserve)
+        return answers.read_human_outputs(reply, case_ids)
 
     def report_failure(
         self, decision: Decision | str, severity: Severity, description: str, correct_output: Any
@@ -148,7 +230,41 @@ class Calls:
         reply = yield from self._exchange(requests.show_case(agent or self.agent, case_id), self.budget)
         return answers.read_object(reply)
 
+    @property
+    def _reserve(self) -> float:
+        return min(MOST_FOR_THE_DISK, FOR_THE_DISK * self.budget) if self.spool is not None else 0.0
+
+    def _filled_in(self, proposal: Proposal) -> Proposal:
+        return replace(proposal, agent=proposal.agent or self.agent, version=proposal.version or self.version)
+
+    def _keep(self, request: Request, deadline: float, key: str | None = None) -> Call[PhasegateError | None]:
+        entry = Entry(request.path, request.body or b"", key)
+        result = yield Keep(entry, max(0.0, deadline - self.clock()))
+        assert not isinstance(result, Reply)  # a step that is kept is kept or fails
+        return result
+
     def _exchange(self, request: Request, budget: float) -> Call[Reply]:
+        """By way of the breaker: any answer closes it, none after several others opens it."""
+        self.breaker.admit()
+        try:
+            reply = yield from self._tries(request, budget)
+        except Unanswered as error:
+            retry_after = error.retry_after if isinstance(error, Unavailable) else None
+            if isinstance(error, Unavailable) and error.status == _TOO_MANY_REQUESTS:
+                self.breaker.gave_up()  # the server is well, and says that it is us
+            else:
+                self.breaker.failed(retry_after)
+            raise
+        except PhasegateError:
+            self.breaker.succeeded()
+            raise
+        except BaseException:  # the caller was cancelled
+            self.breaker.gave_up()
+            raise
+        self.breaker.succeeded()
+        return reply
+
+    def _tries(self, request: Request, budget: float) -> Call[Reply]:
         """Send until answered, as often as it makes sense within the budget; raise what came last otherwise."""
         deadline = self.clock() + budget
         tries = 0

@@ -7,8 +7,7 @@ The two clients, for threads and for asyncio. What a call does is in `calls.py`;
 from __future__ import annotations
 
 import asyncio
-import math
-import random  # noqa: TID251 - only spreads retries in time, decides nothing
+import concurrent.futures
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -20,11 +19,15 @@ import httpx2
 
 from phasegate_client import governed
 from phasegate_client.answers import StoredHumanOutput
-from phasegate_client.calls import Call, Calls, Pause, Result
-from phasegate_client.connection import Address, AsyncConnection, Connection
+from phasegate_client.breaker import FAILURES, FIRST_PAUSE
+from phasegate_client.calls import Call, Keep, Pause, Result
+from phasegate_client.connection import Address, AsyncConnection, Connection, Headers, keep, keep_async
+from phasegate_client.core import Core, Folder, Health, Settings
 from phasegate_client.decisions import Decision
 from phasegate_client.governed import C
 from phasegate_client.requests import HumanOutput, Proposal, Severity
+from phasegate_client.run import AsyncRun, Run
+from phasegate_client.spool import BYTES, ENTRIES
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # Python 3.10 has none; not needed when running
@@ -38,6 +41,11 @@ class Phasegate:
 
     `agent` and `version` are the defaults of every call. `timeout` is the most a call takes, in seconds, with all
     its retries; `wait` adds the time it is told to wait. `transport` is httpx2's, for tests and unusual networks.
+    `headers` gives more of them for each request, in the context of the caller.
+
+    `spool` is a folder on a local disk that keeps what could not be sent, at most `spool_entries` of `spool_bytes` in
+    all, and delivers it later. After `open_after` calls in a row without an answer none is tried for `open_for`
+    seconds, then longer; `decide` answers at once meanwhile.
     """
 
     def __init__(
@@ -50,9 +58,20 @@ class Phasegate:
         timeout: float = 2.0,
         raise_errors: bool = False,
         transport: httpx2.BaseTransport | None = None,
+        headers: Headers | None = None,
+        spool: Folder | None = None,
+        spool_entries: int = ENTRIES,
+        spool_bytes: int = BYTES,
+        open_after: int = FAILURES,
+        open_for: float = FIRST_PAUSE,
     ) -> None:
-        self._connection = Connection(Address(base_url, key), transport)
-        self._calls = _calls(agent, version, timeout, raise_errors)
+        settings = Settings(
+            agent, version, timeout, raise_errors, spool, spool_entries, spool_bytes, open_after, open_for
+        )
+        address = Address(base_url, key, headers)
+        self._connection = Connection(address, transport)
+        self._core = Core(address.base_url, settings, self._connection.send)
+        self._calls = self._core.calls
 
     def decide(
         self,
@@ -128,9 +147,37 @@ class Phasegate:
         """Everything known of a case, as the API answers it."""
         return self._run(self._calls.show_case(case_id, agent))
 
+    def observe(self, done: HumanOutput, *, output: Any, **fields: Any) -> None:
+        """
+        Tell what a version would have answered for a case that was done without it, and what was done. It is compared
+        and counted as evidence, and nobody rules on it. `fields` are the other arguments of `decide`. Raises when it
+        is neither stored nor spooled.
+        """
+        self._run(self._calls.observe(Proposal(done.case_id, output, **fields), done))
+
+    def run(self, *, name: str = "run", traceparent: str | None = None, **fields: Any) -> Run:
+        """A run with its steps, for `with`; `fields` are arguments of `decide` that are known beforehand."""
+        return Run(self.decide, fields, name, traceparent)
+
+    @property
+    def health(self) -> Health:
+        """The circuit and the spool, for a page or a metric of the agent's own."""
+        return self._core.health()
+
+    def flush(self, timeout: float | None = None) -> int:
+        """Try now to deliver what is spooled, for at most so many seconds; how many entries are still waiting."""
+        if self._core.delivery is None:
+            return 0
+        try:
+            return self._core.delivery.flush().result(timeout)
+        except (concurrent.futures.TimeoutError, TimeoutError):  # two kinds in Python 3.10
+            return self._core.waiting()
+
     def governed(
         self,
         *,
+        agent: str | None = None,
+        version: str | None = None,
         describe: governed.Describe[C],
         act: governed.Act[C],
         hand_over: governed.HandOver[C],
@@ -141,11 +188,20 @@ class Phasegate:
 
         `describe` gives the other arguments of `decide`, `case_id` at least. `act(case, output)` is called when
         the decision or the reviewer lets the output pass, `hand_over(case, decision)` when a person does the case,
-        neither while a review is still open after `wait` seconds. The decision is returned.
+        neither while a review is still open after `wait` seconds. The decision is returned. Steps that the function
+        records with `current_step().step(...)` are sent along.
         """
-        return governed.governed(self.decide, lambda decision: self.wait(decision, wait), describe, act, hand_over)
+        return governed.governed(
+            lambda: self.run(agent=agent, version=version),
+            lambda decision: self.wait(decision, wait),
+            describe,
+            act,
+            hand_over,
+        )
 
     def close(self) -> None:
+        """What is spooled stays on disk, for the next client with this folder."""
+        self._core.close()
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -157,6 +213,7 @@ class Phasegate:
         self.close()
 
     def _run(self, call: Call[_T]) -> _T:
+        self._core.start()
         result: Result = None
         while True:
             try:
@@ -166,6 +223,9 @@ class Phasegate:
             if isinstance(step, Pause):
                 time.sleep(step.seconds)
                 result = None
+            elif isinstance(step, Keep):
+                assert self._core.spool is not None  # nothing is kept without one
+                result = keep(self._core.spool, step)
             else:
                 result = self._connection.send(step)
 
@@ -183,9 +243,25 @@ class AsyncPhasegate:
         timeout: float = 2.0,
         raise_errors: bool = False,
         transport: httpx2.AsyncBaseTransport | None = None,
+        headers: Headers | None = None,
+        spool: Folder | None = None,
+        spool_entries: int = ENTRIES,
+        spool_bytes: int = BYTES,
+        open_after: int = FAILURES,
+        open_for: float = FIRST_PAUSE,
     ) -> None:
-        self._connection = AsyncConnection(Address(base_url, key), transport)
-        self._calls = _calls(agent, version, timeout, raise_errors)
+        settings = Settings(
+            agent, version, timeout, raise_errors, spool, spool_entries, spool_bytes, open_after, open_for
+        )
+        address = Address(base_url, key, headers)
+        self._connection = AsyncConnection(address, transport)
+        # What is spooled is delivered by a thread, which outlives a loop that ends or hangs.
+        self._thread_connection: Connection | None = None
+        if transport is None or isinstance(transport, httpx2.BaseTransport):
+            self._thread_connection = Connection(address, transport) if spool is not None else None
+        send = self._thread_connection.send if self._thread_connection is not None else None
+        self._core = Core(address.base_url, settings, send)
+        self._calls = self._core.calls
 
     async def decide(
         self,
@@ -245,9 +321,34 @@ class AsyncPhasegate:
         """See `Phasegate.case`."""
         return await self._run(self._calls.show_case(case_id, agent))
 
+    async def observe(self, done: HumanOutput, *, output: Any, **fields: Any) -> None:
+        """See `Phasegate.observe`."""
+        await self._run(self._calls.observe(Proposal(done.case_id, output, **fields), done))
+
+    def run(self, *, name: str = "run", traceparent: str | None = None, **fields: Any) -> AsyncRun:
+        """See `Phasegate.run`; for `async with`, and its `decide` is awaited."""
+        return AsyncRun(self.decide, fields, name, traceparent)
+
+    @property
+    def health(self) -> Health:
+        """See `Phasegate.health`."""
+        return self._core.health()
+
+    async def flush(self, timeout: float | None = None) -> int:
+        """See `Phasegate.flush`."""
+        if self._core.delivery is None:
+            return 0
+        try:
+            flushed = asyncio.wrap_future(self._core.delivery.flush())
+            return await asyncio.wait_for(asyncio.shield(flushed), timeout)
+        except asyncio.TimeoutError:
+            return self._core.waiting()
+
     def governed(
         self,
         *,
+        agent: str | None = None,
+        version: str | None = None,
         describe: governed.Describe[C],
         act: governed.AsyncAct[C],
         hand_over: governed.AsyncHandOver[C],
@@ -255,10 +356,18 @@ class AsyncPhasegate:
     ) -> Callable[[governed.AsyncCompute[C]], Callable[[C], Awaitable[Decision]]]:
         """See `Phasegate.governed`; `act` and `hand_over` are awaited, `describe` is not."""
         return governed.governed_async(
-            self.decide, lambda decision: self.wait(decision, wait), describe, act, hand_over
+            lambda: self.run(agent=agent, version=version),
+            lambda decision: self.wait(decision, wait),
+            describe,
+            act,
+            hand_over,
         )
 
     async def close(self) -> None:
+        """See `Phasegate.close`."""
+        self._core.close()
+        if self._thread_connection is not None:
+            self._thread_connection.close()
         await self._connection.close()
 
     async def __aenter__(self) -> Self:
@@ -270,6 +379,7 @@ class AsyncPhasegate:
         await self.close()
 
     async def _run(self, call: Call[_T]) -> _T:
+        self._core.start()
         result: Result = None
         while True:
             try:
@@ -279,11 +389,8 @@ class AsyncPhasegate:
             if isinstance(step, Pause):
                 await asyncio.sleep(step.seconds)
                 result = None
+            elif isinstance(step, Keep):
+                assert self._core.spool is not None  # nothing is kept without one
+                result = await keep_async(self._core.spool, step)
             else:
                 result = await self._connection.send(step)
-
-
-def _calls(agent: str | None, version: str | None, timeout: float, raise_errors: bool) -> Calls:
-    if not (0 < timeout < math.inf):
-        raise ValueError(f"timeout is {timeout!r}, expected seconds above zero")
-    return Calls(agent, version, timeout, raise_errors, clock=time.monotonic, jitter=random.random)

@@ -8,18 +8,26 @@ looking up a host name has none at all. Both clients therefore hold the time of 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import logging
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 
 import httpx2
 
 from phasegate_client.answers import Reply
-from phasegate_client.calls import Send
-from phasegate_client.errors import MalformedAnswer, PhasegateError, TimedOut, Unexpected, Unreachable
+from phasegate_client.calls import Keep, Send
+from phasegate_client.errors import MalformedAnswer, PhasegateError, TimedOut, Unexpected, Unreachable, Unspooled
+from phasegate_client.spool import Spool
+
+log = logging.getLogger("phasegate_client")
+
+Headers = Callable[[], Mapping[str, str]]
+_OURS = {"authorization", "accept", "user-agent", "content-type", "content-length", "host"}
 
 LARGEST_ANSWER = 32 * 1024 * 1024  # bytes; a body without end must not eat the agent's memory
 
@@ -29,7 +37,7 @@ _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, h
 class Address:
     """Where the server is and what to say who we are. Checked at once: a typing error belongs to the start-up."""
 
-    def __init__(self, base_url: str, key: str) -> None:
+    def __init__(self, base_url: str, key: str, headers: Headers | None = None) -> None:
         url = httpx2.URL(base_url)
         if url.scheme not in {"http", "https"} or not url.host:
             raise ValueError(f"base_url is {base_url!r}, expected something like https://phasegate.example.com")
@@ -39,9 +47,10 @@ class Address:
             raise ValueError("key is empty or has characters that no key has")
         self.base_url = str(url).rstrip("/")
         self._key = key
+        self._headers = headers
 
     def request(self, step: Send) -> httpx2.Request:
-        headers = {
+        headers = self._more_headers() | {
             "Authorization": f"Bearer {self._key}",
             "Accept": "application/json, application/problem+json",
             "User-Agent": "phasegate-client",
@@ -55,6 +64,18 @@ class Address:
             content=step.request.body,
             extensions={"timeout": httpx2.Timeout(step.seconds).as_dict()},
         )
+
+    def _more_headers(self) -> dict[str, str]:
+        """Of whoever made the client, such as traceparent; what is wrong there stops no request."""
+        if self._headers is None:
+            return {}
+        try:
+            given = {str(name): str(value) for name, value in self._headers().items()}
+            httpx2.Headers(given)  # raises where one cannot be sent
+        except Exception:
+            log.exception("the headers of the caller are left out")
+            return {}
+        return {name: value for name, value in given.items() if name.lower() not in _OURS}
 
 
 class Connection:
@@ -167,3 +188,30 @@ def error_from(error: Exception, step: Send) -> PhasegateError:
     if isinstance(error, (httpx2.HTTPError, OSError)):
         return Unreachable(f"the server was not reached: {words}", isinstance(error, _NEVER_SENT))
     return Unexpected(f"the request failed: {words}")
+
+
+def keep(spool: Spool, step: Keep) -> PhasegateError | None:
+    try:
+        spool.append(step.entry).result(step.seconds)
+    except (concurrent.futures.TimeoutError, TimeoutError):  # two kinds in Python 3.10
+        return _slow_disk(step)
+    except Unspooled as error:
+        return error
+    return None
+
+
+async def keep_async(spool: Spool, step: Keep) -> PhasegateError | None:
+    """Cancelling the caller leaves the spool to finish."""
+    kept = spool.append(step.entry)
+    kept.add_done_callback(lambda done: done.exception())  # looked at, also when nobody waits any more
+    try:
+        await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(kept)), step.seconds)
+    except asyncio.TimeoutError:
+        return _slow_disk(step)
+    except Unspooled as error:
+        return error
+    return None
+
+
+def _slow_disk(step: Keep) -> Unspooled:
+    return Unspooled(f"the disk took longer than {step.seconds:.3g} s; it may still be kept")

@@ -73,7 +73,8 @@ class Decision:
     The stored answer of the router for one output.
 
     `certain` is False when this is not the server's own word but the SDK's answer to some doubt; `error` then
-    says which. `audit_probability` is set when the case was drawn to be reviewed afterwards.
+    says which, and `spooled` whether the server is told later that a person has the case. `audit_probability` is set
+    when the case was drawn to be reviewed afterwards.
     """
 
     id: str | None
@@ -85,6 +86,7 @@ class Decision:
     reasons: tuple[Reason, ...]
     certain: bool = True
     error: PhasegateError | None = None
+    spooled: bool = False
     is_final: bool = True
     outcome: Outcome | None = None
     policy_revision: int | None = None

@@ -6,7 +6,9 @@ What can go wrong between an agent and Phasegate.
     ├── Unanswered         no usable answer came; it may or may not have been stored, asking again is harmless
     │   ├── Unreachable    refused, reset, no such host
     │   ├── TimedOut       nothing within the time allowed
-    │   └── Unavailable    answered 5xx, 408, 425 or 429
+    │   ├── Unavailable    answered 5xx, 408, 425 or 429
+    │   ├── CircuitOpen    not even asked: several calls before got no answer
+    │   └── HandedOver     not even asked: a person has the case, and the server does not know yet
     ├── MalformedAnswer    an answer came, and it is not what the API promises
     │   └── UnknownRoute   a route word this release does not know
     ├── Refused            answered 4xx: asking again will not help
@@ -14,6 +16,7 @@ What can go wrong between an agent and Phasegate.
     │   ├── NotAllowed     401, 403
     │   ├── NotFound       404
     │   └── Conflict       409, such as another body for a case already decided
+    ├── Unspooled          what could not be sent could not be kept on disk either
     └── Unexpected         a defect, here or in a transport
 
 `decide` and `wait` do not raise these unless asked to: they answer `Route.HUMAN` and keep the error in
@@ -69,6 +72,18 @@ class Unavailable(Unanswered):
         return self.message
 
 
+class CircuitOpen(Unanswered):
+    """Nothing was sent."""
+
+    code = "circuit_open"
+
+
+class HandedOver(Unanswered):
+    """Nothing was sent. To get another answer now would have the case done twice."""
+
+    code = "handed_over"
+
+
 class MalformedAnswer(PhasegateError):
     code = "malformed_answer"
 
@@ -109,6 +124,10 @@ class NotFound(Refused):
 
 class Conflict(Refused):
     code = "refused_conflict"
+
+
+class Unspooled(PhasegateError):
+    code = "unspooled"
 
 
 class Unexpected(PhasegateError):

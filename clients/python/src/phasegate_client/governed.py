@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from phasegate_client.decisions import Decision
+from phasegate_client.run import AsyncRun, Run
 
 C = TypeVar("C")
 """The agent's own kind of case."""
@@ -27,7 +28,7 @@ AsyncHandOver = Callable[[C, Decision], Awaitable[object]]
 
 
 def governed(
-    decide: Callable[..., Decision],
+    start: Callable[[], Run],
     wait: Callable[[Decision], Decision],
     describe: Describe[C],
     act: Act[C],
@@ -36,8 +37,9 @@ def governed(
     def decorate(compute: Compute[C]) -> Callable[[C], Decision]:
         @functools.wraps(compute)
         def run(case: C) -> Decision:
-            output, confidence = compute(case)
-            decision = decide(output=output, confidence=confidence, **describe(case))
+            with start() as steps:
+                output, confidence = compute(case)
+                decision = steps.decide(output, confidence, **describe(case))
             if decision.is_waiting:
                 decision = wait(decision)
             if decision.may_proceed:
@@ -52,7 +54,7 @@ def governed(
 
 
 def governed_async(
-    decide: Callable[..., Awaitable[Decision]],
+    start: Callable[[], AsyncRun],
     wait: Callable[[Decision], Awaitable[Decision]],
     describe: Describe[C],
     act: AsyncAct[C],
@@ -61,8 +63,9 @@ def governed_async(
     def decorate(compute: AsyncCompute[C]) -> Callable[[C], Awaitable[Decision]]:
         @functools.wraps(compute)
         async def run(case: C) -> Decision:
-            output, confidence = await compute(case)
-            decision = await decide(output=output, confidence=confidence, **describe(case))
+            async with start() as steps:
+                output, confidence = await compute(case)
+                decision = await steps.decide(output, confidence, **describe(case))
             if decision.is_waiting:
                 decision = await wait(decision)
             if decision.may_proceed:

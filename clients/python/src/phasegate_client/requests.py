@@ -6,6 +6,7 @@ A body is encoded once, so that a retry repeats it to the byte and gets the deci
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -49,6 +50,8 @@ class Proposal:
     occurred_at: datetime | None = None
     agent: str | None = None
     version: str | None = None
+    handed_over: bool = False
+    """A person has the case already; sent only of what was spooled or only watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ def decide(proposal: Proposal) -> Request:
         "trace": as_json(proposal.trace, "trace"),
         "usage": as_json(proposal.usage, "usage"),
         "occurred_at": _instant(proposal.occurred_at),
+        "handed_over": proposal.handed_over or None,
     }
     body = {
         "case_id": _named(proposal.case_id, "case_id"),
@@ -83,6 +87,11 @@ def decide(proposal: Proposal) -> Request:
     }
     body |= {name: value for name, value in optional.items() if value is not None}
     return Request("POST", f"{_agent(proposal.agent)}/decisions", encode(body))
+
+
+def key_of(proposal: Proposal) -> str:
+    """What makes it the same decision on the server, as text."""
+    return json.dumps([proposal.agent, proposal.case_id, proposal.version, proposal.attempt], default=str)
 
 
 def look_at_decision(decision_id: str | None, wait: int) -> Request:

@@ -1,0 +1,163 @@
+"""
+Tells the server, one by one and in order, what was spooled: a thread that tries again until it is told.
+
+What the server refuses for good goes among the dead letters with its reason. Everything else stays where it is, and
+holds up what came after it: an answer that nobody can make sense of for a few tries, no answer for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from phasegate_client.answers import Reply, check_receipt, trouble_in
+from phasegate_client.calls import Send
+from phasegate_client.errors import (
+    MalformedAnswer,
+    NotAllowed,
+    PhasegateError,
+    Refused,
+    Unanswered,
+    Unavailable,
+    Unexpected,
+    Unspooled,
+)
+from phasegate_client.requests import Request
+from phasegate_client.spool import Spool
+from phasegate_client.spool_store import Kept
+
+log = logging.getLogger("phasegate_client")
+
+PATIENCE = 10.0  # seconds for one request; nobody waits for it
+FIRST_PAUSE = 0.5  # seconds, doubled with each pass that ends in trouble
+LONGEST_PAUSE = 30.0
+MOST_TRIES = 10  # of an entry whose answers make no sense
+
+
+class Delivery:
+    """`send` carries out one request. Its thread is started when it is first needed, in each process anew."""
+
+    def __init__(
+        self, spool: Spool, send: Callable[[Send], Reply | PhasegateError], jitter: Callable[[], float]
+    ) -> None:
+        self._spool, self._send, self._jitter = spool, send, jitter
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+        self._start_afresh()
+        self.trouble: PhasegateError | None = None
+        """What ended the last pass, None when all was told."""
+
+    def start(self) -> None:
+        """Cheap to be called again. A forked child has none of its parent's threads, and may have its locks held."""
+        if self._process != os.getpid():
+            self._start_afresh()
+        if self._thread is not None and self._thread.is_alive():  # it is not in a forked child
+            return
+        with self._lock:
+            if self._stopped or (self._thread is not None and self._thread.is_alive()):
+                return
+            thread = threading.Thread(target=self._run, name="phasegate-delivery", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # what is on disk is delivered by the next process
+                log.warning("what is spooled is not delivered for now: %s", error)
+            else:
+                self._thread = thread
+
+    def flush(self) -> Future[int]:
+        """Try now. How many are still waiting after this pass."""
+        done: Future[int] = Future()
+        self.start()
+        with self._lock:
+            self._flushes.append(done)
+        self._wake.set()
+        if self._thread is None or self._stopped:
+            self._answer_flushes()
+        return done
+
+    def stop(self) -> None:
+        """What is under way is left to end by itself; what is spooled stays on disk."""
+        self._stopped = True
+        self._wake.set()
+        self._answer_flushes()
+
+    def _start_afresh(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._thread = None
+        self._wake = threading.Event()
+        self._flushes: list[Future[int]] = []
+
+    def _run(self) -> None:
+        in_vain = 0
+        while not self._stopped:
+            self._wake.clear()
+            flushes = self._taken()
+            self.trouble = self._pass()
+            left = self._spool.state().waiting
+            for done in flushes:
+                done.set_result(left)
+            in_vain = in_vain + 1 if self.trouble is not None else 0
+            self._wake.wait(self._pause(in_vain))
+
+    def _pause(self, in_vain: int) -> float:
+        """Until the next pass. Also after one without trouble: more may have been spooled, or left behind."""
+        pause: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(in_vain, 10)) * (0.5 + self._jitter())
+        asked = self.trouble.retry_after if isinstance(self.trouble, Unavailable) else None
+        return pause if asked is None else max(pause, min(asked, LONGEST_PAUSE))
+
+    def _pass(self) -> PhasegateError | None:
+        try:
+            self._spool.adopt()
+            while not self._stopped and (kept := self._spool.first()) is not None:
+                trouble = self._tell(kept)
+                if trouble is None:
+                    self._spool.settle(kept)
+                elif _is_final(trouble, kept):
+                    self._spool.settle(kept, reason=f"{trouble.code}: {trouble}")
+                else:
+                    if not isinstance(trouble, (Unanswered, NotAllowed)):
+                        self._spool.tried(kept)
+                    return trouble
+        except Unspooled as error:
+            return error
+        except Exception as error:
+            log.exception("a defect in the client keeps it from delivering what is spooled")
+            return Unexpected(f"{type(error).__name__}: {error}")
+        return None
+
+    def _tell(self, kept: Kept) -> PhasegateError | None:
+        result = self._send(Send(Request("POST", kept.entry.path, kept.entry.body), PATIENCE))
+        if isinstance(result, PhasegateError):
+            return result
+        if (trouble := trouble_in(result)) is not None:
+            return trouble
+        try:
+            check_receipt(result, kept.entry.key)
+        except MalformedAnswer as error:
+            return error
+        return None
+
+    def _taken(self) -> list[Future[int]]:
+        with self._lock:
+            flushes, self._flushes = self._flushes, []
+        return flushes
+
+    def _answer_flushes(self) -> None:
+        for done in self._taken():
+            done.set_result(self._spool.state().waiting)
+
+
+def _is_final(trouble: PhasegateError, kept: Kept) -> bool:
+    """
+    Whether trying again will not help. A key that is not allowed may be allowed again; a 4xx that is not Phasegate's
+    own, with no code of a problem, comes from something in between and may pass.
+    """
+    if isinstance(trouble, (Unanswered, NotAllowed)):
+        return False
+    if isinstance(trouble, Refused) and trouble.problem:
+        return True
+    return kept.tries + 1 >= MOST_TRIES
