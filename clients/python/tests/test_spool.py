@@ -250,7 +250,8 @@ KEEP_FOR_EVER = """
 @pytest.mark.parametrize("acknowledged", [1, 20, 57])
 def test_what_was_acknowledged_survives_a_kill_in_the_middle(spool_in: Make, tmp_path: Path, acknowledged: int) -> None:
     script = textwrap.dedent(KEEP_FOR_EVER)
-    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path), SERVER], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", script, str(tmp_path), SERVER]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
     assert process.stdout is not None
     with process.stdout as told:
         for _ in range(acknowledged):
