@@ -14,6 +14,7 @@ from celery import Celery
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
+from starlette.types import Receive, Scope, Send
 
 import review_ui
 import routing.tasks  # noqa: F401 - registers them, so that what is sent to them finds its queue
@@ -37,11 +38,15 @@ from rollout.reviewers import api as reviewers_api
 from rollout.versions import api as versions_api
 from routing import api as routing_api
 from routing import hot, waiting
+from routing.answering import Answering
 from routing.audits import api as audits_api
+from routing.bulk import api as bulk_api
+from routing.bulk.stream import Slots
 from routing.cases import api as cases_api
 from routing.delivery import api as delivery_api
 from routing.drift import api as drift_api
 from routing.people import api as verdicts_api
+from routing.registrar import Registrar
 from routing.reviews import api as reviews_api
 from routing.snapshot import SnapshotHolder
 from routing.staffing import api as staffing_api
@@ -53,6 +58,7 @@ log = structlog.get_logger(__name__)
 _ROUTERS = (
     hot.router,
     waiting.router,
+    bulk_api.router,
     cases_api.router,
     reviews_api.router,
     delivery_api.router,
@@ -73,12 +79,25 @@ _ROUTERS = (
     people_api.router,
 )
 _SUITE = re.compile("/v1/agents/[^/]+/suites/[^/]+")
+_STREAM = re.compile("/v1/agents/[^/]+/decisions:stream")
 _ABOUT = "Moves an AI agent from pilot to production: phases, gates, a review queue, and a way back."
+
+
+class WebApp(FastAPI):
+    """The framework's application, but for the one call that every case makes."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        agent = hot.plain_agent(scope)
+        if agent is None:
+            await super().__call__(scope, receive, send)
+        else:
+            scope["app"] = self
+            await self.state.hot.serve(agent, scope, receive, send)
 
 
 def create_app(ctx: Context) -> FastAPI:
     """The whole web process around a context; nothing starts before the application does."""
-    app = FastAPI(
+    app = WebApp(
         title="Phasegate",
         version="1",
         description=_ABOUT,
@@ -91,12 +110,15 @@ def create_app(ctx: Context) -> FastAPI:
     app.state.ctx = ctx
     app.state.keyring = Keyring(ctx)
     app.state.holder = SnapshotHolder(ctx, app.state.keyring)
+    app.state.registrar = Registrar(ctx, app.state.holder)
     app.state.writer = Writer(ctx, app.state.holder)
-    app.state.waiters = waiting.Waiters()
+    app.state.waiters = waiting.Waiters(ctx)
     app.state.hot = hot.HotPath(ctx, app.state.keyring, app.state.holder, app.state.writer)
+    app.state.streams = Slots(ctx.settings.streams_at_once)
     http.install(app)
     suites = http.Larger(_SUITE, ctx.settings.max_import_bytes, app.state.keyring.actor)
-    app.add_middleware(http.BodyLimit, limit=ctx.settings.max_body_bytes, larger=suites)
+    app.add_middleware(http.BodyLimit, limit=ctx.settings.max_body_bytes, larger=suites, streamed=_STREAM)
+    app.add_middleware(Answering, answers=app.state.holder.answers)  # the last one added is the outermost
     for router in _ROUTERS:
         app.include_router(router)
     review_ui.install(app)
@@ -110,6 +132,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     waiters: waiting.Waiters = app.state.waiters
     waiters.attach()
     app.state.holder.start()
+    app.state.registrar.start()
     app.state.writer.start()
     ctx.listen("decisions:ruled", waiters.ring)
     listener = None
@@ -123,7 +146,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         if listener is not None:
             listener.stop()
+        waiters.detach()
         app.state.writer.stop()
+        app.state.registrar.stop()
         app.state.holder.stop()
         ctx.drain()
 

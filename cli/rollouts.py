@@ -19,6 +19,10 @@ Version = Annotated[
     str | None, typer.Argument(help="Its version; may be left out while only one is under way.", show_default=False)
 ]
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why, in a sentence that an auditor understands.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Return when it is in force in every web process; status 1 when it is not.")
+]
+Within = Annotated[float, typer.Option(help="With --wait: for so many seconds at most, up to 30.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _MARKS = {
@@ -112,6 +116,8 @@ def demote(
     seen: Annotated[
         Phase | None, typer.Option("--from", help="The phase you saw; from another one nothing is taken.")
     ] = None,
+    wait: Wait = False,
+    within: Within = 5.0,
     url: Url = None,
     key: Key = None,
     login: As = None,
@@ -125,8 +131,9 @@ def demote(
     with through(url, key, login) as door:
         path = _path(door, agent, version)
         body = {"reason": reason, "from": seen or door.get(*path)["phase"]} | ({"to": to} if to else {})
-        change = door.post(*path, "demote", body=body)
+        change = door.call("POST", *path, "demote", json=body, params=_waiting(wait, within))
     _show_change(agent, change, as_json=as_json)
+    _show_in_force(change.get("in_force"), as_json=as_json)
 
 
 def break_glass(
@@ -162,15 +169,23 @@ def freeze(
     mode: Annotated[
         FreezeMode, typer.Option(help="routing: every case goes to a person. advancing: only the way up is closed.")
     ] = FreezeMode.ROUTING,
+    wait: Wait = False,
+    within: Within = 5.0,
     url: Url = None,
     key: Key = None,
     login: As = None,
     as_json: AsJson = False,
 ) -> None:
-    """Stop a version where it stands: [bold]phasegate freeze claims -m "the upstream data is wrong"[/bold]."""
+    """
+    Stop a version where it stands: [bold]phasegate freeze claims -m "the upstream data is wrong" --wait[/bold].
+
+    With --wait it returns when no web process routes otherwise any more, and says so; else who has not said it yet.
+    """
     with through(url, key, login) as door:
-        change = door.post(*_path(door, agent, version), "freeze", body={"reason": reason, "mode": mode})
+        body, path = {"reason": reason, "mode": mode}, _path(door, agent, version)
+        change = door.call("POST", *path, "freeze", json=body, params=_waiting(wait, within))
     _show_change(agent, change, as_json=as_json)
+    _show_in_force(change.get("in_force"), as_json=as_json)
 
 
 def unfreeze(
@@ -186,10 +201,18 @@ def unfreeze(
     with through(url, key, login) as door:
         change = door.post(*_path(door, agent, version), "unfreeze", body={"reason": reason})
     _show_change(agent, change, as_json=as_json)
+    _show_in_force(change.get("in_force"), as_json=as_json)
 
 
 def rollback(
-    agent: Agent, reason: Reason, url: Url = None, key: Key = None, login: As = None, as_json: AsJson = False
+    agent: Agent,
+    reason: Reason,
+    wait: Wait = False,
+    within: Within = 5.0,
+    url: Url = None,
+    key: Key = None,
+    login: As = None,
+    as_json: AsJson = False,
 ) -> None:
     """
     The version in charge goes, the one before comes back with its phase.
@@ -197,11 +220,13 @@ def rollback(
     [bold]phasegate rollback claims -m "v7 misreads the new form"[/bold]
     """
     with through(url, key, login) as door:
-        restored = door.post("agents", agent, "rollback", body={"reason": reason})
+        body = {"reason": reason}
+        restored = door.call("POST", "agents", agent, "rollback", json=body, params=_waiting(wait, within))
     if as_json:
         print_json(restored)
     else:
         good(f"Version {restored['version']} of {agent} is in charge again, in {restored['phase']}.")
+    _show_in_force(restored["in_force"], as_json=as_json)
 
 
 def _list_agents(door: Door, *, as_json: bool) -> None:
@@ -333,7 +358,22 @@ def _show_change(agent: str, change: dict[str, Any], *, as_json: bool) -> None:
         return
     where = f" to {change['entered']}" if change["entered"] else ""
     good(f"Version {change['version']} of {agent} is {change['kind']}{where}.")
-    say("The web processes follow within a second.")
+
+
+def _waiting(wait: bool, within: float) -> dict[str, Any]:
+    return {"wait": True, "within": within} if wait else {}
+
+
+def _show_in_force(in_force: dict[str, Any] | None, *, as_json: bool) -> None:
+    """How far it has come; a status of 1 where somebody waited and it is not in force everywhere."""
+    if in_force is None:
+        if not as_json:
+            say("The web processes follow within a second. With --wait this command returns when they have.")
+        return
+    if not as_json:
+        good(in_force["words"])
+    if not in_force["done"]:
+        raise typer.Exit(Exit.REFUSED)
 
 
 def _time(value: str | None) -> str:

@@ -1,7 +1,8 @@
 """What a process reads to route: agents, the newest policy of every version, and marks that tell of changes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -11,6 +12,8 @@ from rollout.versions.tables import PolicyRevision, Rollout
 from routing.cases.tables import Decision, HumanOutput
 from routing.delivery.tables import OutboxMessage
 from routing.reviews.tables import ReviewItem
+
+_CHUNK = 500  # ids in one statement
 
 
 def marks(session: Session) -> tuple[int, ...]:
@@ -31,6 +34,14 @@ def newest_policies(session: Session) -> Sequence[tuple[str, str, PolicyRevision
     in_force = (Rollout.id == PolicyRevision.rollout_id) & (Rollout.policy_revision == PolicyRevision.revision)
     found = session.execute(select(Rollout.agent, Rollout.version, PolicyRevision).join(PolicyRevision, in_force))
     return [(agent, version, revision) for agent, version, revision in found]
+
+
+def decisions(session: Session, ids: Collection[UUID], *, ended: bool = False) -> Iterator[Decision]:
+    """Those of these decisions that are there; with `ended`, only those on which the last word was said."""
+    wanted = list(ids)
+    for start in range(0, len(wanted), _CHUNK):
+        found = select(Decision).where(Decision.id.in_(wanted[start : start + _CHUNK]))
+        yield from session.scalars(found.where(Decision.outcome.is_not(None)) if ended else found)
 
 
 def backlog(session: Session, now: datetime) -> dict[str, int]:

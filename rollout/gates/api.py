@@ -15,6 +15,7 @@ from rollout.gates.schemas import (
     AdvanceIn,
     AnsweredOut,
     BreakGlassIn,
+    ChangeMade,
     DemoteIn,
     EvidenceOut,
     EvidencePage,
@@ -23,9 +24,11 @@ from rollout.gates.schemas import (
     FreezeIn,
     ReasonIn,
     RefuseIn,
+    RolledBack,
     RolloutStatus,
 )
 from rollout.params import AgentPath, Cursor, Limit, VersionPath, after_id, cut
+from rollout.processes.following import Following
 from rollout.versions import queries as version_queries
 from rollout.versions import service as versions
 from rollout.versions.queries import get_rollout
@@ -95,14 +98,16 @@ def refuse(agent: AgentPath, version: VersionPath, body: RefuseIn, actor: ActorD
 
 
 @router.post(f"{_ROLLOUT}/demote")
-def demote(agent: AgentPath, version: VersionPath, body: DemoteIn, actor: ActorDep, ctx: Ctx) -> ChangeOut:
+def demote(
+    agent: AgentPath, version: VersionPath, body: DemoteIn, actor: ActorDep, ctx: Ctx, in_force: Following
+) -> ChangeMade:
     """One phase back, or to the lower phase that is named, at once."""
     with ctx.db.begin() as session:
         rollout = get_rollout(session, agent, version)
         change = versions.demote(
             session, rollout, actor=actor, now=ctx.clock.now(), reason=body.reason, to=body.to, seen=body.seen
         )
-        return _change(change)
+    return _made(change, in_force)
 
 
 @router.post(f"{_ROLLOUT}/break-glass")
@@ -122,13 +127,19 @@ def break_glass(agent: AgentPath, version: VersionPath, body: BreakGlassIn, acto
 
 
 @router.post(f"{_ROLLOUT}/freeze")
-def freeze(agent: AgentPath, version: VersionPath, body: FreezeIn, actor: ActorDep, ctx: Ctx) -> ChangeOut:
-    """`routing`: every case goes to a person, and nothing advances. `advancing`: only advancing stops."""
+def freeze(
+    agent: AgentPath, version: VersionPath, body: FreezeIn, actor: ActorDep, ctx: Ctx, in_force: Following
+) -> ChangeMade:
+    """
+    `routing`: every case goes to a person, and nothing advances. `advancing`: only advancing stops.
+
+    With `wait=true`, and where the answer says `in_force.done`, no web process routes a case otherwise any more. Who
+    repeats a call for a case that was decided before gets the stored answer, as ever.
+    """
     with ctx.db.begin() as session:
         rollout = get_rollout(session, agent, version)
-        return _change(
-            versions.freeze(session, rollout, body.mode, actor=actor, now=ctx.clock.now(), reason=body.reason)
-        )
+        change = versions.freeze(session, rollout, body.mode, actor=actor, now=ctx.clock.now(), reason=body.reason)
+    return _made(change, in_force)
 
 
 @router.post(f"{_ROLLOUT}/unfreeze")
@@ -148,12 +159,13 @@ def stop(agent: AgentPath, version: VersionPath, body: ReasonIn, actor: ActorDep
 
 
 @router.post("/agents/{agent}/rollback")
-def rollback(agent: AgentPath, body: ReasonIn, actor: ActorDep, ctx: Ctx) -> RolloutStatus:
+def rollback(agent: AgentPath, body: ReasonIn, actor: ActorDep, ctx: Ctx, in_force: Following) -> RolledBack:
     """The stable version goes, the one before comes back with the phase it had. The answer is where that one stands."""
     with ctx.db.begin() as session:
         found = get_agent(session, agent)
         restored = versions.rollback(session, found, actor=actor, now=ctx.clock.now(), reason=body.reason)
-        return service.status(session, restored, now=ctx.clock.now())
+        stands = service.status(session, restored, now=ctx.clock.now())
+    return RolledBack(**dict(stands), in_force=in_force())
 
 
 @router.get(f"{_ROLLOUT}/evidence")
@@ -208,6 +220,11 @@ def _refuse_unless_reader(actor: Actor, agent: str, evidence_id: UUID) -> None:
 
 def _change(change: PhaseChange) -> ChangeOut:
     return ChangeOut.model_validate(change)
+
+
+def _made(change: PhaseChange, in_force: Following) -> ChangeMade:
+    """What was changed; told once it is in force, where the caller wants to wait for that."""
+    return ChangeMade(**dict(_change(change)), in_force=in_force())
 
 
 def _answered(answered: service.Answered) -> AnsweredOut:

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from evidence.multiplicity import Standing
 from kit.http import Out, Strict
 from rollout.domain.phase import FreezeMode, Phase
+from rollout.processes.schemas import InForceOut
 from rollout.versions.schemas import ChangeOut
 
 ReasonText = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
@@ -233,6 +234,12 @@ class ApprovalOut(Out):
     signatures: list[SignatureOut]
 
 
+class ChangeMade(ChangeOut):
+    """A step that takes autonomy away. `in_force` is null where the caller did not wait."""
+
+    in_force: InForceOut | None
+
+
 class AnsweredOut(Out):
     """What came of pressing the button: where the request stands, and the step if it was taken thereby."""
 
@@ -293,6 +300,12 @@ class RolloutStatus(Out):
     closed_segments: list[ClosedSegmentOut]
     cases_in_all: int
     history: list[ChangeOut]
+
+
+class RolledBack(RolloutStatus):
+    """Where the version that came back stands. `in_force` is null where the caller did not wait."""
+
+    in_force: InForceOut | None
 
 
 class StreamOut(Out):

@@ -7,8 +7,9 @@ from kit.http import Ctx, StrictRoute, check_match, entity_tag
 from rollout.agents.queries import get_agent
 from rollout.domain.policy import Rules
 from rollout.params import AgentPath, Cursor, Limit, VersionPath, after_id, after_number, cut
+from rollout.processes.following import Following
 from rollout.versions import queries, service
-from rollout.versions.schemas import NewVersion, PoliciesOut, PolicyOut, VersionOut, VersionsOut
+from rollout.versions.schemas import NewVersion, PoliciesOut, PolicyChanged, PolicyOut, VersionOut, VersionsOut
 from rollout.versions.tables import PolicyRevision, Rollout, Version
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["versions"])
@@ -65,8 +66,15 @@ def show_policy(agent: AgentPath, version: VersionPath, actor: ActorDep, ctx: Ct
 
 @router.put("/agents/{agent}/versions/{version}/policy")
 def change_policy(
-    agent: AgentPath, version: VersionPath, body: Rules, actor: ActorDep, ctx: Ctx, request: Request, response: Response
-) -> PolicyOut:
+    agent: AgentPath,
+    version: VersionPath,
+    body: Rules,
+    actor: ActorDep,
+    ctx: Ctx,
+    in_force: Following,
+    request: Request,
+    response: Response,
+) -> PolicyChanged:
     """
     Replace the rules; the next policy revision. With If-Match, only on the rules that were read.
 
@@ -78,8 +86,8 @@ def change_policy(
         present = _policy(queries.get_policy(session, rollout.id, rollout.policy_revision))
         check_match(request, _rules_body(present.rules))
         policy = _policy(service.change_rules(session, rollout, body, actor=actor, now=ctx.clock.now()))
-        response.headers["ETag"] = _tag(policy.rules)
-        return policy
+    response.headers["ETag"] = _tag(policy.rules)
+    return PolicyChanged(**dict(policy), in_force=in_force())
 
 
 @router.get("/agents/{agent}/versions/{version}/policies")

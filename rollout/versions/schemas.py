@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from kit.http import Out, Strict
 from rollout.domain.policy import Rules
+from rollout.processes.schemas import InForceOut
 
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+@-]*$", max_length=128)]
 
@@ -64,6 +65,12 @@ class PolicyOut(Out):
     cause: str
     created_at: datetime
     created_by: str
+
+
+class PolicyChanged(PolicyOut):
+    """The policy as it is now. `in_force` is null where the caller did not wait."""
+
+    in_force: InForceOut | None
 
 
 class PoliciesOut(Out):

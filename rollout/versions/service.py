@@ -15,7 +15,7 @@ from governance.audit import service as audit
 from kit.db import send_after_commit
 from kit.errors import Conflict
 from kit.ids import new_id
-from rollout.agents.queries import get_agent, lock_agent
+from rollout.agents.queries import lock_agent
 from rollout.agents.tables import Agent
 from rollout.domain.phase import FreezeMode, Phase, Standing
 from rollout.domain.plan import Plan
@@ -130,7 +130,7 @@ def change_rules(session: Session, rollout: Rollout, rules: Rules, *, actor: Act
 
     Narrowing is free to whoever may configure. Past shadow, rules that widen are for the named owner or second.
     """
-    agent = get_agent(session, rollout.agent)
+    agent = lock_agent(session, rollout.agent)
     if not (steps.is_named(agent, actor) and actor.allows("advance")):
         actor.require("configure", rollout.agent)
     steps.refuse_retired(rollout)
