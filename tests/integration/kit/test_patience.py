@@ -58,10 +58,14 @@ def test_a_server_that_falls_silent_is_given_up_and_found_again(db: Database, pr
 def test_whoever_was_in_the_middle_of_something_gives_up_too_and_leaves_nothing_half_done(
     db: Database, proxy: Proxy
 ) -> None:
-    with pytest.raises(OperationalError, match="no sign of life") as caught, db.begin() as session:
-        session.execute(text("CREATE TEMPORARY TABLE half_done (id integer)"))
-        proxy.silence()
-        session.execute(text("SELECT 1"))
+    def change() -> None:
+        with db.begin() as session:
+            session.execute(text("CREATE TEMPORARY TABLE half_done (id integer)"))
+            proxy.silence()
+            session.execute(text("SELECT 1"))
+
+    with pytest.raises(OperationalError, match="no sign of life") as caught:
+        change()
     assert caught.value.connection_invalidated
     proxy.heal()
     assert one(db) == 1

@@ -1,0 +1,34 @@
+"""Web process and workers are killed outright while cases, rulings and human outputs come in."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.system.scene import EVERYBODY, scene, settings_for
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+
+VICTIMS = (("web",), ("worker",), ("web", "worker"), ("delivery",), EVERYBODY)
+
+
+def test_web_and_workers_are_killed_again_and_again_under_load_and_nothing_is_lost(
+    tmp_path: Path, empty_url: str
+) -> None:
+    """Each kill comes once everybody has begun new work, so workers die in the middle of settling and sending."""
+    answered, working = [], []
+    with scene(settings_for(tmp_path, empty_url), 500, 500, 500, 204) as it:
+        with it.load.running():
+            for victims in VICTIMS:
+                working.append(it.everybody_works(f"everybody is at work before {victims} are killed"))
+                it.kill(*victims)
+                if "web" in victims:
+                    answered.append(it.answers_again())
+            it.soon(lambda: all(it.stack.child(name).alive for name in EVERYBODY), "all are back")
+            it.answers_again()
+        it.nothing_lost_nothing_twice()
+        assert len(it.receiver.seen) > len(it.receiver.contents()), "nothing was told twice, so this showed nothing"
+        print(
+            f"{len(VICTIMS)} kills, {it.decided()} cases, {len(it.load.ruled)} rulings, {len(it.receiver.seen)} "
+            f"messages; ten more cases at most {max(answered):.1f} s after web was killed, everybody at work at most "
+            f"{max(working):.1f} s after a kill; {it.told()}"
+        )
