@@ -82,8 +82,9 @@ def _once(name: str, is_async: bool, call: Callable[[], Any], output: Any) -> An
     async def akeep() -> dict[str, Any]:
         return _kept.keep(await call(), output)
 
-    future = task(akeep if is_async else keep, name=f"phasegate.{name}")()
-    return future if is_async else future.result()
+    if is_async:
+        return task(name=f"phasegate.{name}")(akeep)()
+    return task(name=f"phasegate.{name}")(keep)().result()
 
 
 @dataclass(frozen=True, slots=True)
