@@ -24,9 +24,11 @@ from rollout.processes.following import wait_until_in_force
 from rollout.processes.tables import WebProcess
 from rollout.versions import queries as version_queries
 from rollout.versions import service as versions
+from rollout.versions.steps import promote_if_due
 from rollout.versions.tables import Rollout
 from routing.cases.prepare import Entry, prepare
 from routing.cases.service import Stored
+from routing.cases.tables import Decision
 from routing.registrar import BEAT, GONE, Registrar
 from routing.snapshot import SnapshotHolder
 from routing.writer import Writer
@@ -155,7 +157,7 @@ class TestRegistrar:
 
         assert (before, [one.in_force for one in rows(ctx)]) == ([2], [3])
 
-    def test_writes_when_there_is_news_and_every_few_seconds(self, ctx: Context, row: Rollout) -> None:
+    def test_writes_when_there_is_news_and_every_few_seconds(self, ctx: Context) -> None:
         seconds = [100.0]
         process = Process(ctx, monotonic=lambda: seconds[0])
         found = []
@@ -204,7 +206,7 @@ class TestOverHttp:
             yield client
 
     @pytest.fixture
-    def stuck(self, ctx: Context, client: TestClient) -> UUID:
+    def stuck(self, ctx: Context) -> UUID:
         """A process that gave a sign of life and will give no other."""
         row_id, now = new_id(), ctx.clock.now()
         with ctx.db.begin() as session:
@@ -229,16 +231,24 @@ class TestOverHttp:
         assert (found["done"], found["processes"], found["acknowledged"], found["silent"]) == (True, 1, 1, [])
         assert found["words"] == "In force in the only web process; what was decided before has been answered."
 
-    def test_a_roll_back_is_waited_for_too(self, ctx: Context, client: TestClient, row: Rollout) -> None:
-        factories.rollout(ctx, version="v2", phase=Phase.SHADOW)
-        answer = client.post("/v1/agents/claims/rollback", json=WHY, params={"wait": True})
+    def test_a_roll_back_is_waited_for_too(self, ctx: Context, client: TestClient) -> None:
+        with ctx.db.begin() as session:
+            agent = get_agent(session, "claims")
+            first = version_queries.get_rollout(session, "claims", "v1")
+            first.phase = Phase.EVALUATION.value
+            second = versions.register(session, agent, "v2", actor=SYSTEM, now=ctx.clock.now())
+            second.phase = Phase.SHADOW.value
+            promote_if_due(session, second, actor=SYSTEM, now=ctx.clock.now())
 
-        assert answer.status_code == 409  # nothing to go back to; the call itself is understood
+        found = client.post("/v1/agents/claims/rollback", json=WHY, params={"wait": True, "within": 30}).json()
+
+        assert (found["version"], found["in_force"]["done"]) == ("v1", True)
 
     def test_who_does_not_wait_is_told_nothing(self, client: TestClient) -> None:
         assert client.post(f"{ROLLOUT}/freeze", json=WHY).json()["in_force"] is None
 
-    def test_it_is_never_called_done_while_a_process_has_not_said_so(self, client: TestClient, stuck: UUID) -> None:
+    @pytest.mark.usefixtures("stuck")
+    def test_it_is_never_called_done_while_a_process_has_not_said_so(self, client: TestClient) -> None:
         found = client.post(f"{ROLLOUT}/freeze", json=WHY, params={"wait": True, "within": 0.2}).json()
 
         assert found["kind"] == "frozen"
@@ -273,71 +283,83 @@ class TestOverHttp:
         assert found.words.startswith("No web process is running")
 
 
-@pytest.mark.timeout(120)
-def test_after_a_freeze_that_was_waited_for_nothing_goes_alone_however_many_decide(ctx: Context, row: Rollout) -> None:
-    """Two processes that hear of nothing are hammered while the version is frozen, freed and looked at."""
-    seen: list[tuple[int, str, str]] = []  # the freeze that was over when it was handed in, the one after, the route
-    faults: list[BaseException] = []
-    over, frozen, numbers = threading.Event(), [0, 0], count()  # begun to be lifted; said to be in force
+class Hammer:
+    """Two processes that hear of nothing, and those who decide, freeze and judge through them at once."""
 
-    async def agent(process: Process) -> None:
-        while not over.is_set():
-            said, lifted = frozen[1], frozen[0]
-            stored = await process.decide(f"c-{next(numbers)}")
-            if said > lifted and frozen[0] == lifted:
-                seen.append((said, lifted, stored.decision.route))
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+        self.over = threading.Event()
+        self.said = self.lifted = 0  # the last freeze that was said to be in force, and that was about to be lifted
+        self.seen: list[tuple[int, str]] = []  # while a freeze was in force: which one, and the route
+        self.faults: list[BaseException] = []
+        self._numbers = count()
 
-    def hammer(process: Process) -> None:
-        async def all_of_them() -> None:
-            await asyncio.gather(*(agent(process) for _ in range(8)))
-
-        run(lambda: asyncio.run(all_of_them()))
-
-    def run(work: Callable[[], None]) -> None:
-        try:
-            work()
-        except (Exception, ExceptionGroup) as error:  # noqa: BLE001 - the test shows it
-            faults.append(error)
-            over.set()
-
-    def look() -> None:
-        while not over.wait(0.05):
-            with ctx.db.begin() as session:
-                kept = version_queries.get_rollout(session, "claims", "v1")
-                gates.look(session, kept, now=ctx.clock.now(), sparing=True)
-
-    def change(mode: FreezeMode | None) -> None:
-        with ctx.db.begin() as session:
-            kept = version_queries.get_rollout(session, "claims", "v1")
-            if mode:
-                versions.freeze(session, kept, mode, actor=SYSTEM, now=ctx.clock.now(), reason="a test")
-            else:
-                versions.unfreeze(session, kept, actor=SYSTEM, now=ctx.clock.now(), reason="a test")
-
-    def steer() -> None:
-        for turn in range(1, 9):
-            change(FreezeMode.ROUTING)
-            found = wait_until_in_force(ctx, 30.0)
-            assert found.done, found.words
-            assert found.processes == 2
-            frozen[1] = turn
-            over.wait(0.15)
-            frozen[0] = turn
-            change(None)
-        over.set()
-
-    with ExitStack() as stack:
-        both = [stack.enter_context(Process(ctx).running()) for _ in range(2)]
-        work = [lambda: run(steer), lambda: run(look), *(lambda one=one: hammer(one) for one in both)]  # type: ignore[misc]
-        threads = [threading.Thread(target=one) for one in work]
+    def run(self, *work: Callable[[], None]) -> None:
+        threads = [threading.Thread(target=self._guarded, args=(one,)) for one in work]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    assert faults == []
-    assert len({said for said, _, _ in seen}) >= 4, "too little was decided while it was frozen"
-    assert {route for _, _, route in seen} == {"human"}
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - the test shows it
+            self.faults.append(error)
+            self.over.set()
+
+    def deciding(self, process: Process, callers: int = 8) -> Callable[[], None]:
+        async def all_of_them() -> None:
+            await asyncio.gather(*(self._decide(process) for _ in range(callers)))
+
+        return lambda: asyncio.run(all_of_them())
+
+    async def _decide(self, process: Process) -> None:
+        while not self.over.is_set():
+            lifted, said = self.lifted, self.said
+            stored = await process.decide(f"c-{next(self._numbers)}")
+            if said > lifted and self.lifted == lifted:
+                self.seen.append((said, stored.decision.route))
+
+    def look(self) -> None:
+        while not self.over.wait(0.05):
+            with self.ctx.db.begin() as session:
+                kept = version_queries.get_rollout(session, "claims", "v1")
+                gates.look(session, kept, now=self.ctx.clock.now(), sparing=True)
+
+    def freeze_and_lift(self) -> None:
+        for turn in range(1, 9):
+            self._change(FreezeMode.ROUTING)
+            found = wait_until_in_force(self.ctx, 30.0)
+            assert (found.done, found.processes) == (True, 2), found.words
+            self.said = turn
+            self.over.wait(0.15)
+            self.lifted = turn
+            self._change(None)
+        self.over.set()
+
+    def _change(self, mode: FreezeMode | None) -> None:
+        with self.ctx.db.begin() as session:
+            kept = version_queries.get_rollout(session, "claims", "v1")
+            who = {"actor": SYSTEM, "now": self.ctx.clock.now(), "reason": "a test"}
+            if mode:
+                versions.freeze(session, kept, mode, **who)  # type: ignore[arg-type]
+            else:
+                versions.unfreeze(session, kept, **who)  # type: ignore[arg-type]
+
+
+@pytest.mark.timeout(120)
+def test_after_a_freeze_that_was_waited_for_nothing_goes_alone_however_many_decide(ctx: Context) -> None:
+    hammer = Hammer(ctx)
+    with ExitStack() as stack:
+        both = [stack.enter_context(Process(ctx).running()) for _ in range(2)]
+        hammer.run(hammer.freeze_and_lift, hammer.look, *(hammer.deciding(one) for one in both))
+
+    assert hammer.faults == []
+    assert len({said for said, _ in hammer.seen}) >= 4, "too little was decided while it was frozen"
+    assert {route for _, route in hammer.seen} == {"human"}
+    with ctx.db.read() as session:
+        assert {"auto", "human"} <= set(session.scalars(select(Decision.route).distinct()))
 
 
 def test_problems_are_answers_too(ctx: Context) -> None:
