@@ -147,7 +147,7 @@ class _LineByLine(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - the lines have it
         try:
             with self._slots.one():
-                first = await anext(self._chunks, ())  # what is wrong with the beginning has a status of its own
+                first = await anext(self._chunks, None)  # what is wrong with the beginning has a status of its own
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
                 async with asyncio.TaskGroup() as both_ways:
                     both_ways.create_task(self._stream.run(_behind(first, self._chunks)))
@@ -160,7 +160,7 @@ class _LineByLine(Response):
             self._stream.outbox.close()
 
 
-async def _behind(first: Sequence[Line], rest: AsyncIterator[Sequence[Line]]) -> AsyncIterator[Sequence[Line]]:
+async def _behind(first: Sequence[Line] | None, rest: AsyncIterator[Sequence[Line]]) -> AsyncIterator[Sequence[Line]]:
     if first:
         yield first
     async for chunk in rest:
