@@ -10,6 +10,7 @@ import asyncio
 import concurrent.futures
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
@@ -215,19 +216,20 @@ class Phasegate:
     def _run(self, call: Call[_T]) -> _T:
         self._core.start()
         result: Result = None
-        while True:
-            try:
-                step = call.send(result)
-            except StopIteration as answered:
-                return answered.value  # type: ignore[no-any-return]
-            if isinstance(step, Pause):
-                time.sleep(step.seconds)
-                result = None
-            elif isinstance(step, Keep):
-                assert self._core.spool is not None  # nothing is kept without one
-                result = keep(self._core.spool, step)
-            else:
-                result = self._connection.send(step)
+        with closing(call):
+            while True:
+                try:
+                    step = call.send(result)
+                except StopIteration as answered:
+                    return answered.value  # type: ignore[no-any-return]
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                    result = None
+                elif isinstance(step, Keep):
+                    assert self._core.spool is not None  # nothing is kept without one
+                    result = keep(self._core.spool, step)
+                else:
+                    result = self._connection.send(step)
 
 
 class AsyncPhasegate:
@@ -381,16 +383,17 @@ class AsyncPhasegate:
     async def _run(self, call: Call[_T]) -> _T:
         self._core.start()
         result: Result = None
-        while True:
-            try:
-                step = call.send(result)
-            except StopIteration as answered:
-                return answered.value  # type: ignore[no-any-return]
-            if isinstance(step, Pause):
-                await asyncio.sleep(step.seconds)
-                result = None
-            elif isinstance(step, Keep):
-                assert self._core.spool is not None  # nothing is kept without one
-                result = await keep_async(self._core.spool, step)
-            else:
-                result = await self._connection.send(step)
+        with closing(call):  # also when the caller is cancelled: others wait for what this call knows
+            while True:
+                try:
+                    step = call.send(result)
+                except StopIteration as answered:
+                    return answered.value  # type: ignore[no-any-return]
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    result = None
+                elif isinstance(step, Keep):
+                    assert self._core.spool is not None  # nothing is kept without one
+                    result = await keep_async(self._core.spool, step)
+                else:
+                    result = await self._connection.send(step)

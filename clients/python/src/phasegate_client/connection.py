@@ -11,7 +11,6 @@ import asyncio
 import concurrent.futures
 import logging
 import os
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextvars import copy_context
@@ -19,6 +18,7 @@ from queue import Empty, SimpleQueue
 
 import httpx2
 
+from phasegate_client import threads
 from phasegate_client.answers import Reply
 from phasegate_client.calls import Keep, Send
 from phasegate_client.errors import MalformedAnswer, PhasegateError, TimedOut, Unexpected, Unreachable, Unspooled
@@ -97,9 +97,7 @@ class Connection:
             self._process, self._http = os.getpid(), httpx2.Client()
         context = copy_context()
         try:
-            threading.Thread(
-                target=lambda: results.put(context.run(self._exchange, step)), name="phasegate-call", daemon=True
-            ).start()
+            threads.start(lambda: results.put(context.run(self._exchange, step)), "phasegate-call")
             return results.get(timeout=step.seconds)
         except Empty:
             return _timed_out(step)

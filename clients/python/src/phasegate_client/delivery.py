@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from phasegate_client import threads
 from phasegate_client.answers import Reply, check_receipt, trouble_in
 from phasegate_client.calls import Send
 from phasegate_client.errors import (
@@ -59,13 +60,10 @@ class Delivery:
         with self._lock:
             if self._stopped or (self._thread is not None and self._thread.is_alive()):
                 return
-            thread = threading.Thread(target=self._run, name="phasegate-delivery", daemon=True)
             try:
-                thread.start()
+                self._thread = threads.start(self._run, "phasegate-delivery")
             except RuntimeError as error:  # what is on disk is delivered by the next process
-                log.warning("what is spooled is not delivered for now: %s", error)
-            else:
-                self._thread = thread
+                log.info("what is spooled is not delivered for now: %s", error)
 
     def flush(self) -> Future[int]:
         """Try now. How many are still waiting after this pass."""

@@ -24,6 +24,7 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
+from phasegate_client import threads
 from phasegate_client.requests import HumanOutput
 
 if TYPE_CHECKING:
@@ -234,9 +235,7 @@ class Shadow(Generic[P, T]):
             self._queue.put_nowait(seen)
             with self._starting:
                 if len(self._threads) < self._workers:
-                    thread = threading.Thread(target=self._work, name="phasegate-shadow", daemon=True)
-                    thread.start()
-                    self._threads.append(thread)
+                    self._threads.append(threads.start(self._work, "phasegate-shadow"))
         except queue.Full:
             self._rules.drop(f"{self._most_waiting} are waiting")
         except Exception as error:  # noqa: BLE001 - no thread to be had; what waits is done by the next

@@ -21,6 +21,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from weakref import WeakSet
 
+from phasegate_client import threads
 from phasegate_client.errors import Unspooled
 from phasegate_client.spool_store import Entry, Kept, Store, take
 
@@ -96,9 +97,7 @@ class Spool:
         with self._starting:
             try:
                 if self._writer is None:
-                    writer = threading.Thread(target=self._write, name="phasegate-spool", daemon=True)
-                    writer.start()
-                    self._writer = writer
+                    self._writer = threads.start(self._write, "phasegate-spool")
             except RuntimeError:  # no further thread to be had, or the interpreter is shutting down
                 self._write_these(self._waiting_jobs())
         return kept
