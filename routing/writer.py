@@ -13,7 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError  # noqa: A004 - a pool that is empty
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    TimeoutError,  # noqa: A004 - a pool that is empty
+)
 from sqlalchemy.orm import Session
 
 from kit.context import Context
@@ -111,24 +116,27 @@ class Writer:
 
     def _next_batch(self) -> list[_Slice]:
         """What waits, as much of it as one commit takes; empty at the end."""
+        batch: list[_Slice] = []
         with self._changed:
-            self._asleep = True
-            self._changed.wait_for(lambda: self._backlog or self._stopping)
-            self._asleep = False
-            return self._drain()
+            while not batch and not (self._stopping and not self._backlog):
+                self._asleep = True
+                self._changed.wait_for(lambda: self._backlog or self._stopping)
+                self._asleep = False
+                batch = self._drain()
+        return batch
 
     def _drain(self) -> list[_Slice]:
         """
         Of a long list a part at a time, behind which the others come before the next part.
 
-        Whose caller has left or was told to ask again is let go: nobody would act on that answer.
+        Whose caller was told to ask again is let go: a person does that case. Of one who just left nobody knows.
         """
         most = self._ctx.settings.writer_batch
         room, batch = most, []
         while room and self._backlog:
             unit = self._backlog.popleft()
             rest = len(unit.entries) - unit.taken
-            if unit.done.done():
+            if unit.done.done() and not unit.done.cancelled():
                 self._waiting -= rest
                 continue
             share = min(rest, room, max(most // 2, 1))
@@ -141,43 +149,26 @@ class Writer:
         return batch
 
     def _store(self, batch: Sequence[_Slice]) -> None:
-        results = self._results(batch)
-        finished: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
-        start = 0
-        for part in batch:
-            unit, stop = part.unit, start + len(part.entries)
-            unit.results += results[start:stop]
-            start = stop
-            if len(unit.results) == len(unit.entries):
-                finished.setdefault(unit.loop, []).append(unit)
-        for loop, units in finished.items():
-            _tell(loop, units)
-
-    def _results(self, batch: Sequence[_Slice]) -> list[Result]:
         # Broad on purpose: whatever happens here, every caller must get an answer and the thread must live.
         try:
-            return self._commit(batch)
+            results = self._commit(batch)
         except Exception as error:
-            count = sum(len(part.entries) for part in batch)
-            if count > 1 and not _is_away(error):
+            alone = [_Slice(part.unit, (entry,)) for part in batch for entry in part.entries]
+            if len(alone) > 1 and not _is_away(error):
                 # One bad row must not take the others with it: each alone, the bad one fails alone.
-                alone = [_Slice(part.unit, (entry,)) for part in batch for entry in part.entries]
-                return [result for one in alone for result in self._results([one])]
-            first = batch[0].entries[0].row["case_id"]
-            log.exception("decisions could not be stored", first=first, count=count)
+                for one in alone:
+                    self._store([one])
+                return
             words = "it is not known whether the decision was stored; ask again, the same case gets one answer"
-            return [Unavailable(words)] * count
+            _hand_back(batch, [Unavailable(words)] * len(alone))
+            _note(error, batch[0].entries[0], len(alone))
+        else:
+            _hand_back(batch, results)
 
     def _commit(self, batch: Sequence[_Slice]) -> list[Result]:
         actors = [part.unit.actor for part in batch for _ in part.entries]
-        results: dict[int, Result] = {}
         with self._ctx.db.begin() as session:
-            entries = self._as_of_now(session, batch)
-            for actor in sorted(set(actors)):
-                mine = [n for n, name in enumerate(actors) if name == actor]
-                stored = service.store(session, [entries[n] for n in mine], actor)
-                results |= dict(zip(mine, stored, strict=True))
-        return [results[n] for n in range(len(actors))]
+            return service.store(session, self._as_of_now(session, batch), actors)
 
     def _as_of_now(self, session: Session, batch: Sequence[_Slice]) -> list[Entry]:
         """Decided again where the policy changed while they waited: autonomy that was taken back is back."""
@@ -196,6 +187,27 @@ def _give_up(unit: _Unit) -> None:
     if not unit.done.done():
         words = "the decision was not stored in time; ask again, the same case gets one answer"
         unit.done.set_result([Unavailable(words, retry_after=2)] * len(unit.entries))
+
+
+def _note(error: Exception, first: Entry, count: int) -> None:
+    """What a database says needs no stack trace, which takes long to write while others wait for the thread."""
+    known = getattr(error, "orig", None) if isinstance(error, DBAPIError) else None
+    said = {"error": repr(known)} if known is not None else {"exc_info": error}
+    log.error("decisions could not be stored", first=first.row["case_id"], count=count, **said)
+
+
+def _hand_back(batch: Sequence[_Slice], results: Sequence[Result]) -> None:
+    """Give every unit its results, and tell those that have all of them."""
+    finished: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
+    start = 0
+    for part in batch:
+        unit, stop = part.unit, start + len(part.entries)
+        unit.results += results[start:stop]
+        start = stop
+        if len(unit.results) == len(unit.entries):
+            finished.setdefault(unit.loop, []).append(unit)
+    for loop, units in finished.items():
+        _tell(loop, units)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, units: Sequence[_Unit]) -> None:

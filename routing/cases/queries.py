@@ -9,6 +9,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, insert, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, load_only
 
+from governance.audit.tables import AuditEvent
+from kit.bulk import Follower, NewRows, Row
 from kit.dialects import insert_new, skip_locked
 from kit.errors import NotFound
 from routing.archives import queries as archives
@@ -54,13 +56,21 @@ _CASE = tuple_(DecisionKey.agent, DecisionKey.case_id, DecisionKey.version)
 CHUNK = 400  # keys in one IN list; SQLite takes 32,766 variables, four a key
 
 
-def insert_decisions(session: Session, rows: Sequence[dict[str, Any]]) -> set[UUID]:
-    """Insert what is not there yet, by case, version and attempt; the ids that were inserted."""
+_NEW = NewRows(
+    DecisionKey.__table__,  # type: ignore[arg-type]
+    Follower(Decision.__table__, "id"),  # type: ignore[arg-type]
+    Follower(ReviewItem.__table__, "decision_id"),  # type: ignore[arg-type]
+    Follower(AuditEvent.__table__, "subject"),  # type: ignore[arg-type]
+)
+
+
+def insert_decisions(session: Session, rows: Sequence[Row], items: Sequence[Row], events: Sequence[Row]) -> set[UUID]:
+    """
+    Insert what is not there yet, by case, version and attempt, and of the review items and audit events those that
+    belong to it; the ids of the decisions that were inserted.
+    """
     keys = [{name: row[name] for name in _KEY} | {"decision_id": row["id"]} for row in rows]
-    new = insert_new(session.get_bind().dialect.name, DecisionKey.__table__).returning(DecisionKey.decision_id)
-    inserted = set(session.scalars(new, keys))
-    insert_rows(session, Decision.__table__, [row for row in rows if row["id"] in inserted])
-    return inserted
+    return _NEW.insert(session, keys, rows, items, events)
 
 
 def insert_rows(session: Session, table: Any, rows: Sequence[dict[str, Any]]) -> None:

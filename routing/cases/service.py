@@ -29,7 +29,6 @@ from routing.cases import handing_over, queries
 from routing.cases.prepare import Entry, Key, same
 from routing.cases.schemas import GIVEN_LENGTH, FailureIn, HumanOutputIn, HumanOutputStored
 from routing.cases.tables import Decision, DecisionKey, HumanOutput, Label
-from routing.reviews.tables import ReviewItem
 
 _COMPARED = ("output", "input", "confidence", "segment", "action", "amount", "risk", "attributes", "signals")
 _BEATEN_AT_MOST = 20  # rounds in which somebody else was faster
@@ -53,31 +52,48 @@ class Stored:
     new: bool
 
 
-def store(session: Session, entries: Sequence[Entry], actor: str) -> list[Stored | Problem]:
-    """Store a batch; one result for each entry, in order. A conflict harms nobody else."""
-    firsts: dict[Key, Entry] = {}
-    for entry in entries:
-        firsts.setdefault(entry.key, entry)
-    in_order = sorted(firsts.values(), key=lambda entry: entry.key)  # two processes must not wait for each other
-    plain = [entry for entry in in_order if entry.row["attempt"] == 1]
-    results: dict[Key, Decision | Problem] = {}
-    inserted = queries.insert_decisions(session, [entry.row for entry in plain]) if plain else set()
-    for entry in plain:
-        if entry.row["id"] in inserted:
-            results[entry.key] = _row(entry)
-    fresh = [entry for entry in plain if entry.row["id"] in inserted]
-    for entry in in_order:
+def store(session: Session, entries: Sequence[Entry], actor: str | Sequence[str]) -> list[Stored | Problem]:
+    """
+    Store a batch; one result for each entry, in order. A conflict harms nobody else.
+
+    `actor`: who sent them all, or for each of them who sent it.
+    """
+    actors = [actor] * len(entries) if isinstance(actor, str) else actor
+    keys = [entry.key for entry in entries]
+    firsts: dict[Key, tuple[Entry, str]] = {}
+    for key, entry, name in zip(keys, entries, actors, strict=True):
+        firsts.setdefault(key, (entry, name))
+    in_order = [firsts[key] for key in sorted(firsts)]  # two processes must not wait for each other
+    plain = [(entry, name) for entry, name in in_order if entry.row["attempt"] == 1]
+    inserted = _insert(session, plain)
+    results: dict[Key, Decision | Problem] = {
+        entry.key: _row(entry) for entry, _ in plain if entry.row["id"] in inserted
+    }
+    for entry, name in in_order:
         if entry.row["attempt"] > 1:
-            results[entry.key], stored = _store_attempt(session, entry, actor)
-            fresh += [entry] if stored else []
-    _store_followers(session, fresh, actor)
+            results[entry.key] = _store_attempt(session, entry, name)
     results |= _stored_before(session, [key for key in firsts if key not in results])
-    answers = [_result(entry, results[entry.key]) for entry in entries]
+    answers = [_result(entry, results[key]) for key, entry in zip(keys, entries, strict=True)]
     for n, (entry, answer) in enumerate(zip(entries, answers, strict=True)):
         if entry.case.handed_over and isinstance(answer, Stored) and not answer.new:
             now = entry.row["decided_at"]
-            answers[n] = Stored(handing_over.take_back(session, answer.decision, actor=actor, now=now), new=False)
+            taken = handing_over.take_back(session, answer.decision, actor=actors[n], now=now)
+            answers[n] = Stored(taken, new=False)
     return answers
+
+
+def _insert(session: Session, given: Sequence[tuple[Entry, str]]) -> set[UUID]:
+    """The ids of those that are new: with each its audit event, and its review item where a person must look."""
+    if not given:
+        return set()
+    rows = [entry.row for entry, _ in given]
+    items = [entry.item for entry, _ in given if entry.item is not None]
+    inserted = queries.insert_decisions(session, rows, items, [_event(entry.row, actor) for entry, actor in given])
+    if inserted:
+        send_after_commit(session, "routing.settle")
+    if any(item["decision_id"] in inserted for item in items):
+        send_after_commit(session, "reviews:changed")
+    return inserted
 
 
 def _stored_before(session: Session, keys: Sequence[Key]) -> dict[Key, Decision | Problem]:
@@ -132,7 +148,7 @@ def _differs_unseen(stored: Decision, entry: Entry) -> str:
     return "confidence" if cut and (amount is None or math.isfinite(amount)) else "amount"
 
 
-def _store_attempt(session: Session, entry: Entry, actor: str) -> tuple[Decision | Problem, bool]:
+def _store_attempt(session: Session, entry: Entry, actor: str) -> Decision | Problem:
     """A further attempt: replaces the one before it, voids what hung on that, on record."""
     agent, case_id, version, attempt = entry.key
     latest = queries.latest_attempt(session, agent, case_id, version)
@@ -140,17 +156,17 @@ def _store_attempt(session: Session, entry: Entry, actor: str) -> tuple[Decision
     # Asked for after the latest one: in the other order a twin of this call could be stored in between.
     if attempt < expected:
         there = queries.decisions_by_key(session, [entry.key])
-        return (there[0] if there else _archived(session, entry.key)), False
+        return there[0] if there else _archived(session, entry.key)
     if latest is None or attempt != expected:
         place = Place("attempt", f"{attempt} does not follow", f"send attempt {expected}")
-        return AttemptOutOfOrder(f"the next attempt of case {case_id} is {expected}", places=[place]), False
+        return AttemptOutOfOrder(f"the next attempt of case {case_id} is {expected}", places=[place])
     before = session.get(Decision, latest.decision_id)
     if before is None:
-        return _archived(session, (agent, case_id, version, latest.attempt)), False
-    if not queries.insert_decisions(session, [entry.row]):
-        return queries.decisions_by_key(session, [entry.key])[0], False
+        return _archived(session, (agent, case_id, version, latest.attempt))
+    if not _insert(session, [(entry, actor)]):
+        return queries.decisions_by_key(session, [entry.key])[0]
     _supersede(session, before, entry, actor)
-    return _row(entry), True
+    return _row(entry)
 
 
 def _supersede(session: Session, before: Decision, entry: Entry, actor: str) -> None:
@@ -174,17 +190,6 @@ def _supersede(session: Session, before: Decision, entry: Entry, actor: str) -> 
         )
     )
     audit.record(session, actor, "decision.superseded", before.id, now=now, agent=before.agent, by=str(entry.row["id"]))
-
-
-def _store_followers(session: Session, fresh: Sequence[Entry], actor: str) -> None:
-    """With every new decision its audit event, and its review item where a person must look."""
-    if not fresh:
-        return
-    queries.insert_rows(session, ReviewItem, [entry.item for entry in fresh if entry.item is not None])
-    queries.insert_rows(session, AuditEvent, [_event(entry.row, actor) for entry in fresh])
-    send_after_commit(session, "routing.settle")
-    if any(entry.item is not None for entry in fresh):
-        send_after_commit(session, "reviews:changed")
 
 
 def _event(row: dict[str, Any], actor: str) -> dict[str, Any]:

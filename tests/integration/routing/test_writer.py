@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError, TimeoutError  # noqa: A004 - of a pool that is empty
 
+from governance.audit.tables import AuditEvent
 from governance.people.keyring import Keyring
 from kit.context import Context
 from kit.errors import Problem, Unavailable
@@ -281,7 +282,7 @@ def test_what_was_handed_over_just_before_the_end_is_stored_with_it(ctx: Context
     async def run() -> list[Any]:
         waiting = [asyncio.ensure_future(ending.store(one, "agent:claims")) for one in entries]
         await asyncio.sleep(0)
-        ending._queue.put(None)  # the end is in the queue before the first of them is taken out
+        ending._stopping = True  # the end is said before the first of them is taken out
         ending.start()
         return await asyncio.gather(*waiting)
 
@@ -322,3 +323,85 @@ def test_an_empty_pool_is_a_database_that_is_away(
 
     assert {type(found) for found in store(writer, *entries)} == {Unavailable}
     assert len(tries) == 1
+
+
+def test_a_list_is_answered_as_a_whole_and_stored_in_slices_beside_single_calls(
+    ctx: Context, holder: SnapshotHolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[list[str]] = []
+    really = service.store
+
+    def noted(session: Any, entries: Any, actor: str) -> Any:
+        batches.append([one.row["case_id"] for one in entries])
+        return really(session, entries, actor)
+
+    monkeypatch.setattr("routing.cases.service.store", noted)
+    settings = ctx.settings.model_copy(update={"writer_batch": 4})
+    small = Writer(Context(settings, ctx.db, ctx.clock, ctx.secret), holder)
+    many = [entry(ctx, f"c-{n}") for n in range(5)] + [entry(ctx, "c-0", output="no")]
+
+    async def run() -> Any:
+        calls = small.store_many(many, "agent:claims"), small.store(entry(ctx, "single"), "agent:claims")
+        waiting = asyncio.gather(*calls)
+        await asyncio.sleep(0)
+        small.start()
+        return await asyncio.wait_for(waiting, 60)
+
+    results, single = asyncio.run(run())
+    small.stop()
+
+    assert batches == [["c-0", "c-1", "single", "c-2"], ["c-3", "c-4", "c-0"]]
+    assert [type(found) for found in results] == [Stored] * 5 + [CaseDiffers]
+    assert single.new
+
+
+def test_a_list_larger_than_the_room_that_is_left_is_refused_whole(ctx: Context, holder: SnapshotHolder) -> None:
+    settings = ctx.settings.model_copy(update={"writer_backlog": 3})
+    small = Writer(Context(settings, ctx.db, ctx.clock, ctx.secret), holder)
+
+    async def run() -> Any:
+        first = asyncio.ensure_future(small.store(entry(ctx, "single"), "agent:claims"))
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            await small.store_many([entry(ctx, f"c-{n}") for n in range(3)], "agent:claims")
+        small.start()
+        return await first
+
+    assert asyncio.run(run()).new
+    small.stop()
+    assert stored_in(ctx) == 1
+
+
+def test_who_waited_too_long_is_told_to_ask_again_and_is_not_stored_behind_their_back(
+    ctx: Context, holder: SnapshotHolder
+) -> None:
+    settings = ctx.settings.model_copy(update={"answer_seconds": 0.05})
+    slow = Writer(Context(settings, ctx.db, ctx.clock, ctx.secret), holder)
+
+    async def run() -> Unavailable:
+        with pytest.raises(Unavailable) as told:
+            await slow.store(entry(ctx), "agent:claims")
+        slow.start()
+        return told.value
+
+    told = asyncio.run(run())
+    slow.stop()
+
+    assert (told.retry_after, stored_in(ctx)) == (2, 0)
+
+
+def test_each_of_a_batch_is_on_record_with_who_sent_it(ctx: Context, writer: Writer) -> None:
+    async def run() -> None:
+        calls = [writer.store(entry(ctx, f"c-{n}"), f"agent:{n}") for n in range(3)]
+        waiting = asyncio.gather(*calls)
+        await asyncio.sleep(0)
+        writer.start()
+        await waiting
+
+    asyncio.run(run())
+
+    with ctx.db.read() as session:
+        events = session.scalars(select(AuditEvent).where(AuditEvent.verb == "decision.stored")).all()
+        assert {(event.detail["case_id"], event.actor) for event in events} == {
+            (f"c-{n}", f"agent:{n}") for n in range(3)
+        }

@@ -1,0 +1,133 @@
+"""
+Many rows of several tables in a few statements, without work of the ORM for each of them.
+
+What is made once from the description of a table stands here for both databases: PostgreSQL is given every list of
+rows as one document and takes it apart itself, all tables in one statement; SQLite gets the values of many rows at
+once. Both run while Python does something else, which a loop over rows does not.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from itertools import chain
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+from sqlalchemy import JSON, Dialect, Table, Uuid
+from sqlalchemy.orm import Session
+
+Row = dict[str, Any]
+
+_ROWS_AT_ONCE = (64, 16, 4, 1)  # few enough different statements that all of them stay prepared
+
+
+class Follower(NamedTuple):
+    """A table of which rows come with a new key; `column` holds the id that is new."""
+
+    table: Table
+    column: str
+
+
+class NewRows:
+    """
+    Rows that are stored once: under a key that was not there yet, else not at all, together with rows that follow them.
+
+    The documents hold what a strict reader let through: JSON has no word for a number that is none.
+    """
+
+    def __init__(self, keys: Table, *followers: Follower) -> None:
+        self._keys = keys
+        (self._id,) = [column.name for column in keys.columns if not column.primary_key]
+        self._followers = followers
+
+    def insert(self, session: Session, keys: Sequence[Row], *rows: Sequence[Row]) -> set[UUID]:
+        """
+        The ids that are new. `rows` are those of each follower, in the order they were named; the keys should come in
+        the same order from everybody, so that two writers do not wait for each other.
+        """
+        way = self._on_postgresql if session.get_bind().dialect.name == "postgresql" else self._on_sqlite
+        return way(session, keys, rows)
+
+    def _on_postgresql(self, session: Session, keys: Sequence[Row], rows: Sequence[Sequence[Row]]) -> set[UUID]:
+        connection = session.connection()
+        statement = _statement(connection.dialect, self._keys, self._id, self._followers)
+        documents = tuple(_document(one) for one in (keys, *rows))
+        return set(connection.exec_driver_sql(statement, documents).scalars())
+
+    def _on_sqlite(self, session: Session, keys: Sequence[Row], rows: Sequence[Sequence[Row]]) -> set[UUID]:
+        connection = session.connection()
+        new: set[UUID] = set()
+        for text, values in _many(connection.dialect, self._keys, keys, f"ON CONFLICT DO NOTHING RETURNING {self._id}"):
+            new |= {UUID(hex=found) for found in connection.exec_driver_sql(text, values).scalars()}
+        names = new if len(new) == len(keys) else {*new, *map(str, new)}  # a text may name an id, too
+        for follower, theirs in zip(self._followers, rows, strict=True):
+            mine = theirs if len(new) == len(keys) else [row for row in theirs if row[follower.column] in names]
+            for text, values in _many(connection.dialect, follower.table, mine, ""):
+                connection.exec_driver_sql(text, values)
+        return new
+
+
+@cache
+def _statement(dialect: Dialect, keys: Table, key_id: str, followers: tuple[Follower, ...]) -> str:
+    """`fresh` holds the new ids; each follower is inserted as far as it belongs to one of them."""
+    quote = dialect.identifier_preparer.quote
+    parts = [f"fresh AS ({_insert_select(dialect, keys)} ON CONFLICT DO NOTHING RETURNING {quote(key_id)} AS id)"]
+    for number, (table, column) in enumerate(followers):
+        new = "fresh.id" if isinstance(table.c[column].type, Uuid) else "fresh.id::text"
+        joined = f"{_insert_select(dialect, table)} JOIN fresh ON {new} = given.{quote(column)}"
+        parts.append(f"follower_{number} AS ({joined})")
+    return f"WITH {', '.join(parts)} SELECT id FROM fresh"  # noqa: S608 - names of our own tables
+
+
+def _insert_select(dialect: Dialect, table: Table) -> str:
+    """Of plain JSON and not its binary form, whose numbers know no -0.0."""
+    quote = dialect.identifier_preparer.quote
+    names = [quote(column.name) for column in table.columns]
+    typed = [f"{quote(column.name)} {column.type.compile(dialect)}" for column in table.columns]
+    given = ", ".join(f"given.{name}" for name in names)
+    return (
+        f"INSERT INTO {quote(table.name)} ({', '.join(names)}) "  # noqa: S608 - the same
+        f"SELECT {given} FROM json_to_recordset(%s::json) AS given ({', '.join(typed)})"
+    )
+
+
+def _document(rows: Sequence[Row]) -> str:
+    try:
+        return orjson.dumps(rows).decode()
+    except orjson.JSONEncodeError:  # an integer of more than 64 bits, or half a character
+        return json.dumps(rows, default=str)
+
+
+def _many(dialect: Dialect, table: Table, rows: Sequence[Row], ending: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Statements that insert these rows, and their values."""
+    encode, start = _encoder(dialect, table), 0
+    for size in _ROWS_AT_ONCE:
+        while len(rows) - start >= size:
+            part = rows[start : start + size]
+            start += size
+            yield _values(dialect, table, size, ending), tuple(chain.from_iterable(map(encode, part)))
+
+
+@cache
+def _values(dialect: Dialect, table: Table, rows: int, ending: str) -> str:
+    quote = dialect.identifier_preparer.quote
+    names = [quote(column.name) for column in table.columns]
+    one = f"({', '.join('?' for _ in names)})"
+    return f"INSERT INTO {quote(table.name)} ({', '.join(names)}) VALUES {', '.join([one] * rows)} {ending}"  # noqa: S608
+
+
+@cache
+def _encoder(dialect: Dialect, table: Table) -> Callable[[Row], list[Any]]:
+    """From a row to the values of its columns, as the table's types would have it."""
+    ways = [(column.name, _way(dialect, column.type)) for column in table.columns]
+
+    def encode(row: Row) -> list[Any]:
+        return [row[name] if way is None or row[name] is None else way(row[name]) for name, way in ways]
+
+    return encode
+
+
+def _way(dialect: Dialect, kind: Any) -> Callable[[Any], Any] | None:
+    way: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    return _document if isinstance(kind, JSON) else way
