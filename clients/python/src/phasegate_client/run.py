@@ -13,6 +13,7 @@ An exception inside passes through; nothing is sent then.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ from phasegate_client.trace import Step, Trace, current_step
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # Python 3.10 has none; not needed when running
+
+log = logging.getLogger("phasegate_client")
 
 
 class _Recorder:
@@ -42,8 +45,12 @@ class _Recorder:
         return parent.step(name, kind=kind, **more)
 
     def _arguments(self, output: Any, confidence: Any, more: dict[str, Any]) -> dict[str, Any]:
-        self.trace.root.measure()
-        told = {"trace": self.trace.as_json(), "usage": self.trace.usage()}
+        told: dict[str, Any] = {}
+        try:
+            self.trace.root.measure()
+            told = {"trace": self.trace.as_json(), "usage": self.trace.usage()}
+        except Exception:
+            log.exception("a defect in the client: the case is decided without its trace")
         return told | self.fields | more | {"output": output, "confidence": confidence}
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LARGEST_VALUE = 8_000  # characters of JSON kept of one input, output or source
 LARGEST_TRACE = 200_000  # characters of JSON kept of all of them together
 MOST_STEPS = 500
+DEEPEST = 20  # what is nested deeper stands beside its parent
 MOST_SOURCES = 50
 _LONGEST_NAME = 200
 
@@ -54,7 +55,9 @@ class Trace:
         with self._lock:
             if self._steps < MOST_STEPS:
                 self._steps += 1
-                parent.steps.append(step)
+                above = parent.parent if parent.depth >= DEEPEST and parent.parent is not None else parent
+                above.steps.append(step)
+                step.parent, step.depth = above, above.depth + 1
             else:
                 self.left_out += 1
 
@@ -127,6 +130,8 @@ class Step:
         self.seconds = seconds
         self.error: dict[str, str] | None = None
         self.steps: list[Step] = []
+        self.parent: Step | None = None
+        self.depth = 0
         self._trace = trace
         self._began = time.monotonic()
         self._token: Token[Step | None] | None = None
