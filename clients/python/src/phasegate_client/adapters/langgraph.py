@@ -60,15 +60,15 @@ async def adecide_or_interrupt(gate: AsyncPhasegate, *, output: Any, **about: An
 
 def _deciding(gate: Phasegate | AsyncPhasegate, output: Any, about: Mapping[str, Any]) -> Flow[Governed]:
     is_async = isinstance(gate, AsyncPhasegate)
-    kept = yield _once("decide", is_async, lambda: gate.decide(output=output, **about), output)
+    kept = yield _once(is_async, lambda: gate.decide(output=output, **about), output)
     while (decision := _kept.decision(kept)).is_waiting:
         ask = hitl.Ask(decision.agent or "", kept["output"], f"Case {decision.case_id}: {decision.why}")
         interrupt(hitl.request(ask, decision))
-        kept = yield _once("look", is_async, lambda: gate.wait(decision, timeout=0), kept["output"])
+        kept = yield _once(is_async, lambda: gate.wait(decision, timeout=0), kept["output"])
     return Governed(decision, output_of(decision, kept["output"]))
 
 
-def _once(name: str, is_async: bool, call: Callable[[], Any], output: Any) -> Any:
+def _once(is_async: bool, call: Callable[[], Any], output: Any) -> Any:
     """
     The decision in a task of LangGraph's: whenever the node runs again it comes from the checkpoint.
 
@@ -76,15 +76,13 @@ def _once(name: str, is_async: bool, call: Callable[[], Any], output: Any) -> An
     given an answer that was meant for ours.
     """
 
-    def keep() -> dict[str, Any]:
+    def phasegate() -> dict[str, Any]:
         return _kept.keep(call(), output)
 
-    async def akeep() -> dict[str, Any]:
+    async def aphasegate() -> dict[str, Any]:
         return _kept.keep(await call(), output)
 
-    if is_async:
-        return task(name=f"phasegate.{name}")(akeep)()
-    return task(name=f"phasegate.{name}")(keep)().result()
+    return task(aphasegate)() if is_async else task(phasegate)().result()
 
 
 @dataclass(frozen=True, slots=True)
