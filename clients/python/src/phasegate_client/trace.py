@@ -102,7 +102,7 @@ class Step:
     One step. It is recorded when it is made; as a context manager it has a duration too, the steps made inside are
     its own, and an exception that passes is noted.
 
-    `output`, `sources` and `usage` may be set or added to until it ends.
+    `input`, `output`, `sources` and `usage` may be set or added to until it ends.
     """
 
     def __init__(
@@ -135,10 +135,20 @@ class Step:
         self._trace = trace
         self._began = time.monotonic()
         self._token: Token[Step | None] | None = None
-        self._input = trace.cut(input) if input is not None else None
+        self._input: tuple[Any, bool] | None = None
+        self.input = input
         self._ended: dict[str, Any] | None = None
         if error is not None:
             self.fail(error)
+
+    @property
+    def input(self) -> Any:
+        """As it was when it was set: an agent may go on to change the object."""
+        return None if self._input is None else self._input[0]
+
+    @input.setter  # noqa: A003 - the word of the API
+    def input(self, value: Any) -> None:
+        self._input = None if value is None else self._trace.cut(value)
 
     def step(self, name: str, *, kind: str | None = None, **more: Any) -> Step:
         """A step inside this one. `more` is what `Step` takes: tool, input, output, sources, usage and so on."""
