@@ -7,7 +7,20 @@ import typer
 from sqlalchemy.exc import OperationalError
 from typer.core import TyperGroup
 
-from cli import analysing, doctor, evidence, files, importing, measures, migrating, people, replaying, rollouts, serving
+from cli import (
+    analysing,
+    archiving,
+    doctor,
+    evidence,
+    files,
+    importing,
+    measures,
+    migrating,
+    people,
+    replaying,
+    rollouts,
+    serving,
+)
 from cli.output import Exit, complain, exit_code
 from kit.errors import Problem, Unavailable
 
@@ -70,6 +83,7 @@ for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 app.add_typer(analysing.app, name="analyse")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(archiving.app, name="archive")
 app.add_typer(people.users, name="users")
 app.add_typer(people.keys, name="keys")
 

@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     secret: str | None = Field(None, description="Key of draws and signatures; empty, on SQLite: a file in data_dir.")
     clock_file: Path | None = Field(None, description="Shared clock of the demo; empty: the machine's clock.")
 
+    archive_dir: Path | None = Field(None, description="Where archived decisions go; empty: archive in data_dir.")
+
     host: str = "127.0.0.1"
     port: int = 8000
     pool_size: int = Field(5, description="Database connections a process keeps.")

@@ -44,12 +44,17 @@ DEFAULT_REASONS = (
 )
 
 
+_SHORTEST, _LONGEST = 3, 240
+"""Months: what is shown of the last weeks, and cases that settle late, must find their rows; twenty years at most."""
+
+
 class AgentSettings(Strict):
     """
     How an agent's work is checked, compared and shown.
 
     `comparison` is a comparator's name or the section that `evidence.comparing` reads; nothing: field by field,
-    exactly. `output_schema` is JSON Schema, without references outside itself.
+    exactly. `output_schema` is JSON Schema, without references outside itself. `retention_months`: how many whole
+    months decisions are kept before they are archived; nothing: for ever.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -59,6 +64,7 @@ class AgentSettings(Strict):
     fields: FieldViews = FieldViews()
     reasons: Annotated[tuple[RejectReason, ...], Field(min_length=1, max_length=50)] = DEFAULT_REASONS
     undo_seconds: Annotated[int, Field(ge=0, le=600)] = 10
+    retention_months: Annotated[int, Field(ge=_SHORTEST, le=_LONGEST)] | None = None
 
     @model_validator(mode="after")
     def _reasons_differ(self) -> "AgentSettings":

@@ -20,6 +20,7 @@ from rollout.domain.phase import Phase
 from rollout.domain.plan import CONFIDENCE, Plan
 from rollout.versions import steps
 from rollout.versions.tables import Rollout
+from routing.archives.queries import last_archived_day
 from routing.audits import queries
 from routing.audits.queries import Drawn
 
@@ -63,12 +64,17 @@ class Report:
 def report(
     session: Session, rollout: Rollout, *, first: date | None = None, until: date | None = None, now: datetime
 ) -> Report:
-    """The present epoch; or the days from `first` to `until`, both of them included."""
+    """
+    The present epoch; or the days from `first` to `until`, both of them included. Never of days whose cases were
+    archived, all or some: what is left of them speaks for nobody.
+    """
     present = first is None and until is None
     begin = datetime.combine(first, time(), now.tzinfo) if first is not None else rollout.phase_since
     end = datetime.combine(until, time(), now.tzinfo) + timedelta(days=1) if until is not None else now
     if not present:
         _refuse_nonsense(begin, end)
+    if (archived := last_archived_day(session, rollout.id)) is not None:
+        begin = min(max(begin, datetime.combine(archived, time(), now.tzinfo) + timedelta(days=1)), end)
     epoch = rollout.epoch if present else None
     drawn = queries.drawn(session, rollout.agent, rollout.id, first=begin, end=end, epoch=epoch)
     found = audits.summary([_stratum(one) for one in drawn], _uniform(drawn), CONFIDENCE)

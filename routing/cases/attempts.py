@@ -45,6 +45,8 @@ class Attempts:
         earlier = [found for number, found in known.items() if number < row.attempt]
         spoken = any(found.counted_as in VERDICTS and found[4:6] == place for found in earlier)
         counted = "nothing" if spoken else alone
+        if row.counted_as is not None and len(earlier) < row.attempt - 1:
+            counted = row.counted_as  # an earlier one was archived: whether it had a verdict is not known any more
         if row.attempt in known:
             known[row.attempt] = known[row.attempt]._replace(counted_as=counted)
         if row.superseded_by is not None and (row.counted_as in VERDICTS) != (counted in VERDICTS):

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from kit.errors import NotFound
 from kit.http import Out
+from routing.archives import queries as archives
 from routing.cases import queries
 from routing.cases.outcomes import outcome_of
 from routing.cases.schemas import DecisionOut, decision_out
@@ -56,9 +57,11 @@ class CaseOut(Out):
 
 
 def case_out(session: Session, agent: str, case_id: str) -> CaseOut:
-    """The case with its history; NotFound when neither an agent nor a person touched it."""
+    """The case with its history; NotFound when neither an agent nor a person touched it, CaseArchived after that."""
     decisions = queries.decisions_of_case(session, agent, case_id)
     outputs = queries.human_outputs_of_case(session, agent, case_id)
+    if not decisions and (stored := archives.ids_of_case(session, agent, case_id)):
+        raise archives.archived(session, agent, stored[-1])
     if not decisions and not outputs:
         raise NotFound(f"agent {agent} has no case “{case_id}”")
     ids = [row.id for row in decisions]

@@ -171,10 +171,17 @@ def low_confidence(row: Decision) -> bool:
     return row.threshold is None or row.confidence is None or row.confidence < row.threshold
 
 
+def cohort_of(row: Decision) -> gates.TotalKey | None:
+    """Where it is counted; None for a version that nobody registered."""
+    if row.rollout_id is None or row.epoch is None:
+        return None
+    return gates.TotalKey(row.rollout_id, row.epoch, row.lane, row.segment, row.decided_at.date())
+
+
 def _moves(row: Decision, counted: str) -> list[tuple[gates.TotalKey, Counts]]:
-    if row.rollout_id is None or row.epoch is None or row.counted_as == counted:
+    key = cohort_of(row)
+    if key is None or row.counted_as == counted:
         return []
-    key = gates.TotalKey(row.rollout_id, row.epoch, row.lane, row.segment, row.decided_at.date())
     change = contribution(row, counted)
     if row.counted_as is not None:
         change = change - contribution(row, row.counted_as)

@@ -1,7 +1,7 @@
 """Statements that look for what cannot be true. Each check is one, so it sees one moment of a database at work."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,8 @@ from kit import partitions
 from kit.dialects import utc_day
 from rollout.domain.totals import Counts
 from rollout.gates.tables import EvidenceSnapshot, Total
+from rollout.versions.tables import Rollout
+from routing.archives.tables import Archive, ArchivedTotal
 from routing.cases.tables import (
     AUTOMATED,
     RANKS,
@@ -62,20 +64,58 @@ def lock_totals(session: Session) -> None:
 
 
 def counted_and_stored(session: Session) -> tuple[dict[Cohort, Counts], dict[Cohort, Counts]]:
-    """What the decisions add up to, and what the totals say, both seen in one statement."""
-    stored = select(
-        literal("stored"), Total.rollout_id, Total.epoch, Total.lane, Total.segment, Total.day, *_columns(Total)
-    )
-    rows = session.execute(union_all(_recount(session.get_bind().dialect.name), stored))
-    found: dict[str, dict[Cohort, Counts]] = {"counted": {}, "stored": {}}
-    for source, rollout_id, epoch, lane, segment, day, *counts in rows:
-        cohort = (rollout_id, epoch, lane, segment, day if isinstance(day, date) else date.fromisoformat(day))
-        found[source][cohort] = Counts(*(int(count) for count in counts))
+    """What the decisions and those that were archived add up to, and what the totals say, all seen in one statement."""
+    recount = _recount(session.get_bind().dialect.name)
+    found = _by_source(session, union_all(recount, _kept("counted", ArchivedTotal), _kept("stored", Total)))
     return found["counted"], found["stored"]
 
 
-def _columns(table: Any) -> list[Any]:
-    return [getattr(table, name) for name in _COUNTERS]
+def _by_source(session: Session, wanted: Any) -> dict[str, dict[Cohort, Counts]]:
+    found: dict[str, dict[Cohort, Counts]] = {"counted": {}, "stored": {}}
+    for source, rollout_id, epoch, lane, segment, day, *counts in session.execute(wanted):
+        cohort = (rollout_id, epoch, lane, segment, day if isinstance(day, date) else date.fromisoformat(day))
+        counted = Counts(*(int(count) for count in counts))
+        found[source][cohort] = found[source].get(cohort, Counts()) + counted
+    return found
+
+
+def _kept(source: str, table: Any, *where: ColumnElement[bool]) -> Select[Any]:
+    names = ("rollout_id", "epoch", "lane", "segment", "day", *_COUNTERS)
+    return select(literal(source), *(getattr(table, name) for name in names)).where(*where)
+
+
+def next_stop(session: Session, after: UUID | None, rows: int) -> UUID | None:
+    """The id at which so many more decisions are read; that of the last one where fewer are left, None for none."""
+    ids = select(Decision.id).order_by(Decision.id).limit(rows)
+    ids = ids if after is None else ids.where(Decision.id > after)
+    some = ids.subquery()
+    return session.scalar(select(some.c.id).order_by(some.c.id.desc()).limit(1))
+
+
+def recount_between(session: Session, after: UUID | None, stop: UUID) -> dict[Cohort, Counts]:
+    wanted = _recount(session.get_bind().dialect.name).where(Decision.id <= stop)
+    return _by_source(session, wanted if after is None else wanted.where(Decision.id > after))["counted"]
+
+
+def archived_and_stored(session: Session) -> tuple[dict[Cohort, Counts], dict[Cohort, Counts]]:
+    found = _by_source(session, union_all(_kept("counted", ArchivedTotal), _kept("stored", Total)))
+    return found["counted"], found["stored"]
+
+
+def counted_and_stored_on(
+    session: Session, rollout_id: UUID, day: date
+) -> tuple[dict[Cohort, Counts], dict[Cohort, Counts]]:
+    """As `counted_and_stored`, of one version and day, by way of the index on agent and time."""
+    begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    agent = select(Rollout.agent).where(Rollout.id == rollout_id).scalar_subquery()
+    on_day = and_(Decision.agent == agent, Decision.decided_at >= begin, Decision.decided_at < begin + timedelta(1))
+    recount = _recount(session.get_bind().dialect.name).where(Decision.rollout_id == rollout_id, on_day)
+    of_day = [_kept(source, table, table.rollout_id == rollout_id, table.day == day) for source, table in _KEPT]
+    found = _by_source(session, union_all(recount, *of_day))
+    return found["counted"], found["stored"]
+
+
+_KEPT: tuple[tuple[str, Any], ...] = (("counted", ArchivedTotal), ("stored", Total))
 
 
 def _recount(dialect: str) -> Select[Any]:
@@ -119,12 +159,17 @@ def kinds_counted_wrongly(session: Session) -> tuple[int, Sequence[str]]:
     counted = select(literal("counted"), Decision.rollout_id, day, func.count()).where(new)
     stored = select(literal("stored"), AttributeTotal.rollout_id, AttributeTotal.day, func.sum(AttributeTotal.cases))
     stored = stored.where(AttributeTotal.attribute == "confidence")
+    left = select(
+        literal("counted"), ArchivedTotal.rollout_id, ArchivedTotal.day, func.sum(ArchivedTotal.first_attempts)
+    )
     both = union_all(
-        counted.group_by(Decision.rollout_id, day), stored.group_by(AttributeTotal.rollout_id, AttributeTotal.day)
+        counted.group_by(Decision.rollout_id, day),
+        left.group_by(ArchivedTotal.rollout_id, ArchivedTotal.day),
+        stored.group_by(AttributeTotal.rollout_id, AttributeTotal.day),
     )
     found: dict[str, dict[tuple[UUID, str], int]] = {"counted": {}, "stored": {}}
     for source, rollout_id, at, cases in session.execute(both):
-        found[source][rollout_id, str(at)] = int(cases)
+        found[source][rollout_id, str(at)] = found[source].get((rollout_id, str(at)), 0) + int(cases)
     first: dict[UUID, str] = {}
     for rollout_id, at in found["stored"]:
         first[rollout_id] = min(at, first.get(rollout_id, at))
@@ -213,7 +258,7 @@ def without_decision(session: Session) -> tuple[int, Sequence[UUID]]:
     """Review items of decisions that are not there, or that nobody needs to look at."""
     lost = or_(Decision.id.is_(None), Decision.lane != ReviewItem.kind)
     joined = select(ReviewItem.id).outerjoin(Decision, Decision.id == ReviewItem.decision_id)
-    return _found(session, joined.where(lost))
+    return _found(session, joined.where(lost, not_(_is_leaving(ReviewItem))))
 
 
 def _open_on_superseded() -> ColumnElement[bool]:
@@ -285,10 +330,14 @@ def beyond_all_months(session: Session) -> tuple[int, Sequence[UUID]]:
 
 
 def labels_without_decision(session: Session) -> tuple[int, Sequence[UUID]]:
-    return _found(
-        session,
-        select(Label.id).outerjoin(Decision, Decision.id == Label.decision_id).where(Decision.id.is_(None)),
-    )
+    lost = select(Label.id).outerjoin(Decision, Decision.id == Label.decision_id).where(Decision.id.is_(None))
+    return _found(session, lost.where(not_(_is_leaving(Label))))
+
+
+def _is_leaving(table: Any) -> ColumnElement[bool]:
+    """Of a month that is being dropped, decisions go first."""
+    within = and_(Archive.first_id <= table.decision_id, Archive.last_id >= table.decision_id)
+    return select(Archive.id).where(Archive.dropped_at.is_(None), within).correlate(table).exists()
 
 
 def backlog(session: Session) -> tuple[int, datetime | None]:

@@ -85,7 +85,7 @@ _LISTED = (
 
 def examine(session: Session, *, now: datetime) -> list[Finding]:
     """Every check, each on one moment. Writes nothing."""
-    found = [_totals(*queries.counted_and_stored(session))]
+    found = [totals_finding(*queries.counted_and_stored(session))]
     for check, look, good, bad in _LISTED:
         count, examples = look(session)
         words = good if not count else f"{count:,} {bad}"
@@ -104,7 +104,7 @@ def repair(session: Session, *, now: datetime) -> dict[str, str]:
         done["superseded_closed"] = f"{ended:,} reviews were ended as superseded"
     queries.lock_totals(session)
     counted, stored = queries.counted_and_stored(session)
-    if wrong := _differences(counted, stored):
+    if wrong := differences(counted, stored):
         queries.replace_totals(session, counted)
         done["totals"] = f"{len(wrong):,} cohorts were rebuilt from the decisions"
     if marked := queries.mark_unsettled(session):
@@ -112,8 +112,8 @@ def repair(session: Session, *, now: datetime) -> dict[str, str]:
     return done
 
 
-def _totals(counted: dict[Cohort, Counts], stored: dict[Cohort, Counts]) -> Finding:
-    wrong = _differences(counted, stored)
+def totals_finding(counted: dict[Cohort, Counts], stored: dict[Cohort, Counts]) -> Finding:
+    wrong = differences(counted, stored)
     if not wrong:
         cases = sum(counts.cases for counts in counted.values())
         return Finding("totals", ok=True, words=f"totals equal a recount of {cases:,} decisions")
@@ -122,7 +122,7 @@ def _totals(counted: dict[Cohort, Counts], stored: dict[Cohort, Counts]) -> Find
     return Finding("totals", ok=False, words=words, count=len(wrong), examples=examples)
 
 
-def _differences(counted: dict[Cohort, Counts], stored: dict[Cohort, Counts]) -> list[Cohort]:
+def differences(counted: dict[Cohort, Counts], stored: dict[Cohort, Counts]) -> list[Cohort]:
     """A cohort of nothing but zeros is as good as none."""
     nothing = Counts()
     cohorts = sorted({*counted, *stored}, key=str)

@@ -105,6 +105,12 @@ def take_due(session: Session, rollout: Rollout, *, secret: bytes, now: datetime
     return taken
 
 
+def looks_to_come(session: Session, rollout: Rollout) -> bool:
+    """Whether a declared look is still to be taken, and with it decisions of this version are still to be read."""
+    wanted = declared(session, rollout)
+    return wanted is not None and any(True for _ in _open_looks(session, rollout, wanted))
+
+
 def _open_looks(session: Session, rollout: Rollout, plan: ThresholdPlan) -> Iterator[tuple[str, int]]:
     """The next look of all cases together, and the only one of each segment that has not had it; with its labels."""
     taken = queries.labels_taken(session, rollout.id)

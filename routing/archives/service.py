@@ -1,0 +1,268 @@
+"""
+Old decisions leave the database: first written to a file that is read back, then registered, and only then dropped.
+
+Whatever is dropped is held against its line in the file, row by row, under a lock; what differs stays. So a process
+may die between any two steps, and the next run goes on from what it finds.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import inspect
+from sqlalchemy.orm import Session
+
+from governance.actors import SYSTEM
+from governance.audit import service as audit
+from kit import partitions
+from kit.context import Context
+from kit.ids import new_id
+from rollout.agents import service as agents
+from rollout.agents.tables import Agent
+from rollout.domain.totals import Counts
+from rollout.gates.service import TotalKey
+from routing.archives import files, queries
+from routing.archives.tables import Archive
+from routing.cases import settling
+from routing.cases.tables import ComparisonRow, Decision, Label
+from routing.reviews.tables import ReviewItem
+from routing.thresholds import service as thresholds
+
+_HUNG = {"labels": Label, "comparisons": ComparisonRow, "review_items": ReviewItem}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A month of an agent of which something may leave: what was decided before `cutoff`."""
+
+    agent: str
+    month: date
+    cutoff: datetime
+    still_read: frozenset[UUID]
+    """Versions whose labels a look at a threshold will still read."""
+
+
+@dataclass(slots=True)
+class _Sums:
+    counts: Counts = field(default_factory=Counts)
+    first_attempts: int = 0
+
+
+def cutoff_of(agent: Agent, now: datetime) -> datetime | None:
+    """What was decided before may leave; whole months. None: everything is kept."""
+    months = agents.settings_of(agent).retention_months
+    if months is None:
+        return None
+    return datetime.combine(partitions.after(partitions.month_of(now), -months), time(), UTC)
+
+
+def due(session: Session, now: datetime) -> list[Due]:
+    """Every month of every agent that says how long its decisions are kept."""
+    found = []
+    for agent in queries.all_agents(session):
+        cutoff = cutoff_of(agent, now)
+        if cutoff is None:
+            continue
+        in_charge = queries.rollouts_in_charge(session, agent.name)
+        reading = frozenset(row.id for row in in_charge if thresholds.looks_to_come(session, row))
+        found += [
+            Due(agent.name, month, cutoff, reading) for month in queries.months_before(session, agent.name, cutoff)
+        ]
+    return found
+
+
+def folder_of(ctx: Context) -> Path:
+    return ctx.settings.archive_dir or ctx.settings.data_dir / "archive"
+
+
+def lines(ctx: Context, wanted: Due, seen: Counter[str], ends: list[UUID]) -> Iterator[bytes]:
+    """What may leave, as lines, in one short reading transaction a chunk; counts what it saw, by table."""
+    after: UUID | None = None
+    while True:
+        with ctx.db.read() as session:
+            told = queries.told_of_waiting(session, wanted.agent)
+            rows = queries.leaving(
+                session, wanted.agent, wanted.month, wanted.cutoff, still_read=wanted.still_read, after=after
+            )
+            found = documents(session, [row for row in rows if str(row.id) not in told])
+        for decision_id, document in found.items():
+            seen.update({name: len(hung) for name, hung in document.items() if name != "decision"})
+            ends[:] = [ends[0] if ends else decision_id, decision_id]
+            yield files.line_of(document)
+        if len(rows) < queries.CHUNK:
+            return
+        after = rows[-1].id
+
+
+def documents(session: Session, rows: Collection[Decision]) -> dict[UUID, dict[str, Any]]:
+    """Each decision with all that hangs on it, as plain columns."""
+    ids = [row.id for row in rows]
+    if not ids:
+        return {}
+    hung: dict[UUID, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for name, table in _HUNG.items():
+        for one in queries.by_decision(session, table, ids):
+            hung[one.decision_id][name].append(_columns(one))
+    for ruling in queries.rulings_of(session, ids):
+        hung[ruling.decision_id]["rulings"].append(_columns(ruling))
+    people: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for agent in {row.agent for row in rows}:
+        for output in queries.human_outputs_of(session, agent, {row.case_id for row in rows if row.agent == agent}):
+            people[agent, output.case_id].append(_columns(output))
+    return {
+        row.id: {
+            "decision": _columns(row),
+            **{name: hung[row.id][name] for name in (*_HUNG, "rulings")},
+            "human_outputs": people[row.agent, row.case_id],
+        }
+        for row in rows
+    }
+
+
+def _columns(row: Any) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in inspect(type(row)).columns}
+
+
+def write(ctx: Context, wanted: Due) -> Archive | None:
+    """A file of what may leave, proven to hold it, not registered yet. None where nothing may."""
+    with ctx.db.read() as session:
+        part = queries.next_part(session, wanted.agent, wanted.month)
+    archive_id = new_id()
+    # The tail of the id: what a dead process left under the same number is never written over.
+    name = f"{wanted.agent}-{wanted.month:%Y-%m}-{part}-{archive_id.hex[-8:]}.jsonl.gz"
+    head = {"agent": wanted.agent, "month": f"{wanted.month:%Y-%m}", "part": part, "id": archive_id}
+    seen: Counter[str] = Counter()
+    ends: list[UUID] = []
+    written = files.write(folder_of(ctx) / name, head, lines(ctx, wanted, seen, ends))
+    if written is None:
+        return None
+    return Archive(
+        id=archive_id,
+        agent=wanted.agent,
+        month=wanted.month,
+        part=part,
+        name=name,
+        decisions=written.lines,
+        rows=dict(seen),
+        size=written.size,
+        sha256=written.sha256,
+        first_id=ends[0],
+        last_id=ends[-1],
+        created_at=ctx.clock.now(),
+        kept=0,
+    )
+
+
+def register(session: Session, archive: Archive, *, now: datetime) -> None:
+    session.add(archive)
+    audit.record(
+        session,
+        SYSTEM,
+        "archive.written",
+        archive.name,
+        now=now,
+        agent=archive.agent,
+        decisions=archive.decisions,
+        rows=archive.rows,
+        sha256=archive.sha256,
+        first_id=archive.first_id,
+        last_id=archive.last_id,
+    )
+
+
+def drop_month(session: Session, month: date, folder: Path) -> int:
+    """
+    Empty the partition of a month, if every decision in it stands in a registered file just as it is. How many left.
+
+    What hangs on them is left to `drop_chunk`.
+    """
+    name, open_ones = queries.partition_of(session, month), queries.undropped(session, month)
+    if name is None or not open_ones:
+        return 0
+    there = queries.lock_partition(session, name)
+    if not there or there != sum(one.decisions for one in open_ones):
+        return 0
+    for archive in open_ones:
+        totals: dict[TotalKey, _Sums] = defaultdict(_Sums)
+        for chunk in files.chunks(folder / archive.name, queries.CHUNK):
+            same, differ = _held_against(session, chunk, lock=False)
+            if differ or len(same) < len(chunk):
+                session.expunge_all()
+                return 0
+            _add_up(totals, same.values())
+            session.expunge_all()
+        _store_totals(session, totals)
+    queries.empty_partition(session, name)
+    return there
+
+
+def drop_chunk(session: Session, agent: str, chunk: Sequence[bytes]) -> int:
+    """Drop what these lines hold, with all that hangs on it; how many decisions stay since they have changed."""
+    same, differ = _held_against(session, chunk, lock=True)
+    totals: dict[TotalKey, _Sums] = defaultdict(_Sums)
+    _add_up(totals, same.values())
+    _store_totals(session, totals)
+    queries.delete_decisions(session, list(same))
+    found = [files.document(line) for line in chunk]
+    gone = [one for one in found if UUID(one["decision"]["id"]) not in differ]
+    queries.delete_what_hung_on(session, [UUID(one["decision"]["id"]) for one in gone])
+    outputs = {UUID(output["id"]): output["case_id"] for one in gone for output in one["human_outputs"]}
+    queries.delete_human_outputs(session, agent, outputs)
+    return len(differ)
+
+
+def _held_against(session: Session, chunk: Sequence[bytes], *, lock: bool) -> tuple[dict[UUID, Decision], set[UUID]]:
+    """The decisions of these lines that are still here: those that are as they were written, and those that are not."""
+    wanted = {UUID(files.document(line)["decision"]["id"]): line for line in chunk}
+    rows = queries.decisions_with_ids(session, list(wanted), lock=lock)
+    now = {one: files.line_of(document) for one, document in documents(session, rows.values()).items()}
+    differ = {one for one, line in now.items() if line != wanted[one]}
+    return {one: row for one, row in rows.items() if one not in differ}, differ
+
+
+def _add_up(totals: dict[TotalKey, _Sums], rows: Iterable[Decision]) -> None:
+    for row in rows:
+        cohort = settling.cohort_of(row)
+        if cohort is None or row.counted_as is None:
+            continue
+        sums = totals[cohort]
+        sums.counts = sums.counts + settling.contribution(row, row.counted_as)
+        sums.first_attempts += row.attempt == 1
+
+
+def _store_totals(session: Session, totals: dict[TotalKey, _Sums]) -> None:
+    rows = [
+        {**cohort._asdict(), **asdict(sums.counts), "first_attempts": sums.first_attempts}
+        for cohort, sums in sorted(totals.items(), key=lambda item: item[0])
+    ]
+    queries.add_archived_totals(session, rows)
+
+
+def close(session: Session, archive: Archive, *, kept: int, now: datetime) -> None:
+    """Its rows are gone; those that changed meanwhile are not."""
+    archive = session.merge(archive)
+    archive.dropped_at, archive.kept = now, kept
+    audit.record(
+        session,
+        SYSTEM,
+        "archive.dropped",
+        archive.name,
+        now=now,
+        agent=archive.agent,
+        decisions=archive.decisions - kept,
+        kept=kept,
+        sha256=archive.sha256,
+    )
+
+
+def find(session: Session, folder: Path, decision_id: UUID) -> Iterator[dict[str, Any]]:
+    """A decision in the archives, newest first: of one that stayed because it had changed, a later part is right."""
+    for archive in queries.holding(session, decision_id):
+        files.check(folder / archive.name, archive.sha256)
+        for document in files.find(folder / archive.name, decision_id=str(decision_id)):
+            yield {"archive": archive.name, **document}
+            return
