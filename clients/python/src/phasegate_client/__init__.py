@@ -29,7 +29,7 @@ from phasegate_client.errors import (
     Unsendable,
     Unspooled,
 )
-from phasegate_client.requests import HumanOutput, Severity
+from phasegate_client.requests import HumanOutput, Proposal, Severity
 from phasegate_client.run import AsyncRun, Run
 from phasegate_client.spool import SpoolState
 from phasegate_client.trace import Step, current_step
@@ -51,6 +51,7 @@ __all__ = [
     "Outcome",
     "Phasegate",
     "PhasegateError",
+    "Proposal",
     "Reason",
     "Refused",
     "Route",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -14,7 +15,7 @@ from typing import Any, Literal, TypeVar
 from phasegate_client import errors
 from phasegate_client.decisions import Decision, Outcome, Reason, Route, State
 from phasegate_client.errors import MalformedAnswer, PhasegateError, Unavailable, UnknownRoute
-from phasegate_client.json_text import decode
+from phasegate_client.json_text import decode, encode
 
 _T = TypeVar("_T")
 
@@ -111,7 +112,29 @@ def _seconds(retry_after: str | None) -> float | None:
 
 
 def read_decision(reply: Reply, expected: Expected) -> Decision:
-    fields = _Fields(decode(reply.body), "the decision")
+    return _decision(decode(reply.body), expected)
+
+
+def read_decisions(reply: Reply, expected: Sequence[Expected]) -> list[Decision | PhasegateError]:
+    """One for each question, in order; what is wrong with one is no matter of the others."""
+    items = _Fields(decode(reply.body), "the answer").need("items", list)
+    if len(items) != len(expected):
+        raise MalformedAnswer(f"{len(expected)} cases were sent, {len(items)} were answered")
+    return [_decision_or_trouble(item, wanted) for item, wanted in zip(items, expected, strict=False)]
+
+
+def _decision_or_trouble(item: Any, expected: Expected) -> Decision | PhasegateError:
+    try:
+        fields = _Fields(item, "an item")
+        status = fields.need("status", int)
+        trouble = trouble_in(Reply(status, encode(fields.maybe("problem", dict) or {})))
+        return trouble if trouble is not None else _decision(fields.need("decision", dict), expected)
+    except PhasegateError as malformed:
+        return malformed
+
+
+def _decision(given: Any, expected: Expected) -> Decision:
+    fields = _Fields(given, "the decision")
     attempt = fields.need("attempt", int)
     decision = Decision(
         id=fields.need("id", str),

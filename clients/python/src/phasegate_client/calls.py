@@ -39,7 +39,6 @@ log = logging.getLogger("phasegate_client")
 
 MOST_TRIES = 4
 LONGEST_POLL = 30  # seconds; the server allows 60, proxies often cut at 60 too
-LARGEST_BATCH = 1000
 FOR_THE_DISK = 0.15  # of the budget is left to spool a case that got no answer,
 MOST_FOR_THE_DISK = 0.3  # but no more than these seconds
 
@@ -90,13 +89,54 @@ class Calls:
         deadline = self.clock() + self.budget
         try:
             proposal = self._filled_in(proposal)
-            if self.spool is not None and self.spool.holds(requests.key_of(proposal)):
-                raise HandedOver("this case was given to a person, and the server has still to be told")  # noqa: TRY301
+            self._refuse_handed_over(proposal)
             reply = yield from self._exchange(requests.decide(proposal), self.budget - self._reserve)
             expected = Expected(proposal.agent, proposal.case_id, proposal.version, proposal.attempt)
             return answers.read_decision(reply, expected)
         except Exception as error:  # noqa: BLE001 - the one law: no defect of ours may stop or free the agent
             doubt = self._doubt(error)
+        return (yield from self._to_a_person(doubt, proposal, deadline))
+
+    def decide_many(self, proposals: Sequence[Proposal]) -> Call[list[Decision]]:
+        """As many requests as it takes, each with the full time. A doubt about one is no doubt about the others."""
+        decided: dict[int, Decision] = {}
+        asked: dict[int, tuple[Proposal, Request]] = {}
+        for number, given in enumerate(proposals):
+            proposal, deadline = self._filled_in(given), self.clock() + self.budget
+            try:
+                self._refuse_handed_over(proposal)
+                asked[number] = proposal, requests.decide(proposal)
+            except Exception as error:  # noqa: BLE001 - as in decide
+                decided[number] = yield from self._to_a_person(self._doubt(error), proposal, deadline)
+        for numbers in requests.batches({number: request for number, (_, request) in asked.items()}):
+            together = [asked[number] for number in numbers]
+            decided |= zip(numbers, (yield from self._decide_together(together)), strict=False)
+        return [decided[number] for number in range(len(proposals))]
+
+    def _decide_together(self, asked: Sequence[tuple[Proposal, Request]]) -> Call[list[Decision]]:
+        deadline = self.clock() + self.budget
+        results: Sequence[Decision | PhasegateError]
+        try:
+            request = requests.together([request for _, request in asked])
+            reply = yield from self._exchange(request, self.budget - self._reserve)
+            expected = [Expected(one.agent, one.case_id, one.version, one.attempt) for one, _ in asked]
+            results = answers.read_decisions(reply, expected)
+        except Exception as error:  # noqa: BLE001 - as in decide
+            results = [self._doubt(error)] * len(asked)  # told once for all of them
+        else:
+            results = [one if isinstance(one, Decision) else self._doubt(one) for one in results]
+        decisions = []
+        for result, (proposal, _) in zip(results, asked, strict=False):
+            if not isinstance(result, Decision):
+                result = yield from self._to_a_person(result, proposal, deadline)  # noqa: PLW2901
+            decisions.append(result)
+        return decisions
+
+    def _refuse_handed_over(self, proposal: Proposal) -> None:
+        if self.spool is not None and self.spool.holds(requests.key_of(proposal)):
+            raise HandedOver("this case was given to a person, and the server has still to be told")
+
+    def _to_a_person(self, doubt: PhasegateError, proposal: Proposal, deadline: float) -> Call[Decision]:
         decision = hand_to_a_person(
             doubt,
             agent=proposal.agent,
@@ -195,8 +235,8 @@ class Calls:
 
     def add_human_outputs(self, items: Sequence[HumanOutput], agent: str | None) -> Call[list[StoredHumanOutput]]:
         stored: list[StoredHumanOutput] = []
-        for start in range(0, len(items), LARGEST_BATCH):
-            batch = items[start : start + LARGEST_BATCH]
+        for start in range(0, len(items), requests.LARGEST_BATCH):
+            batch = items[start : start + requests.LARGEST_BATCH]
             request = requests.add_human_outputs(agent or self.agent, batch)
             case_ids = [item.case_id for item in batch]
             deadline = self.clock() + self.budget

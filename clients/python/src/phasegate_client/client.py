@@ -106,6 +106,13 @@ class Phasegate:
         )  # fmt: skip
         return self._run(self._calls.decide(proposal))
 
+    def decide_many(self, proposals: Iterable[Proposal]) -> list[Decision]:
+        """
+        The same for many `Proposal`s, up to 1,000 to a request, each request with the full time. One decision for
+        each, in order; whatever is wrong with one or with a request hands those cases to a person, and no others.
+        """
+        return self._run(self._calls.decide_many(list(proposals)))
+
     def wait(self, decision: Decision | str, timeout: float | None = None) -> Decision:
         """
         Wait until a person has ruled, or `timeout` seconds (None: as long as it takes; 0: only look).
@@ -291,6 +298,10 @@ class AsyncPhasegate:
             attributes, signals, trace, usage, attempt, occurred_at, agent, version,
         )  # fmt: skip
         return await self._run(self._calls.decide(proposal))
+
+    async def decide_many(self, proposals: Iterable[Proposal]) -> list[Decision]:
+        """See `Phasegate.decide_many`."""
+        return await self._run(self._calls.decide_many(list(proposals)))
 
     async def wait(self, decision: Decision | str, timeout: float | None = None) -> Decision:
         """See `Phasegate.wait`."""

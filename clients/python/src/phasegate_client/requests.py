@@ -7,7 +7,7 @@ A body is encoded once, so that a retry repeats it to the byte and gets the deci
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -16,6 +16,9 @@ from urllib.parse import quote
 
 from phasegate_client.errors import Unsendable
 from phasegate_client.json_text import as_json, confidence_as_json, encode
+
+LARGEST_BATCH = 1000  # items
+LONGEST_BATCH = 3 * 1024 * 1024  # bytes; the server takes 4 MiB
 
 Severity = Literal["minor", "major", "severe", "critical"]
 
@@ -87,6 +90,27 @@ def decide(proposal: Proposal) -> Request:
     }
     body |= {name: value for name, value in optional.items() if value is not None}
     return Request("POST", f"{_agent(proposal.agent)}/decisions", encode(body))
+
+
+def batches(asked: Mapping[int, Request]) -> Iterator[list[int]]:
+    """The numbers of decisions that go into one request: of one agent, and not more than the server takes."""
+    batch: list[int] = []
+    path, size = "", 0
+    for number, request in asked.items():
+        length = len(request.body or b"")
+        if batch and (len(batch) == LARGEST_BATCH or request.path != path or size + length > LONGEST_BATCH):
+            yield batch
+            batch, size = [], 0
+        batch.append(number)
+        path, size = request.path, size + length
+    if batch:
+        yield batch
+
+
+def together(asked: Sequence[Request]) -> Request:
+    """Decisions of one agent as one request."""
+    items = b",".join(request.body or b"" for request in asked)
+    return Request("POST", f"{asked[0].path}:batch", b'{"items":[' + items + b"]}")
 
 
 def key_of(proposal: Proposal) -> str:
