@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -26,6 +27,7 @@ from rollout.versions import queries as version_queries
 from rollout.versions import service as versions
 from rollout.versions.steps import promote_if_due
 from rollout.versions.tables import Rollout
+from routing.cases import service
 from routing.cases.prepare import Entry, prepare
 from routing.cases.service import Stored
 from routing.cases.tables import Decision
@@ -74,10 +76,6 @@ class Process:
     def entry(self, case_id: str) -> Entry:
         case = factories.case(case_id)
         return prepare(self.holder.current, "claims", case, secret=self.ctx.secret, now=self.ctx.clock.now())
-
-    async def decide(self, case_id: str) -> Stored:
-        with self.holder.answers.call():
-            return await self.writer.store(self.entry(case_id), "agent:claims")
 
 
 def rows(ctx: Context) -> list[WebProcess]:
@@ -284,7 +282,7 @@ class TestOverHttp:
 
 
 class Hammer:
-    """Two processes that hear of nothing, and those who decide, freeze and judge through them at once."""
+    """Two processes, of which one hears of nothing, and those who decide, freeze and judge through them at once."""
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
@@ -316,10 +314,21 @@ class Hammer:
 
     async def _decide(self, process: Process) -> None:
         while not self.over.is_set():
-            lifted, said = self.lifted, self.said
-            stored = await process.decide(f"c-{next(self._numbers)}")
-            if said > lifted and self.lifted == lifted:
-                self.seen.append((said, stored.decision.route))
+            with process.holder.answers.call():
+                entry = process.entry(f"c-{next(self._numbers)}")
+                stored = await process.writer.store(entry, "agent:claims")
+                if self.said > self.lifted:  # it is answered now, whenever it was decided
+                    self.seen.append((self.said, stored.decision.route))
+
+    def hear(self, *processes: Process) -> Callable[[], None]:
+        """As if every message came at once, in the midst of a batch."""
+
+        def refresh() -> None:
+            while not self.over.wait(0.002):
+                for process in processes:
+                    process.holder.refresh()
+
+        return refresh
 
     def look(self) -> None:
         while not self.over.wait(0.05):
@@ -352,14 +361,46 @@ class Hammer:
 def test_after_a_freeze_that_was_waited_for_nothing_goes_alone_however_many_decide(ctx: Context) -> None:
     hammer = Hammer(ctx)
     with ExitStack() as stack:
-        both = [stack.enter_context(Process(ctx).running()) for _ in range(2)]
-        hammer.run(hammer.freeze_and_lift, hammer.look, *(hammer.deciding(one) for one in both))
+        one, other = [stack.enter_context(Process(ctx).running()) for _ in range(2)]
+        hammer.run(hammer.freeze_and_lift, hammer.look, hammer.hear(one), hammer.deciding(one), hammer.deciding(other))
 
     assert hammer.faults == []
     assert len({said for said, _ in hammer.seen}) >= 4, "too little was decided while it was frozen"
     assert {route for _, route in hammer.seen} == {"human"}
     with ctx.db.read() as session:
         assert {"auto", "human"} <= set(session.scalars(select(Decision.route).distinct()))
+
+
+def test_a_freeze_is_not_called_done_before_what_was_being_stored_is_answered(
+    ctx: Context, row: Rollout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, order = Process(ctx), []
+    really, storing, go_on = service.store, threading.Event(), threading.Event()
+
+    def slow(*handed: Any) -> Any:
+        stored = really(*handed)
+        storing.set()
+        go_on.wait(0.7)  # on SQLite the freeze waits for this batch anyway
+        return stored
+
+    def freeze_now() -> None:
+        storing.wait()
+        freeze(ctx, row)
+        process.holder.refresh()
+        order.append(str(wait_until_in_force(ctx, 30.0).done))
+
+    async def decide() -> None:
+        with process.holder.answers.call():
+            order.append((await process.writer.store(process.entry("c-1"), "agent:claims")).decision.route)
+
+    monkeypatch.setattr("routing.cases.service.store", slow)
+    with process.running():
+        freezing = threading.Thread(target=freeze_now)
+        freezing.start()
+        asyncio.run(decide())
+        freezing.join()
+
+    assert order == ["auto", "True"]
 
 
 def test_problems_are_answers_too(ctx: Context) -> None:
