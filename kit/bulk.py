@@ -85,10 +85,9 @@ def _insert_select(dialect: Dialect, table: Table) -> str:
     quote = dialect.identifier_preparer.quote
     names = [quote(column.name) for column in table.columns]
     typed = [f"{quote(column.name)} {column.type.compile(dialect)}" for column in table.columns]
-    given = ", ".join(f"given.{name}" for name in names)
     return (
         f"INSERT INTO {quote(table.name)} ({', '.join(names)}) "  # noqa: S608 - the same
-        f"SELECT {given} FROM json_to_recordset(%s::json) AS given ({', '.join(typed)})"
+        f"SELECT given.* FROM json_to_recordset(%s::json) AS given ({', '.join(typed)})"
     )
 
 

@@ -34,10 +34,11 @@ class Database:
             pool_size=pool_size,
             max_overflow=20,
             pool_timeout=seconds or _LONGEST_LOCK,
-            pool_pre_ping=not url.startswith("sqlite"),
             json_deserializer=dialects.read_json,
         )
         dialects.prepare(self.engine, lock_seconds=min(seconds or _LONGEST_LOCK, _LONGEST_LOCK))
+        if self.dialect == "postgresql":
+            patience.look_after_a_rest(self.engine)
         if seconds and self.dialect == "postgresql":
             patience.install(self.engine, seconds)
         self._reader = self.engine.execution_options(**{dialects.READ_ONLY: True})

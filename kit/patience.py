@@ -12,8 +12,11 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import InvalidatePoolError
 
 _SERVER_FIRST = 0.75  # its own bound comes first: it ends one statement, ours ends the connection
+_REST = 0.25  # seconds
+_RESTS_SINCE = "rests since"
 _LEFT_BEHIND = 15.0  # seconds that a transaction whose client is gone may hold its locks, at least
 
 
@@ -39,6 +42,25 @@ class PatientConnection(psycopg.Connection[Any]):
                 wanted = gen.send(ready)
         except StopIteration as end:
             return end.value
+
+
+def look_after_a_rest(engine: Engine) -> None:
+    """A connection that rested is asked whether it still stands before it is used; one in constant use is not."""
+
+    def rests(_connection: Any, record: Any) -> None:
+        record.info[_RESTS_SINCE] = time.monotonic()
+
+    def wakes(connection: Any, record: Any, _holder: Any) -> None:
+        since = record.info.get(_RESTS_SINCE)
+        if since is None or time.monotonic() - since < _REST:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg.Error as error:
+            raise InvalidatePoolError(str(error)) from None
+
+    event.listen(engine, "checkin", rests)
+    event.listen(engine, "checkout", wakes)
 
 
 def install(engine: Engine, seconds: float) -> None:

@@ -152,7 +152,7 @@ class Writer:
         # Broad on purpose: whatever happens here, every caller must get an answer and the thread must live.
         try:
             results = self._commit(batch)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             alone = [_Slice(part.unit, (entry,)) for part in batch for entry in part.entries]
             if len(alone) > 1 and not _is_away(error):
                 # One bad row must not take the others with it: each alone, the bad one fails alone.

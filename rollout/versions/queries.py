@@ -142,9 +142,12 @@ def policy_history(session: Session, rollout_id: UUID) -> Sequence[PolicyRevisio
     return session.scalars(wanted.order_by(PolicyRevision.revision)).all()
 
 
+_NEWEST = select(func.max(PolicyRevision.__table__.c.sequence))  # asked with every batch of decisions
+
+
 def newest_sequence(session: Session) -> int:
     """Grows with every policy written; a process that holds less has old policies."""
-    return session.scalar(select(func.max(PolicyRevision.sequence))) or 0
+    return session.connection().execute(_NEWEST).scalar() or 0
 
 
 def next_sequence(session: Session) -> int:

@@ -72,7 +72,8 @@ def store(session: Session, entries: Sequence[Entry], actor: str | Sequence[str]
     for entry, name in in_order:
         if entry.row["attempt"] > 1:
             results[entry.key] = _store_attempt(session, entry, name)
-    results |= _stored_before(session, [key for key in firsts if key not in results])
+    if missing := [key for key in firsts if key not in results]:
+        results |= _stored_before(session, missing)
     answers = [_result(entry, results[key]) for key, entry in zip(keys, entries, strict=True)]
     for n, (entry, answer) in enumerate(zip(entries, answers, strict=True)):
         if entry.case.handed_over and isinstance(answer, Stored) and not answer.new:
