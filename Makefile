@@ -1,6 +1,7 @@
 # Everything starts here. `make help` lists the targets; the first call of any of them sets itself up.
 PYTHON ?= python3
 ARGS ?=
+MINUTES ?= 30
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
@@ -10,7 +11,7 @@ SOURCES := kit evidence governance rollout routing review_ui cli demo web_app.py
 export PYTHONPATH := clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types floors templates migrations openapi up lock bench bench-decisions bench-replay bench-evidence clean
+.PHONY: help demo test check lint types floors templates migrations openapi up lock bench bench-decisions bench-replay bench-evidence soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +58,9 @@ bench-replay: $(READY)  ## 100,000 recorded cases through the router, lines a se
 
 bench-evidence: $(READY) $(PEERS)  ## the promises of the evidence engine, measured (ARGS=--quick: half a minute)
 	$(RUN) -m bench.evidence $(ARGS)
+
+soak: $(READY)  ## half an hour under a mixed load: nothing grows, nothing is lost (MINUTES=30)
+	$(RUN) -m tests.system.soak --minutes $(MINUTES)
 
 lock: $(READY)  ## resolve requirements.lock anew
 	$(RUN) -m tools.lock

@@ -25,7 +25,7 @@ from kit.settings import Settings
 from migrations import chain
 
 _ROOT = Path(__file__).resolve().parent.parent
-_READY_WITHIN = 30.0
+_READY_WITHIN = 60.0
 _STOP_WITHIN = 10.0
 _CELERY = ("celery", "--app", "celery_app", "--quiet")
 _QUIET = ("--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")

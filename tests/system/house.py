@@ -50,12 +50,16 @@ class House:
         soon(ready, f"{url} answers")
 
     @contextmanager
-    def another_web(self) -> Iterator[str]:
-        """The address of a second web process on the same database."""
+    def another_web(self, *, redis: bool = True) -> Iterator[str]:
+        """The address of one more web process on the same database; without Redis, nobody tells it anything."""
         port = free_port("127.0.0.1")
+        environment = dict(self.stack.environment)
+        if not redis:
+            del environment["PHASEGATE_REDIS_URL"]
         argv = [sys.executable, "-m", "uvicorn", "--factory", "web_app:from_environment", "--port", str(port)]
         argv += ["--log-level", "warning", "--no-access-log"]
-        child = Child("web-2", argv, self.stack.environment, Path.cwd(), self.stack.logs / "web-2.log")
+        name = f"web-{port}"
+        child = Child(name, argv, environment, Path.cwd(), self.stack.logs / f"{name}.log")
         child.start()
         try:
             url = f"http://127.0.0.1:{port}"
