@@ -22,6 +22,7 @@ from phasegate_client import (
     HandedOver,
     HumanOutput,
     Phasegate,
+    Proposal,
     Refused,
     Route,
     TimedOut,
@@ -444,3 +445,18 @@ def test_a_case_decided_while_the_interpreter_shuts_down_is_a_persons(tmp_path: 
     assert done.returncode == 0, done.stderr
     assert "exiting human True" in done.stdout
     assert "finalised human" in done.stdout
+
+
+def test_of_many_decisions_without_an_answer_each_is_kept(
+    ask: Callable[..., Any], serve: Serve, server: Server, tmp_path: Path
+) -> None:
+    url, options = serve(server).url, OPTIONS | {"spool": tmp_path, "timeout": 3.0}
+    proposals = [Proposal(f"c-{number}", "7", 0.9) for number in range(60)]
+
+    decisions = ask("decide_many", proposals, base_url=url, options=options)
+    server.is_back = True
+    left = ask("flush", PATIENCE, base_url=url, options=options)
+
+    assert {(decision.route, decision.spooled) for decision in decisions} == {(Route.HUMAN, True)}
+    assert left == 0
+    assert [body["case_id"] for body in server.told] == [proposal.case_id for proposal in proposals]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, TypeVar
@@ -60,15 +60,15 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Spool it and hand back None once it is on disk, or the error; after `seconds` at the latest."""
+    """Spool them and hand back for each None once it is on disk, or the error; after `seconds` at the latest."""
 
-    entry: Entry
+    entries: tuple[Entry, ...]
     seconds: float
 
 
 _T = TypeVar("_T")
 Step = Send | Pause | Keep
-Result = Reply | PhasegateError | None
+Result = Reply | PhasegateError | list[PhasegateError | None] | None
 Call = Generator[Step, Result, _T]
 
 
@@ -95,7 +95,7 @@ class Calls:
             return answers.read_decision(reply, expected)
         except Exception as error:  # noqa: BLE001 - the one law: no defect of ours may stop or free the agent
             doubt = self._doubt(error)
-        return (yield from self._to_a_person(doubt, proposal, deadline))
+        return (yield from self._to_people([(doubt, proposal)], deadline))[0]
 
     def decide_many(self, proposals: Sequence[Proposal]) -> Call[list[Decision]]:
         """As many requests as it takes, each with the full time. A doubt about one is no doubt about the others."""
@@ -107,7 +107,7 @@ class Calls:
                 self._refuse_handed_over(proposal)
                 asked[number] = proposal, requests.decide(proposal)
             except Exception as error:  # noqa: BLE001 - as in decide
-                decided[number] = yield from self._to_a_person(self._doubt(error), proposal, deadline)
+                [decided[number]] = yield from self._to_people([(self._doubt(error), proposal)], deadline)
         for numbers in requests.batches({number: request for number, (_, request) in asked.items()}):
             together = [asked[number] for number in numbers]
             decided |= zip(numbers, (yield from self._decide_together(together)), strict=False)
@@ -125,42 +125,36 @@ class Calls:
             results = [self._doubt(error)] * len(asked)  # told once for all of them
         else:
             results = [one if isinstance(one, Decision) else self._doubt(one) for one in results]
-        decisions = []
-        for result, (proposal, _) in zip(results, asked, strict=False):
-            if not isinstance(result, Decision):
-                result = yield from self._to_a_person(result, proposal, deadline)  # noqa: PLW2901
-            decisions.append(result)
-        return decisions
+        answered = list(zip(results, (proposal for proposal, _ in asked), strict=False))
+        doubts = [(doubt, proposal) for doubt, proposal in answered if not isinstance(doubt, Decision)]
+        handed_over = iter((yield from self._to_people(doubts, deadline)))
+        return [result if isinstance(result, Decision) else next(handed_over) for result, _ in answered]
 
     def _refuse_handed_over(self, proposal: Proposal) -> None:
         if self.spool is not None and self.spool.holds(requests.key_of(proposal)):
             raise HandedOver("this case was given to a person, and the server has still to be told")
 
-    def _to_a_person(self, doubt: PhasegateError, proposal: Proposal, deadline: float) -> Call[Decision]:
-        decision = hand_to_a_person(
-            doubt,
-            agent=proposal.agent,
-            case_id=proposal.case_id,
-            version=proposal.version,
-            attempt=proposal.attempt,
-        )
-        if self.spool is None or isinstance(doubt, (Refused, Unsendable)):
-            return decision
-        return (yield from self._keep_decision(decision, proposal, deadline))
-
-    def _keep_decision(self, decision: Decision, proposal: Proposal, deadline: float) -> Call[Decision]:
-        if isinstance(decision.error, HandedOver):
-            return replace(decision, spooled=True)
-        now = datetime.now(timezone.utc)  # noqa: TID251 - the agent's clock; the server will have it much later
-        told = replace(proposal, handed_over=True, occurred_at=proposal.occurred_at or now)
-        try:
-            trouble = yield from self._keep(requests.decide(told), deadline, requests.key_of(told))
-        except Exception as error:  # noqa: BLE001 - as in decide
-            trouble = Unexpected(f"{type(error).__name__}: {error}")
-        if trouble is None:
-            return replace(decision, spooled=True)
-        reason = Reason(trouble.code, f"the server will not be told of it: {trouble}")
-        return replace(decision, reasons=(*decision.reasons, reason))
+    def _to_people(self, doubts: Sequence[tuple[PhasegateError, Proposal]], deadline: float) -> Call[list[Decision]]:
+        """The one law, and what the server has to be told of it later."""
+        decisions = [
+            hand_to_a_person(doubt, agent=of.agent, case_id=of.case_id, version=of.version, attempt=of.attempt)
+            for doubt, of in doubts
+        ]
+        told: dict[int, Entry] = {}
+        for number, (doubt, proposal) in enumerate(doubts):
+            if isinstance(doubt, HandedOver):
+                decisions[number] = replace(decisions[number], spooled=True)
+            elif self.spool is not None and not isinstance(doubt, (Refused, Unsendable)):
+                try:
+                    told[number] = _told_later(proposal)
+                except Exception as error:  # noqa: BLE001 - as in decide
+                    decisions[number] = _untold(decisions[number], Unexpected(f"{type(error).__name__}: {error}"))
+        if not told:
+            return decisions
+        for number, trouble in zip(told, (yield from self._keep(told.values(), deadline)), strict=False):
+            kept = replace(decisions[number], spooled=True)
+            decisions[number] = kept if trouble is None else _untold(decisions[number], trouble)
+        return decisions
 
     def observe(self, proposal: Proposal, done: HumanOutput) -> Call[None]:
         """Tell what a version would have answered for a case that is done already, and what was done."""
@@ -173,7 +167,7 @@ class Calls:
         except Unanswered as trouble:
             if self.spool is None:
                 raise
-            not_kept = yield from self._keep(request, deadline, requests.key_of(proposal))
+            [not_kept] = yield from self._keep([_entry(request, requests.key_of(proposal))], deadline)
             if not_kept is not None:
                 raise not_kept from trouble
         yield from self.add_human_outputs([done], proposal.agent)
@@ -245,7 +239,7 @@ class Calls:
             except (Unanswered, MalformedAnswer) as trouble:
                 if self.spool is None:
                     raise
-                not_kept = yield from self._keep(request, deadline)
+                [not_kept] = yield from self._keep([_entry(request)], deadline)
                 if not_kept is not None:
                     raise trouble from not_kept
                 log.warning("%d human outputs are spooled: %s", len(batch), trouble)
@@ -277,10 +271,9 @@ class Calls:
     def _filled_in(self, proposal: Proposal) -> Proposal:
         return replace(proposal, agent=proposal.agent or self.agent, version=proposal.version or self.version)
 
-    def _keep(self, request: Request, deadline: float, key: str | None = None) -> Call[PhasegateError | None]:
-        entry = Entry(request.path, request.body or b"", key)
-        result = yield Keep(entry, max(0.0, deadline - self.clock()))
-        assert not isinstance(result, Reply)  # a step that is kept is kept or fails
+    def _keep(self, entries: Iterable[Entry], deadline: float) -> Call[list[PhasegateError | None]]:
+        result = yield Keep(tuple(entries), max(0.0, deadline - self.clock()))
+        assert isinstance(result, list)  # a step that keeps says what became of each
         return result
 
     def _exchange(self, request: Request, budget: float) -> Call[Reply]:
@@ -311,6 +304,7 @@ class Calls:
         trouble: PhasegateError | None = None
         while True:
             result = yield Send(request, max(0.0, deadline - self.clock()))
+            assert not isinstance(result, list)  # that comes of keeping
             before, trouble = trouble, answers.trouble_in(result) if isinstance(result, Reply) else result
             if trouble is None:
                 assert isinstance(result, Reply)  # a step that is sent is answered or fails
@@ -351,6 +345,21 @@ class Calls:
             raise doubt from (None if doubt is error else error)
         # Frames kept by a traceback would keep the case's input and output alive as long as the decision.
         return doubt.with_traceback(None)
+
+
+def _told_later(proposal: Proposal) -> Entry:
+    now = datetime.now(timezone.utc)  # noqa: TID251 - the agent's clock; the server will have it much later
+    told = replace(proposal, handed_over=True, occurred_at=proposal.occurred_at or now)
+    return _entry(requests.decide(told), requests.key_of(told))
+
+
+def _entry(request: Request, key: str | None = None) -> Entry:
+    return Entry(request.path, request.body or b"", key)
+
+
+def _untold(decision: Decision, trouble: PhasegateError) -> Decision:
+    reason = Reason(trouble.code, f"the server will not be told of it: {trouble}")
+    return replace(decision, reasons=(*decision.reasons, reason))
 
 
 def _same_as(known: Decision) -> Expected:

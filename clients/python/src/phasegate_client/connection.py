@@ -188,28 +188,24 @@ def error_from(error: Exception, step: Send) -> PhasegateError:
     return Unexpected(f"the request failed: {words}")
 
 
-def keep(spool: Spool, step: Keep) -> PhasegateError | None:
-    try:
-        spool.append(step.entry).result(step.seconds)
-    except (concurrent.futures.TimeoutError, TimeoutError):  # two kinds in Python 3.10
-        return _slow_disk(step)
-    except Unspooled as error:
-        return error
-    return None
+def keep(spool: Spool, step: Keep) -> list[PhasegateError | None]:
+    kept = [spool.append(entry) for entry in step.entries]
+    concurrent.futures.wait(kept, step.seconds)
+    return [_became_of(one, step) for one in kept]
 
 
-async def keep_async(spool: Spool, step: Keep) -> PhasegateError | None:
+async def keep_async(spool: Spool, step: Keep) -> list[PhasegateError | None]:
     """Cancelling the caller leaves the spool to finish."""
-    kept = spool.append(step.entry)
-    kept.add_done_callback(lambda done: done.exception())  # looked at, also when nobody waits any more
-    try:
-        await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(kept)), step.seconds)
-    except asyncio.TimeoutError:
-        return _slow_disk(step)
-    except Unspooled as error:
-        return error
-    return None
+    kept = [spool.append(entry) for entry in step.entries]
+    waiting = [asyncio.wrap_future(one) for one in kept]
+    for one in waiting:  # looked at, also when nobody waits any more
+        one.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await asyncio.wait(waiting, timeout=step.seconds)
+    return [_became_of(one, step) for one in kept]
 
 
-def _slow_disk(step: Keep) -> Unspooled:
-    return Unspooled(f"the disk took longer than {step.seconds:.3g} s; it may still be kept")
+def _became_of(kept: concurrent.futures.Future[None], step: Keep) -> PhasegateError | None:
+    if not kept.done():
+        return Unspooled(f"the disk took longer than {step.seconds:.3g} s; it may still be kept")
+    error = kept.exception()
+    return error if error is None or isinstance(error, PhasegateError) else Unexpected(repr(error))

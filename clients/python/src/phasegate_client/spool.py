@@ -31,7 +31,7 @@ ENTRIES = 10_000
 BYTES = 64 * 1024 * 1024
 MOST_FILES = 256  # processes that can use one folder at a time
 _AT_ONCE = 100  # entries synced together
-_LONGEST_QUEUE = 1_000  # entries held in memory while the disk is slow
+_LONGEST_QUEUE = 2_000  # entries held in memory while the disk is slow
 
 _Job = tuple[Entry, "Future[None]"]
 _SPOOLS: WeakSet[Spool] = WeakSet()
