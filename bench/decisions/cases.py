@@ -87,9 +87,6 @@ def same_bodies(path: str) -> list[Request]:
     return [Request(path, body(confidence), header) for _, confidence in _MIXTURE]
 
 
-def by_agent(counts: tuple[int, ...]) -> dict[str, int]:
-    """How many of the requests of `mixture` each agent sent."""
-    found = dict.fromkeys((SUPERVISED, TRUSTED), 0)
-    for (agent, _), count in zip(_MIXTURE, counts, strict=True):
-        found[agent] += count
-    return found
+def confidences(agent: str) -> list[float]:
+    """Of this agent's cases in the mixture."""
+    return [confidence for name, confidence in _MIXTURE if name == agent]

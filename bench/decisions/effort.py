@@ -17,6 +17,6 @@ class Effort:
     batch: int = 500
 
 
-QUICK = Effort(seconds=1.0, rounds=1, connections=(1, 64), stored=100_000, wakes=50)
+QUICK = Effort(seconds=1.0, rounds=1, connections=(1, 64), agents=200, stored=20_000, wakes=30)
 LARGE = 10_000_000
 """Stored decisions with `--large`."""

@@ -6,7 +6,6 @@ from itertools import product
 
 from bench.decisions import cases, cell, services, stored
 from bench.decisions.baselines import PATH
-from bench.decisions.cell import Measured
 from bench.decisions.effort import Effort
 from bench.decisions.figures import Rounds
 from bench.evidence.report import Section, Table
@@ -46,9 +45,7 @@ def run(effort: Effort) -> Section:
                     found[web, connections].append(one)
             for (web, connections), rounds in found.items():
                 _add(rates, cores, (database, web, connections), rounds)
-            _unexpected(section, database, [one for rounds in found.values() for one in rounds])
-            acknowledged = sum(one.load.acknowledged for rounds in found.values() for one in rounds)
-            stored.check(section, service, database, acknowledged)
+            stored.check(section, service, database, [one for rounds in found.values() for one in rounds])
     _variants(section, effort)
     return section
 
@@ -62,13 +59,6 @@ def _add(rates: Table, cores: Table, where: tuple[str, int, int], rounds: Rounds
     else:
         rates.add(*cells)
     cores.add(*where, *rounds.core_cells(), rounds.bound(web, os.cpu_count() or 1))
-
-
-def _unexpected(section: Section, database: str, found: list[Measured]) -> None:
-    """Anything but 201 is an error here: no case is sent twice."""
-    table = section.table("database", "answers other than 201, connections that broke")
-    kinds = [one.load.unexpected for one in found if one.load.unexpected]
-    table.add(database, ", ".join(map(str, kinds)) or "none", claim="none", met=not kinds)
 
 
 def _variants(section: Section, effort: Effort) -> None:

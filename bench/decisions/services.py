@@ -97,6 +97,8 @@ class Service:
     keys: dict[str, dict[str, str]]
     more: list[Child] = field(default_factory=list)
     ports: list[int] = field(default_factory=list)
+    agents: int = 0
+    """Further ones, that one engineer's key decides for."""
 
     def url(self, process: int = 0) -> str:
         return f"http://127.0.0.1:{self.ports[process]}"
@@ -145,7 +147,9 @@ class Service:
 @contextlib.contextmanager
 def service(database_url: str, folder: Path, *, web_processes: int = 1, set_up: bool = True) -> Iterator[Service]:
     """Ours, with two agents and a reviewer, ready."""
-    settings = Settings(data_dir=folder / "var", database_url=database_url, secret=SECRET, port=0)
+    settings = Settings(
+        data_dir=folder / "var", database_url=database_url, secret=SECRET, port=0, webhooks_allow_private=True
+    )
     with Stack(settings) as stack:
         ctx = make_context(stack.settings)
         found = Service(stack, ctx, _people(ctx) if set_up else {}, ports=[stack.port])
@@ -161,15 +165,16 @@ def service(database_url: str, folder: Path, *, web_processes: int = 1, set_up: 
 
 
 def _people(ctx: Context) -> dict[str, dict[str, str]]:
-    """The agents with their versions and policies, a reviewer, and the keys of all of them."""
+    """The agents with their versions and policies, a reviewer, an engineer, and the keys of all of them."""
     for agent, phase in ((cases.SUPERVISED, Phase.SUPERVISED), (cases.TRUSTED, Phase.CONFIDENCE)):
         factories.agent(ctx, agent, output_schema=cases.SCHEMA)
         factories.rollout(
             ctx, agent, cases.VERSION, phase=phase, threshold=cases.THRESHOLD, audit_rate=cases.AUDIT_RATE
         )
     factories.person(ctx, "rita", roles=("reviewer",))
+    factories.person(ctx, "emil", roles=("engineer", "owner"))
     keys = {agent: factories.bearer(ctx, agent=agent) for agent in (cases.SUPERVISED, cases.TRUSTED)}
-    return keys | {"rita": factories.bearer(ctx, login="rita")}
+    return keys | {login: factories.bearer(ctx, login=login) for login in ("rita", "emil")}
 
 
 def _until_known(found: Service) -> None:
