@@ -6,12 +6,13 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PEERS := .venv-bench/.ready
+ADAPTERS := .venv-adapters/.ready
 DECISION_PEERS := .venv-bench-decisions/.ready
 SOURCES := kit evidence governance rollout routing review_ui cli demo web_app.py celery_app.py
 export PYTHONPATH := clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types floors templates migrations openapi up lock bench bench-decisions bench-replay bench-evidence soak clean
+.PHONY: help demo test test-adapters check lint types floors templates migrations openapi up lock bench bench-decisions bench-replay bench-evidence soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,6 +22,10 @@ demo: $(READY)  ## a real agent through all five phases, then pages to look at (
 
 test: $(READY)  ## every test, on SQLite and PostgreSQL, with real processes and a real browser
 	$(RUN) -m tools.run_tests $(ARGS)
+	@$(if $(ARGS),true,$(MAKE) --no-print-directory test-adapters)
+
+test-adapters: $(READY) $(ADAPTERS)  ## the client's adapters and examples, with the libraries they are for
+	@test ! -e $(ADAPTERS) || .venv-adapters/bin/python -m tools.test_adapters $(ARGS)
 
 check: $(READY) lint types floors templates migrations openapi test  ## what CI runs: all rules, then all tests
 
@@ -90,3 +95,11 @@ define peers
 		--disable-pip-version-check --require-hashes --requirement $(2) \
 		&& touch $(1)/.ready || echo "They could not be installed: the report will say so"
 endef
+
+# LangGraph, LangChain, OpenAI's SDK, OpenTelemetry: in an environment of their own, beside a service from ours.
+$(ADAPTERS): clients/python/requirements-adapters.txt
+	@echo "Setting up the libraries that the client has adapters for in .venv-adapters (once; a minute)"
+	@$(PYTHON) -m venv --clear .venv-adapters && .venv-adapters/bin/python -m pip install --quiet \
+		--disable-pip-version-check --require-hashes --requirement clients/python/requirements-adapters.txt \
+		&& touch $(ADAPTERS) || { echo "NOT TESTED: the adapters of the client, their libraries cannot be installed" >&2; \
+		test -z "$$CI"; }

@@ -1,4 +1,9 @@
-"""Resolves requirements.lock anew: every version with hashes, for every platform, no index addresses."""
+"""
+Resolves anew what is installed: every version with hashes, for every platform, no index addresses.
+
+`requirements.lock` is our own environment, `clients/python/requirements-adapters.txt` the one with the libraries that
+the client has adapters for: they want versions of their own, and the service wants none of them.
+"""
 
 import subprocess
 import sys
@@ -6,11 +11,11 @@ import tempfile
 import venv
 from pathlib import Path
 
-_COMMAND = (
-    "pip", "compile", "pyproject.toml", "--extra", "demo", "--extra", "dev", "--universal",
-    "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-header", "--quiet",
-    "--output-file", "requirements.lock",
-)  # fmt: skip
+_HOW = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-header", "--quiet")
+_FILES = (
+    ("pyproject.toml", "--extra", "demo", "--extra", "dev", "--output-file", "requirements.lock"),
+    ("clients/python/pyproject.toml", "--all-extras", "--output-file", "clients/python/requirements-adapters.txt"),
+)
 
 
 def main() -> int:
@@ -19,7 +24,11 @@ def main() -> int:
         venv.create(folder, with_pip=True)
         python = Path(folder) / "bin" / "python"
         subprocess.run([python, "-m", "pip", "install", "--quiet", "uv"], check=True)
-        return subprocess.run([python, "-m", "uv", *_COMMAND, *sys.argv[1:]], check=False).returncode
+        for what in _FILES:
+            command = [python, "-m", "uv", "pip", "compile", *what, *_HOW, *sys.argv[1:]]
+            if status := subprocess.run(command, check=False).returncode:
+                return status
+    return 0
 
 
 if __name__ == "__main__":
