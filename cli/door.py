@@ -57,7 +57,7 @@ class Door:
         except httpx2.HTTPError as error:
             raise Unavailable(f"{self.client.base_url} did not answer: {error or type(error).__name__}") from None
         if answer.is_error:
-            raise _problem(answer)
+            raise problem_in(answer)
         if not answer.content:
             return None
         return answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
@@ -83,7 +83,7 @@ def through(url: str | None, key: str | None, login: str | None) -> Iterator[Doo
         yield Door(TestClient(app, base_url="http://here", raise_server_exceptions=False))
 
 
-def _problem(answer: httpx2.Response) -> Problem:
+def problem_in(answer: httpx2.Response) -> Problem:
     """A problem+json as the Problem it was."""
     try:
         body = answer.json()

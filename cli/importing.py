@@ -1,19 +1,21 @@
 """`phasegate import`: what people did, or recorded cases, from files into the running installation, in batches."""
 
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import BaseModel
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from cli import jsonl
+from cli.backfilling import backfill
 from cli.door import As, Door, Key, Url, through
-from cli.jsonl import Broken, Line, Rejects
-from cli.output import AsJson, Exit, good, print_json, say
-from kit.errors import Conflict, Invalid, Place
-from routing.cases.schemas import CaseIn, HumanOutputIn
+from cli.jsonl import Line, Rejects
+from cli.output import AsJson, Exit, err, good, print_json, say
+from kit.errors import Invalid, Place
+from routing.cases.schemas import HumanOutputIn
 
 _BATCH = 1000  # as many as the API takes at once
 _TOLD = 20
@@ -28,6 +30,7 @@ def import_files(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JSON lines.", exists=True, dir_okay=False)],
     agent: Annotated[str, typer.Option(help="Whose cases they are.")],
     what: Annotated[What, typer.Option(help="What the lines are.")] = What.HUMAN_OUTPUTS,
+    from_line: Annotated[int, typer.Option(min=1, help="Leave out what is before this line.")] = 1,
     url: Url = None,
     key: Key = None,
     login: As = None,
@@ -37,10 +40,13 @@ def import_files(
     Import human outputs (case_id, output, and if known person, occurred_at), or cases to be routed now.
 
     A broken line is told by its number and kept in FILE.rejected.jsonl; all others are stored. Importing a file
-    twice changes nothing. Exit status 1 when a line was broken.
+    twice changes nothing. Exit status 1 when a line was broken. FILE may be gzip, named .gz.
+
+    Cases are decided by the policy as it is now, and stored now; occurred_at keeps when they happened. When the
+    connection breaks, the rest is sent again, and what cannot be sent is told by its first line.
 
     [bold]phasegate import answers.jsonl --agent claims[/bold]
-    [bold]phasegate import outputs.jsonl --agent claims --what cases[/bold] (needs --url and the agent's key)
+    [bold]phasegate import outputs.jsonl.gz --agent claims --what cases[/bold] (needs --url and the agent's key)
     """
     if what is What.CASES and not url:
         place = Place("--url", "cases are routed by a running service", "start one with phasegate up, then say --url")
@@ -49,7 +55,7 @@ def import_files(
     with through(url, key, login) as door:
         for path in files:
             with Rejects(path) as rejects:
-                counts = _import(door, agent, what, path, rejects)
+                counts = _import(door, agent, what, path, rejects, from_line)
             results.append({"file": str(path), **counts, "broken": [broken.to_dict() for broken in rejects.found],
                             "broken_kept_in": str(rejects.path) if rejects.found else None})  # fmt: skip
             if not as_json:
@@ -60,22 +66,31 @@ def import_files(
         raise typer.Exit(Exit.REFUSED)
 
 
-def _import(door: Door, agent: str, what: What, path: Path, rejects: Rejects) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    model: type[BaseModel] = CaseIn if what is What.CASES else HumanOutputIn
-    send = _send_cases if what is What.CASES else _send_outputs
+def _import(door: Door, agent: str, what: What, path: Path, rejects: Rejects, from_line: int) -> dict[str, int]:
     with jsonl.opened(path) as file:
-        for batch in _batches(_good(jsonl.lines(file), model, rejects)):
-            for status in send(door, agent, batch, rejects):
+        lines = (line for line in jsonl.lines(file) if line.number >= from_line)
+        if what is What.CASES:
+            return _backfill(door, agent, lines, rejects)
+        counts: dict[str, int] = {}
+        for batch in _batches(_good(lines, rejects)):
+            for status in _send_outputs(door, agent, batch):
                 counts[status] = counts.get(status, 0) + 1
-    return counts
+        return counts
 
 
-def _good(lines: Iterator[Line], model: type[BaseModel], rejects: Rejects) -> Iterator[tuple[Line, dict[str, Any]]]:
+def _backfill(door: Door, agent: str, lines: Iterator[Line], rejects: Rejects) -> dict[str, int]:
+    with Progress(TextColumn("{task.completed:,} lines"), TimeElapsedColumn(), console=err, transient=True,
+                  disable=not sys.stderr.isatty()) as bar:  # fmt: skip
+        task = bar.add_task("cases", total=None)
+        report = backfill(door, agent, lines, rejects, progress=lambda count: bar.update(task, completed=count))
+    return {"stored": report.stored, "there already": report.repeated, **report.routes}
+
+
+def _good(lines: Iterator[Line], rejects: Rejects) -> Iterator[tuple[Line, dict[str, Any]]]:
     """The lines that are understood, as what goes over the wire."""
     for line in lines:
         try:
-            body = jsonl.parse(line.raw, model).model_dump(mode="json", exclude_unset=True)
+            body = jsonl.parse(line.raw, HumanOutputIn).model_dump(mode="json", exclude_unset=True)
         except Invalid as refused:
             rejects.add(line.raw, jsonl.broken(line.number, refused))
             continue
@@ -96,20 +111,11 @@ def _batches(found: Iterator[tuple[Line, dict[str, Any]]]) -> Iterator[list[tupl
         yield batch
 
 
-def _send_outputs(door: Door, agent: str, batch: list[tuple[Line, dict[str, Any]]], _rejects: Rejects) -> Iterator[str]:
+def _send_outputs(door: Door, agent: str, batch: list[tuple[Line, dict[str, Any]]]) -> Iterator[str]:
     """One transaction for the batch: all of it is stored, or the command ends and says so."""
     answer = door.post("agents", agent, "human-outputs", body={"items": [body for _, body in batch]})
     for item in answer["items"]:
         yield str(item["status"])
-
-
-def _send_cases(door: Door, agent: str, batch: list[tuple[Line, dict[str, Any]]], rejects: Rejects) -> Iterator[str]:
-    for line, body in batch:
-        try:
-            yield str(door.post("agents", agent, "decisions", body=body)["route"])
-        except (Conflict, Invalid) as refused:
-            places = refused.places or (Place("line", refused.detail),)
-            rejects.add(line.raw, Broken(line.number, tuple(places)))
 
 
 def _show(path: Path, counts: dict[str, int], rejects: Rejects) -> None:

@@ -1,5 +1,6 @@
 """Reads files of one JSON object a line: a line is understood as a whole, or told by number and kept aside."""
 
+import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,8 +80,9 @@ def broken(number: int, refused: Invalid) -> Broken:
 
 
 def opened(path: Path) -> IO[bytes]:
+    """One whose name ends with .gz is decompressed while it is read."""
     try:
-        return path.open("rb")
+        return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
     except OSError as error:
         raise NotFound(f"{path} cannot be read: {error.strerror}") from None
 

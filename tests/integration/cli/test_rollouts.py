@@ -1,5 +1,6 @@
 """Steps of a version from the command line, straight on the database and over HTTP alike."""
 
+import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -228,3 +229,20 @@ def test_cases_are_imported_through_the_router(shadowed: Context, phasegate: Run
     assert ran.json[0]["shadow"] == 1
     assert [broken["line"] for broken in ran.json[0]["broken"]] == [2]
     assert phasegate("import", path, "--agent", "claims", "--what", "cases").status == 1
+
+
+def test_many_cases_come_from_a_compressed_file_and_may_come_again(
+    shadowed: Context, phasegate: Run, tmp_path: Path
+) -> None:
+    _, secret = factories.key(shadowed, agent="claims")
+    path = tmp_path / "cases.jsonl.gz"
+    lines = [f'{{"case_id": "n-{n}", "version": "v1", "output": "yes"}}' for n in range(3000)]
+    path.write_bytes(gzip.compress("\n".join([*lines[:1000], "", "{", *lines[1000:]]).encode()))
+    options = ("--agent", "claims", "--what", "cases", "--key", secret, "--json")
+    with serving(shadowed) as url:
+        first = phasegate("import", path, "--url", url, *options)
+        again = phasegate("import", path, "--from-line", 2003, "--url", url, *options)
+
+    assert (first.status, first.json[0]["stored"], first.json[0]["shadow"]) == (1, 3000, 3000)
+    assert [broken["line"] for broken in first.json[0]["broken"]] == [1002]
+    assert (again.status, again.json[0]["stored"], again.json[0]["there already"]) == (0, 0, 1000)
