@@ -1,4 +1,5 @@
 import functools
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,10 @@ import pytest
 import phasegate_client
 
 README = Path(__file__).parent.parent / "README.md"
-QUICKSTART, DECORATOR = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[:2]
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+QUICKSTART, DECORATOR = BLOCKS[:2]
+RUN = next(block for block in BLOCKS if "gate.run(" in block)
+SHADOW = next(block for block in BLOCKS if "Shadow(" in block)
 
 Stored = Callable[..., dict[str, Any]]
 
@@ -20,9 +24,14 @@ class Office:
     """What the README takes for granted around its lines."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]) -> None:
-        transport = httpx2.MockTransport(lambda _request: httpx2.Response(200, json=answer))
+        def serve(request: httpx2.Request) -> httpx2.Response:
+            self.told.append(json.loads(request.content))
+            return httpx2.Response(200, json=answer)
+
+        transport = httpx2.MockTransport(serve)
         client = functools.partial(phasegate_client.Phasegate, transport=transport)
         monkeypatch.setattr(phasegate_client, "Phasegate", client)
+        self.told: list[dict[str, Any]] = []
         self.done: list[tuple[str, str]] = []
         self.form = SimpleNamespace(id="form-1", fields={"pixels": [0, 16]})
         self.names: dict[str, Any] = {
@@ -30,6 +39,10 @@ class Office:
             "form": self.form,
             "output": "7",
             "confidence": 0.97,
+            "ticket": SimpleNamespace(id="form-1", fields={}, text="My card is lost"),
+            "search": lambda _text: [SimpleNamespace(title="Lost cards", uri="https://example.com/1")],
+            "rules_engine": lambda _case: "7",
+            "new_agent": lambda _case: "1",
             "read_digit": lambda _form: ("7", 0.97),
             "book": lambda _form, output: self.done.append(("booked", output)),
             "hand_over": lambda _form, decision: self.done.append(("handed over", decision.route.value)),
@@ -60,3 +73,26 @@ def test_the_readme_uses_what_the_reviewer_approved(monkeypatch: pytest.MonkeyPa
     office.run(QUICKSTART)
 
     assert office.done == [("booked", "7")]
+
+
+@pytest.mark.parametrize("block", [QUICKSTART, DECORATOR])
+def test_the_lines_of_the_readme_are_ten(block: str) -> None:
+    assert len([line for line in block.splitlines() if line.strip()]) <= 10
+
+
+def test_the_run_of_the_readme_is_sent_with_its_steps(monkeypatch: pytest.MonkeyPatch, stored: Stored) -> None:
+    office = Office(monkeypatch, stored(agent="digit-reader", version="2026-03-02"))
+
+    office.run(QUICKSTART, RUN)
+
+    look_up, classify = office.told[-1]["trace"][0]["steps"]
+    assert look_up["sources"] == [{"title": "Lost cards", "uri": "https://example.com/1"}]
+    assert (classify["kind"], office.told[-1]["usage"]) == ("model", {"input_tokens": 812, "cost": 0.004})
+
+
+def test_the_shadow_of_the_readme_answers_as_the_control(monkeypatch: pytest.MonkeyPatch, stored: Stored) -> None:
+    office = Office(monkeypatch, stored(agent="digit-reader", version="2026-03-02"))
+
+    office.run(QUICKSTART, SHADOW, "watched = classify.join(10)")
+
+    assert (office.names["answer"], office.names["watched"]) == ("7", True)
