@@ -12,7 +12,7 @@ SOURCES := kit evidence governance rollout routing review_ui cli demo web_app.py
 export PYTHONPATH := clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-adapters check lint types floors templates migrations openapi up lock bench bench-decisions bench-replay bench-evidence soak clean
+.PHONY: help demo test test-adapters check lint types floors templates migrations openapi up lock bench bench-decisions bench-growth bench-replay bench-evidence soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +57,9 @@ bench: bench-decisions  ## the same as bench-decisions
 
 bench-decisions: $(READY) $(DECISION_PEERS)  ## decisions a second beside a no-op, real processes (ARGS=--quick: 2 min)
 	$(RUN) -m bench.decisions $(ARGS)
+
+bench-growth: $(READY)  ## pages, gates and claims as decisions pile up (ARGS=--large: to ten million, 25 GB)
+	$(RUN) -m bench.growth $(ARGS)
 
 bench-replay: $(READY)  ## 100,000 recorded cases through the router, lines a second
 	$(RUN) -m bench.replay $(ARGS)
