@@ -21,7 +21,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         soon(lambda: known.exists() or process.poll() is not None, "the service is prepared")
         assert known.exists(), (folder / "log").read_text()
         running = Service(**json.loads(known.read_text()), folder=folder)
-        soon(lambda: _is_ready(running.url), "the service answers")
+        soon(lambda: _is_ready(running.url) or process.poll() is not None, "the service answers")
+        assert process.poll() is None, (folder / "log").read_text()
         yield running
     finally:
         process.terminate()
