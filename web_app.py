@@ -79,6 +79,7 @@ _ROUTERS = (
     agents_api.router,
     people_api.router,
 )
+_FILES = 65_536
 _SUITE = re.compile("/v1/agents/[^/]+/suites/[^/]+")
 _STREAM = re.compile("/v1/agents/[^/]+/decisions:stream")
 _ABOUT = "Moves an AI agent from pilot to production: phases, gates, a review queue, and a way back."
@@ -178,6 +179,7 @@ def from_environment() -> FastAPI:
     """What `uvicorn --factory web_app:from_environment` runs."""
     settings = Settings()
     kit_logging.set_up(settings.log_level)
+    _room_for_callers()
     try:
         ctx = make_context(settings, seconds=settings.answer_seconds)
     except NoSecret as missing:
@@ -196,6 +198,17 @@ def _leave_alone_what_stays() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
+
+
+def _room_for_callers() -> None:
+    """Each who waits for a ruling has a socket, and the usual limit of a shell is 1,024 of them."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # there is none on Windows, or it cannot be moved
+        import resource
+
+        allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
+        if allowed != resource.RLIM_INFINITY and allowed < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _sender(settings: Settings) -> Any:

@@ -2,11 +2,27 @@
 
 import json
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
-from sqlalchemy import JSON, DateTime, Dialect, Engine, TypeDecorator, event, extract, func
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Engine,
+    TypeDecorator,
+    Uuid,
+    any_,
+    bindparam,
+    event,
+    extract,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.dml import Insert
@@ -116,6 +132,15 @@ def _postgresql_begin(connection: Connection) -> None:
 def skip_locked(statement: Any, dialect: str) -> Any:
     """Take rows that no other worker is holding; on SQLite the writer lock already says so."""
     return statement.with_for_update(skip_locked=True) if dialect == "postgresql" else statement
+
+
+def among(column: Any, ids: Collection[UUID], dialect: str) -> ColumnElement[bool]:
+    """`column IN (…)` as one parameter: thousands of them take longer than the looking itself."""
+    if dialect == "postgresql":
+        given = bindparam(None, list(ids), type_=postgresql.ARRAY(Uuid))
+        return cast("ColumnElement[bool]", column == any_(given))
+    listed = func.json_each(json.dumps([one.hex for one in ids])).table_valued("value")
+    return cast("ColumnElement[bool]", column.in_(select(listed.c.value)))
 
 
 def utc_day(column: Any, dialect: str) -> Any:

@@ -18,11 +18,15 @@ from rollout.domain.phase import FreezeMode, Phase
 from rollout.gates import queries as gate_queries
 from rollout.gates import service as gates
 from rollout.oversight import service as oversight
+from rollout.processes.following import wait_until_in_force
 from rollout.versions import queries as version_queries
 from rollout.versions import service as versions
 from rollout.versions.tables import Rollout
 
 router = APIRouter(include_in_schema=False)
+
+_TAKES_BACK = {"freeze", "demote", "rollback"}  # who presses these wants to know when nobody goes alone any more
+_PATIENCE = 3.0  # seconds
 
 
 @router.get("/agents/{name}/do/{verb}")
@@ -48,6 +52,8 @@ def do(request: Request, name: AgentName, verb: str, viewer: ViewerDep, ctx: Ctx
         return _form_page(
             request, name, verb, version, viewer, ctx, reason=form.text("reason"), error=problem.detail, status=422
         )
+    if verb in _TAKES_BACK:
+        said = f"{said} {wait_until_in_force(ctx, _PATIENCE).words}"
     anywhere = verb in {"rollback", "stop"}  # the version looked at is not the one in charge any more
     return go(f"/agents/{name}" + ("" if anywhere else f"?version={quote(version)}"), said=said)
 

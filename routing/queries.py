@@ -1,20 +1,18 @@
 """What a process reads to route: agents, the newest policy of every version, and marks that tell of changes."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from kit.dialects import among
 from rollout.agents.tables import Agent
 from rollout.versions.tables import PolicyRevision, Rollout
 from routing.cases.tables import Decision, HumanOutput
 from routing.delivery.tables import OutboxMessage
 from routing.reviews.tables import ReviewItem
-
-_CHUNK = 500  # ids in one statement
-
 
 def marks(session: Session) -> tuple[int, ...]:
     """Grows with every change of a policy or an agent; two cheap statements."""
@@ -36,12 +34,12 @@ def newest_policies(session: Session) -> Sequence[tuple[str, str, PolicyRevision
     return [(agent, version, revision) for agent, version, revision in found]
 
 
-def decisions(session: Session, ids: Collection[UUID], *, ended: bool = False) -> Iterator[Decision]:
+def decisions(session: Session, ids: Collection[UUID], *, ended: bool = False) -> Sequence[Decision]:
     """Those of these decisions that are there; with `ended`, only those on which the last word was said."""
-    wanted = list(ids)
-    for start in range(0, len(wanted), _CHUNK):
-        found = select(Decision).where(Decision.id.in_(wanted[start : start + _CHUNK]))
-        yield from session.scalars(found.where(Decision.outcome.is_not(None)) if ended else found)
+    if not ids:
+        return ()
+    found = select(Decision).where(among(Decision.id, ids, session.get_bind().dialect.name))
+    return session.scalars(found.where(Decision.outcome.is_not(None)) if ended else found).all()
 
 
 def backlog(session: Session, now: datetime) -> dict[str, int]:

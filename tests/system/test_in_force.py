@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from itertools import count
 
 import httpx2
@@ -61,33 +61,28 @@ def autonomous(house: House) -> str:
     return name
 
 
-@pytest.mark.parametrize("redis", [True, False], ids=["valkey", "no-redis"])
-def test_after_a_freeze_that_was_waited_for_no_web_process_answers_auto(house: House, redis: bool) -> None:
-    with ExitStack() as stack:
-        urls = [stack.enter_context(house.another_web(redis=redis)) for _ in range(2)]
-        owner = stack.enter_context(
-            httpx2.Client(
-                base_url=urls[0],
-                headers=factories.bearer(house.ctx, login=factories.person(house.ctx).login),
-                timeout=60,
-            )
-        )
-        idle = freeze(owner, autonomous(house))  # nobody calls, so nothing but the message or the look tells
-        name = autonomous(house)
-        agents = Agents(house, name, urls)
-        with agents.at_work():
-            soon(lambda: agents.everybody_got(after=False, route="auto"), "everybody goes alone")
-            busy = freeze(owner, name)
-            agents.frozen.set()
-            soon(lambda: agents.everybody_got(after=True, route="human"), "everybody was asked again")
+def test_after_a_freeze_that_was_waited_for_no_web_process_answers_auto(house: House) -> None:
+    lead = factories.bearer(house.ctx, login=factories.person(house.ctx).login)
+    with house.another_web() as other, httpx2.Client(base_url=other, headers=lead, timeout=60) as owner:
+        frozen_under_load(house, owner, [house.stack.url, other], "all hear of it over Valkey")
+        with house.another_web(redis=False) as deaf:
+            frozen_under_load(house, owner, [house.stack.url, other, deaf], "one hears of nothing")
 
-    assert {route for (_, after, route), _ in agents.answers.items() if after} == {"human"}
+
+def frozen_under_load(house: House, owner: httpx2.Client, urls: list[str], how: str) -> None:
+    idle = freeze(owner, autonomous(house))  # nobody calls, so nothing but the message or the look tells
+    name = autonomous(house)
+    agents = Agents(house, name, urls)
+    with agents.at_work():
+        soon(lambda: agents.everybody_got(after=False, route="auto"), "everybody goes alone")
+        busy = freeze(owner, name)
+        agents.frozen.set()
+        soon(lambda: agents.everybody_got(after=True, route="human"), "everybody was asked again")
+
+    assert {route for _, after, route in agents.answers if after} == {"human"}
     for found in (idle, busy):
-        assert (found["done"], found["processes"], found["silent"]) == (True, 3, [])
-    how = "with Valkey" if redis else "without Redis"
-    print(
-        f"{how}: in force in 3 processes after {idle['waited_seconds']} s idle, {busy['waited_seconds']} s under load"
-    )
+        assert (found["done"], found["processes"], found["silent"]) == (True, len(urls), [])
+    print(f"{how}: said by {len(urls)} after {idle['waited_seconds']} s idle, {busy['waited_seconds']} s under load")
 
 
 def freeze(owner: httpx2.Client, agent: str) -> dict:  # type: ignore[type-arg]
