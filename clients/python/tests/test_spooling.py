@@ -276,7 +276,15 @@ def receipt(number: int) -> Reply:
 
 REFUSED = Reply(409, b'{"type": "/problems/case-differs"}')
 TRY_LATER = [Reply(503), Reply(429), Reply(408), Reply(500), Unreachable("refused"), TimedOut("late"), Reply(401)]
-NONSENSE = [Reply(404), Reply(413), Reply(200, b"<html>"), Reply(302), receipt(7), Reply(200, b'{"id": "d"}')]
+NONSENSE = [
+    Reply(403, b'{"type": "/problems/forbidden"}'),
+    Reply(404),
+    Reply(413),
+    Reply(200, b"<html>"),
+    Reply(302),
+    receipt(7),
+    Reply(200, b'{"id": "d"}'),
+]
 
 
 class Passes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
@@ -32,9 +33,12 @@ from phasegate_client.spool_store import Kept
 
 log = logging.getLogger("phasegate_client")
 
+IDLE = 1.0  # seconds between two looks at a spool in which nothing waits
+ADOPT_EVERY = 30.0  # seconds
 PATIENCE = 10.0  # seconds for one request; nobody waits for it
 FIRST_PAUSE = 0.5  # seconds, doubled with each pass that ends in trouble
 LONGEST_PAUSE = 30.0
+_UNKNOWN_KEY = 401
 MOST_TRIES = 10  # of an entry whose answers make no sense
 
 
@@ -100,9 +104,16 @@ class Delivery:
                 done.set_result(left)
             in_vain = in_vain + 1 if self.trouble is not None else 0
             self._wake.wait(self._pause(in_vain))
+            self._wait_for_work()
+
+    def _wait_for_work(self) -> None:
+        """Until something is spooled, or may have been left behind by a process that is no more."""
+        until = time.monotonic() + ADOPT_EVERY * (0.5 + self._jitter())
+        while not self._wake.is_set() and not self._spool.state().waiting and time.monotonic() < until:
+            self._wake.wait(IDLE)
 
     def _pause(self, in_vain: int) -> float:
-        """Until the next pass. Also after one without trouble: more may have been spooled, or left behind."""
+        """Until the next pass: a server that is away is left alone for a while, though more is spooled meanwhile."""
         pause: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(in_vain, 10)) * (0.5 + self._jitter())
         asked = self.trouble.retry_after if isinstance(self.trouble, Unavailable) else None
         return pause if asked is None else max(pause, min(asked, LONGEST_PAUSE))
@@ -117,7 +128,7 @@ class Delivery:
                 elif _is_final(trouble, kept):
                     self._spool.settle(kept, reason=f"{trouble.code}: {trouble}")
                 else:
-                    if not isinstance(trouble, (Unanswered, NotAllowed)):
+                    if not _may_pass(trouble):
                         self._spool.tried(kept)
                     return trouble
         except Unspooled as error:
@@ -151,11 +162,16 @@ class Delivery:
 
 def _is_final(trouble: PhasegateError, kept: Kept) -> bool:
     """
-    Whether trying again will not help. A key that is not allowed may be allowed again; a 4xx that is not Phasegate's
-    own, with no code of a problem, comes from something in between and may pass.
+    Whether trying again will not help. A 4xx that is not Phasegate's own, with no code of a problem, comes from
+    something in between; such a one is tried a few times, as is a key that may not do this.
     """
-    if isinstance(trouble, (Unanswered, NotAllowed)):
+    if _may_pass(trouble):
         return False
-    if isinstance(trouble, Refused) and trouble.problem:
+    if isinstance(trouble, Refused) and trouble.problem and not isinstance(trouble, NotAllowed):
         return True
     return kept.tries + 1 >= MOST_TRIES
+
+
+def _may_pass(trouble: PhasegateError) -> bool:
+    """No answer, and a key that is unknown: servers come back, and keys are changed."""
+    return isinstance(trouble, Unanswered) or (isinstance(trouble, NotAllowed) and trouble.status == _UNKNOWN_KEY)

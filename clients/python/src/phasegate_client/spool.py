@@ -84,12 +84,15 @@ class Spool:
         """Also in a forked child: it has none of the parent's threads, and will take a file of its own."""
         self.lock = threading.RLock()  # around the file; held while it is synced
         self._starting = threading.Lock()
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._writer: threading.Thread | None = None
 
     def append(self, entry: Entry) -> Future[None]:
         """Done when it is on disk; raises `Unspooled` when it is not, and will not be."""
         kept: Future[None] = Future()
+        if self._closed:
+            self._refuse(kept, "the client is closed")
+            return kept
         if self._jobs.qsize() >= _LONGEST_QUEUE:
             self._refuse(kept, f"the disk is slow: {_LONGEST_QUEUE} entries are waiting for it")
             return kept
@@ -161,6 +164,7 @@ class Spool:
         with self.lock:
             self._closed = True
             self.release()
+        self._jobs.put(None)
 
     @contextmanager
     def _file(self) -> Iterator[Store]:
@@ -193,15 +197,17 @@ class Spool:
         self._size = sum(self._sizes.values())
 
     def _write(self) -> None:
-        jobs = self._jobs
-        while True:
-            first = jobs.get()
+        while (first := self._jobs.get()) is not None:
             self._write_these([first, *self._waiting_jobs()])
 
     def _waiting_jobs(self) -> list[_Job]:
         jobs: list[_Job] = []
         while len(jobs) < _AT_ONCE and not self._jobs.empty():
-            jobs.append(self._jobs.get())
+            job = self._jobs.get()
+            if job is None:
+                self._jobs.put(None)  # for the thread to end by
+                break
+            jobs.append(job)
         return jobs
 
     def _write_these(self, jobs: Sequence[_Job]) -> None:
