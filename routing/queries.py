@@ -1,6 +1,6 @@
 """What a process reads to route: agents, the newest policy of every version, and marks that tell of changes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 from kit.dialects import among
 from rollout.agents.tables import Agent
 from rollout.versions.tables import PolicyRevision, Rollout
+from routing.cases.queries import CHUNK
 from routing.cases.tables import Decision, HumanOutput
 from routing.delivery.tables import OutboxMessage
 from routing.reviews.tables import ReviewItem
+
 
 def marks(session: Session) -> tuple[int, ...]:
     """Grows with every change of a policy or an agent; two cheap statements."""
@@ -23,14 +25,21 @@ def marks(session: Session) -> tuple[int, ...]:
     return int(policies), int(agents), int(revisions)
 
 
-def agents(session: Session) -> Sequence[Agent]:
-    return session.scalars(select(Agent)).all()
+def agent_revisions(session: Session) -> dict[str, int]:
+    return {row.name: row.revision for row in session.execute(select(Agent.name, Agent.revision))}
 
 
-def newest_policies(session: Session) -> Sequence[tuple[str, str, PolicyRevision]]:
-    """Agent, version, and the revision in force of it."""
+def agents(session: Session, names: Sequence[str]) -> Iterator[Agent]:
+    """Those of these names."""
+    for start in range(0, len(names), CHUNK):
+        yield from session.scalars(select(Agent).where(Agent.name.in_(names[start : start + CHUNK])))
+
+
+def newest_policies(session: Session, *, after: int = 0) -> Sequence[tuple[str, str, PolicyRevision]]:
+    """Agent, version, and the revision in force of it; with `after` only what was written since that sequence."""
     in_force = (Rollout.id == PolicyRevision.rollout_id) & (Rollout.policy_revision == PolicyRevision.revision)
-    found = session.execute(select(Rollout.agent, Rollout.version, PolicyRevision).join(PolicyRevision, in_force))
+    wanted = select(Rollout.agent, Rollout.version, PolicyRevision).join(PolicyRevision, in_force)
+    found = session.execute(wanted.where(PolicyRevision.sequence > after))
     return [(agent, version, revision) for agent, version, revision in found]
 
 

@@ -10,7 +10,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -24,6 +24,7 @@ from rollout.agents.schemas import AgentSettings
 from rollout.agents.tables import Agent
 from rollout.domain.policy import Policy
 from rollout.versions.queries import newest_sequence
+from rollout.versions.tables import PolicyRevision
 from routing import queries
 from routing.answering import Answers
 
@@ -58,6 +59,8 @@ class Snapshot:
     marks: tuple[int, ...]
     broken_agents: dict[str, str] = field(default_factory=dict)
     broken_policies: dict[tuple[str, str], str] = field(default_factory=dict)
+    revisions: dict[str, int] = field(default_factory=dict)
+    """Of the agents, to tell which of them were written since."""
 
     @property
     def sequence(self) -> int:
@@ -74,22 +77,47 @@ class Snapshot:
 EMPTY = Snapshot({}, {}, ())
 
 
-def load(session: Session) -> Snapshot:
-    """Everything, as it is stored now."""
-    snapshot = Snapshot({}, {}, queries.marks(session))
-    for row in queries.agents(session):
-        try:
-            snapshot.agents[row.name] = _entry(row)
-        except Exception as error:  # noqa: BLE001 - another release may have written anything
-            snapshot.broken_agents[row.name] = f"revision {row.revision}: {error}"
-    for agent, version, revision in queries.newest_policies(session):
-        try:
-            policy = Policy.from_body(revision.rollout_id, revision.revision, revision.body)
-        except Exception as error:  # noqa: BLE001 - the same
-            snapshot.broken_policies[agent, version] = f"revision {revision.revision}: {error!r}"
-        else:
-            snapshot.policies[agent, version] = policy
-    return snapshot
+def load(session: Session, before: Snapshot = EMPTY) -> Snapshot:
+    """
+    Everything, as it is stored now.
+
+    What was not written since `before` is taken from it: one change among a thousand agents is read as one change.
+    """
+    marks = queries.marks(session)
+    present = replace(
+        before,
+        marks=marks,
+        agents=before.agents.copy(),
+        policies=before.policies.copy(),
+        broken_agents=before.broken_agents.copy(),
+        broken_policies=before.broken_policies.copy(),
+    )
+    if marks[1:] != before.marks[1:]:
+        present = replace(present, revisions=queries.agent_revisions(session))
+        changed = [name for name, revision in present.revisions.items() if before.revisions.get(name) != revision]
+        for row in queries.agents(session, changed):
+            _put_agent(present, row)
+    for agent, version, revision in queries.newest_policies(session, after=before.sequence):
+        _put_policy(present, (agent, version), revision)
+    return present
+
+
+def _put_agent(present: Snapshot, row: Agent) -> None:
+    present.agents.pop(row.name, None)
+    present.broken_agents.pop(row.name, None)
+    try:
+        present.agents[row.name] = _entry(row)
+    except Exception as error:  # noqa: BLE001 - another release may have written anything
+        present.broken_agents[row.name] = f"revision {row.revision}: {error}"
+
+
+def _put_policy(present: Snapshot, key: tuple[str, str], revision: PolicyRevision) -> None:
+    present.policies.pop(key, None)
+    present.broken_policies.pop(key, None)
+    try:
+        present.policies[key] = Policy.from_body(revision.rollout_id, revision.revision, revision.body)
+    except Exception as error:  # noqa: BLE001 - the same
+        present.broken_policies[key] = f"revision {revision.revision}: {error!r}"
 
 
 def _entry(row: Agent) -> AgentEntry:
@@ -140,7 +168,7 @@ class SnapshotHolder:
             turn = next(self._turns)
             self._keyring.refresh(session)
             if queries.marks(session) != self.current.marks:
-                self._replace(load(session), turn)
+                self._replace(load(session, self.current), turn)
 
     def follow(self, session: Session) -> Snapshot:
         """
@@ -150,7 +178,7 @@ class SnapshotHolder:
         """
         turn, present = next(self._turns), self.current
         if newest_sequence(session) != present.sequence:
-            present = load(session)
+            present = load(session, present)
             self._replace(present, turn)
         return present
 

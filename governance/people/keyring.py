@@ -7,7 +7,8 @@ a flood of wrong ones costs next to nothing. A revoked key is gone with the next
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -41,15 +42,20 @@ class Keyring:
         self._ctx = ctx
         self._monotonic = monotonic  # real seconds, also where the demo's clock runs a thousand times faster
         self._actors: dict[str, Actor | None] = {}  # None: revoked, or its person is disabled
+        self._seen: Sequence[Any] = ()
         self._looked_at: float | None = None
         self._looking = threading.Lock()
         ctx.listen(service.KEYS_CHANGED, self.reload)
 
     def refresh(self, session: Session) -> None:
-        """Read all keys. The refresher of the routing snapshot calls this, beside the ring itself."""
+        """Read all keys, if any changed. The refresher of the routing snapshot calls this, beside the ring itself."""
+        seen = queries.keys_at_a_glance(session)
+        if seen == self._seen:
+            return
         self._actors = {
             key.digest: service.actor_of_key(key, person) for key, person in queries.keys_with_people(session)
         }
+        self._seen = seen  # last: what was seen before it was read may be older, never newer
 
     def reload(self) -> None:
         with self._ctx.db.read() as session:

@@ -116,6 +116,45 @@ class TestBroken:
         assert holder.agent("claims") is not None
 
 
+class TestNews:
+    def test_of_one_policy_leaves_everything_else_as_it_was(self, ctx: Context, holder: SnapshotHolder) -> None:
+        before = holder.current
+
+        change(ctx, "refunds", Phase.SHADOW)
+        holder.refresh()
+
+        now = holder.current
+        assert now.policies["refunds", "v1"].phase is Phase.SHADOW
+        assert now.policies["claims", "v1"] is before.policies["claims", "v1"]
+        assert now.agents["refunds"] is before.agents["refunds"]
+        assert before.policies["refunds", "v1"].phase is Phase.SUPERVISED  # whoever holds the old one still does
+
+    def test_of_one_agent_leaves_everything_else_as_it_was(self, ctx: Context, holder: SnapshotHolder) -> None:
+        before = holder.current
+
+        break_agent(ctx, "refunds", settings={"output_schema": {"type": "string"}})
+        holder.refresh()
+
+        assert holder.current.agents["refunds"].output_valid(1) is False
+        assert holder.current.agents["claims"] is before.agents["claims"]
+        assert holder.current.policies == before.policies
+
+    def test_make_the_same_of_it_as_reading_everything(self, ctx: Context, holder: SnapshotHolder) -> None:
+        factories.agent(ctx, "third")
+        factories.rollout(ctx, "third")
+        factories.rollout(ctx, "claims", "v2")
+        change(ctx, "refunds", Phase.FULL)
+        break_agent(ctx)
+
+        holder.refresh()
+
+        fresh = SnapshotHolder(ctx, Keyring(ctx))
+        fresh.refresh()
+        now, read = holder.current, fresh.current
+        assert (now.marks, now.policies, now.revisions) == (read.marks, read.policies, read.revisions)
+        assert (set(now.agents), now.broken_agents) == (set(read.agents), read.broken_agents)
+
+
 class TestLookAgain:
     def test_looks_at_most_once_a_second_however_many_ask(self, ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
         seconds, looks = [100.0], []
