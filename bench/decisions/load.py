@@ -221,29 +221,14 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 def fire_apart(job: Job) -> Load:
     """Run the job in a process of its own."""
-    return Firing(job).result()
-
-
-class Firing:
-    """A job under way in a process of its own."""
-
-    def __init__(self, job: Job) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.decisions.load"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=_ROOT,
-        )
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(asdict(job)).encode())
-        self._process.stdin.close()
-
-    def result(self) -> Load:
-        assert self._process.stdout is not None
-        said = self._process.stdout.read()
-        if self._process.wait():
-            raise RuntimeError("the load generator failed; what it said stands above")
-        return Load(**json.loads(said))
+    said = subprocess.run(
+        [sys.executable, "-m", "bench.decisions.load"],
+        input=json.dumps(asdict(job)).encode(),
+        stdout=subprocess.PIPE,
+        cwd=_ROOT,
+        check=True,
+    )
+    return Load(**json.loads(said.stdout))
 
 
 def main() -> None:

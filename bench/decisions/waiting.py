@@ -1,19 +1,16 @@
 """Waiting for a person: how soon the agent knows, and what two thousand who wait cost everybody else."""
 
-import json
 import os
 import statistics
 from collections.abc import Sequence
 from uuid import UUID
 
-from bench.decisions import cases, cell, services, stored
-from bench.decisions.baselines import PATH
+from bench.decisions import cell, services, stored
 from bench.decisions.cell import Measured
 from bench.decisions.effort import Effort
 from bench.decisions.load import percentile
-from bench.decisions.parked import parked, waiting_decisions, wake
+from bench.decisions.parked import parked, tell_of_rulings, waiting_decisions, wake
 from bench.decisions.services import Service
-from bench.decisions.wire import Wire, ask
 from bench.evidence.report import Section, Table
 
 WITHIN = 50.0
@@ -45,7 +42,7 @@ def run(effort: Effort) -> Section:
     )  # fmt: skip
     for database in services.DATABASES:
         with services.folder_for_servers() as folder, cell.one(database, folder, web_processes=2) as (service, noop):
-            _tell(service, noop[0])
+            tell_of_rulings(service, noop[0])
             more = 0
             for number, words in enumerate(("the process of the ruling", "another web process")):
                 decisions = waiting_decisions(service, effort.wakes)
@@ -61,14 +58,6 @@ def run(effort: Effort) -> Section:
             more += len(others) + len(decisions)
             stored.check(section, service, database, loads, more=more)
     return section
-
-
-def _tell(service: Service, port: int) -> None:
-    """The agent wants to be told: with every ruling goes a message, as in production. The no-op takes it."""
-    wire, address = Wire(service.ports[0]), f"http://127.0.0.1:{port}{PATH}"
-    path = f"/v1/agents/{cases.SUPERVISED}/webhooks"
-    ask(wire, "POST", path, service.keys["emil"], json.dumps({"url": address}).encode())
-    wire.close()
 
 
 def _wakes(table: Table, service: Service, decisions: Sequence[UUID], where: tuple[str, str, int], port: int) -> None:
