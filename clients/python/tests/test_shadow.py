@@ -1,5 +1,6 @@
 import asyncio
 import copy
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -250,3 +251,18 @@ def test_a_wrong_setting_is_told_when_it_is_made(options: dict[str, Any]) -> Non
     for kind in (Shadow, AsyncShadow):
         with pytest.raises(ValueError, match=r".+"):
             kind(twice, twice, **copy.copy(options))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_has_workers_of_its_own() -> None:
+    shadow = Shadow(twice, thrice)
+    shadow(1)
+    assert shadow.join(PATIENCE)
+    child = os.fork()
+    if child == 0:
+        shadow(1)
+        os._exit(0 if shadow.join(PATIENCE) and shadow.counts.different == 2 else 1)
+    _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0

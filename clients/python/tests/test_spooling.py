@@ -127,10 +127,20 @@ class TestDecisions:
             ask("decide", case_id="c-1", output="7", base_url=url, options=options)
         assert ask("flush", PATIENCE, base_url=url, options=options) == 0
 
+    @pytest.mark.parametrize("trouble", ["no room", "no folder"])
     def test_there_is_no_room_for_mean_a_person_and_say_so(
-        self, ask: Callable[..., Any], serve: Serve, server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+        self,
+        ask: Callable[..., Any],
+        serve: Serve,
+        server: Server,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+        trouble: str,
     ) -> None:
-        options = OPTIONS | {"spool": tmp_path, "spool_bytes": 10}
+        (tmp_path / "file").touch()
+        options = OPTIONS | (
+            {"spool_bytes": 10, "spool": tmp_path} if trouble == "no room" else {"spool": tmp_path / "file"}
+        )
 
         decision = ask("decide", case_id="c-1", output="7", base_url=serve(server).url, options=options)
 

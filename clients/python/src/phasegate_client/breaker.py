@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from enum import Enum
 
+from phasegate_client import threads
 from phasegate_client.errors import CircuitOpen
 
 FAILURES = 5  # in a row
@@ -44,12 +45,17 @@ class Breaker:
             raise ValueError("a circuit opens after at least one failure, for some seconds")
         self._clock, self._jitter = clock, jitter
         self._limit, self._first_pause = failures, pause
-        self._lock = threading.Lock()
+        self.start_afresh()
+        threads.renew_in_children(self)
         self.failures = 0
         """Calls in a row that got no answer."""
         self._opened = 0  # times in a row, which double the pause
         self._closed_again_at = -math.inf  # the end of the pause
         self._probe_since: float | None = None
+
+    def start_afresh(self) -> None:
+        """What the parent knew of the server, a forked child knows too."""
+        self._lock = threading.Lock()
 
     @property
     def state(self) -> Circuit:

@@ -8,7 +8,6 @@ holds up what came after it: an answer that nobody can make sense of for a few t
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -51,14 +50,13 @@ class Delivery:
         self._spool, self._send, self._jitter = spool, send, jitter
         self._stopped = False
         self._thread: threading.Thread | None = None
-        self._start_afresh()
+        self.start_afresh()
+        threads.renew_in_children(self)
         self.trouble: PhasegateError | None = None
         """What ended the last pass, None when all was told."""
 
     def start(self) -> None:
-        """Cheap to be called again. A forked child has none of its parent's threads, and may have its locks held."""
-        if self._process != os.getpid():
-            self._start_afresh()
+        """Cheap to be called again."""
         if self._thread is not None and self._thread.is_alive():  # it is not in a forked child
             return
         with self._lock:
@@ -86,8 +84,8 @@ class Delivery:
         self._wake.set()
         self._answer_flushes()
 
-    def _start_afresh(self) -> None:
-        self._process = os.getpid()
+    def start_afresh(self) -> None:
+        """Also in a forked child, see `threads`."""
         self._lock = threading.Lock()
         self._thread = None
         self._wake = threading.Event()

@@ -14,7 +14,6 @@ import asyncio
 import copy
 import logging
 import operator
-import os
 import queue
 import random  # noqa: TID251 - draws which calls are watched, decides no case
 import threading
@@ -191,7 +190,8 @@ class Shadow(Generic[P, T]):
         self._rules = _rules(compare, sample, timeout, copied)
         self._on_observation, self._gate, self._describe = on_observation, gate, describe
         self._workers, self._most_waiting = workers, waiting
-        self._start_afresh()
+        self.start_afresh()
+        threads.renew_in_children(self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         watched = self._rules.begin(args, kwargs)
@@ -221,17 +221,15 @@ class Shadow(Generic[P, T]):
                     return not self._queue.unfinished_tasks
         return True
 
-    def _start_afresh(self) -> None:
-        """Also in a forked child, which has none of its parent's threads."""
-        self._process = os.getpid()
+    def start_afresh(self) -> None:
+        """Also in a forked child, see `threads`."""
+        self._rules.lock = threading.Lock()
         self._queue: queue.Queue[_Watched] = queue.Queue(self._most_waiting)
         self._threads: list[threading.Thread] = []
         self._starting = threading.Lock()
 
     def _hand_in(self, seen: _Watched) -> None:
         try:
-            if self._process != os.getpid():
-                self._start_afresh()
             self._queue.put_nowait(seen)
             with self._starting:
                 if len(self._threads) < self._workers:

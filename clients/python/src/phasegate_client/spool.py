@@ -73,6 +73,7 @@ class Spool:
         self._refused = self._delivered = self._dead = 0
         self._trouble: str | None = None
         self.start_afresh()
+        threads.renew_in_children(self)
         _SPOOLS.add(self)
         try:
             with self._file():
@@ -260,10 +261,5 @@ def _after_fork_in_parent() -> None:
         spool.lock.release()
 
 
-def _after_fork_in_child() -> None:
-    for spool in list(_SPOOLS):
-        spool.start_afresh()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)
