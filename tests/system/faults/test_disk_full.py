@@ -21,7 +21,7 @@ from tests.system.scene import Scene, scene, settings_for
 pytestmark = [
     pytest.mark.system,
     pytest.mark.timeout(240),
-    pytest.mark.skipif(sys.platform != "linux", reason="LOUD: a full disk is not shown, it takes tmpfs or prlimit"),
+    pytest.mark.skipif(sys.platform != "linux", reason="NOT SHOWN: a full disk; it takes tmpfs or prlimit"),
 ]
 
 
@@ -31,7 +31,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mounted = ["mount", "-t", "tmpfs", "-o", "size=48m", "phasegate-tests", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mounted, check=False, capture_output=True).returncode:
-        pytest.skip("LOUD: a full file system is not shown, mounting one takes root; the limit on files is")
+        pytest.skip("NOT SHOWN: a full file system; mounting one takes root; the limit on files is")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
