@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bench.decisions.cell import Measured
 
+_PARTS = ("web", "database", "workers", "generator")
 _FULL = 0.9
 """Share of what it has from which a part is called the bound."""
 
@@ -53,7 +54,9 @@ class Rounds(list[Measured]):
         )
 
     def core_cells(self) -> tuple[str, ...]:
-        return tuple(f"{self.cores(part):.2f}" for part in ("web", "database", "workers", "generator", "machine"))
+        """What each part of ours took, and what was left to whatever else ran on the machine."""
+        taken = [self.cores(part) for part in _PARTS]
+        return tuple(f"{share:.2f}" for share in (*taken, max(0.0, self.cores("machine") - sum(taken))))
 
     def bound(self, web_processes: int, machine: int) -> str:
         """What kept it from being faster."""

@@ -13,7 +13,7 @@ import psycopg
 
 from bench.decisions import cases, cell, services
 from bench.decisions.effort import Effort
-from bench.decisions.load import Load
+from bench.decisions.load import Load, fire_apart
 from bench.decisions.peer_apps import PATH
 from bench.evidence.report import Section, Table
 from cli.processes import Child, stop_all
@@ -94,7 +94,7 @@ def _measured(
     with _serving(peer, url, folder) as port:
         for _ in range(effort.rounds):
             base = cell.no_op(noop, _CONNECTIONS, effort.seconds)
-            load = cell.fire_apart(cell.job([port], _CONNECTIONS, effort.seconds, cases.same_bodies(PATH)))
+            load = fire_apart(cell.job([port], _CONNECTIONS, effort.seconds, cases.same_bodies(PATH)))
             pairs.append((base, load))
         with psycopg.connect(url) as connection:
             row = connection.execute(peer.stored.encode()).fetchone()

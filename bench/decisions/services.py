@@ -141,7 +141,7 @@ class Service:
 
     def _postmaster(self) -> int:
         """Of the server, which is ours alone; its backends are its children."""
-        return psutil.Process(int(self.scalar("SELECT pg_backend_pid()"))).ppid()
+        return int(psutil.Process(int(self.scalar("SELECT pg_backend_pid()"))).ppid())
 
 
 @contextlib.contextmanager
