@@ -12,7 +12,7 @@ from routing.cases.service import Stored
 from routing.cases.tables import Decision, Label
 from routing.reviews.tables import ReviewItem
 from tests import factories
-from tests.integration.routing.test_settling import rule, settle
+from tests.integration.routing.test_settling import assert_recount_agrees, rule, settle, totals
 from tests.racing import together
 
 
@@ -161,3 +161,18 @@ class TestOfACaseWhoseAnswerWasLost:
         settle(ctx)
 
         assert (kept(ctx, stored).label, kept(ctx, stored).counted_as) == ("override", "override")
+
+    @pytest.mark.parametrize("settled_before", [True, False])
+    @pytest.mark.parametrize(("phase", "lane"), [(Phase.SUPERVISED, "review"), (Phase.FULL, "auto")])
+    def test_it_is_counted_as_void(self, ctx: Context, phase: Phase, lane: str, settled_before: bool) -> None:
+        factories.rollout(ctx, phase=phase, threshold=0.5, audit_rate=1e-9)
+        factories.decision(ctx)
+        if settled_before:
+            settle(ctx)
+        hand_over(ctx)
+
+        settle(ctx)
+
+        ((found, _, _), counts) = next(iter(totals(ctx).items()))
+        assert (found, counts["cases"], counts["void"]) == (lane, 1, 1)
+        assert_recount_agrees(ctx)
