@@ -8,6 +8,7 @@ once. Both run while Python does something else, which a loop over rows does not
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ from uuid import UUID
 import orjson
 from sqlalchemy import JSON, Dialect, Table, Uuid
 from sqlalchemy.orm import Session
+
+from kit.dialects import UtcTime
 
 Row = dict[str, Any]
 
@@ -128,5 +131,17 @@ def _encoder(dialect: Dialect, table: Table) -> Callable[[Row], list[Any]]:
 
 
 def _way(dialect: Dialect, kind: Any) -> Callable[[Any], Any] | None:
+    """As the library would do it, but for the kinds that every row has several of."""
+    if isinstance(kind, JSON):
+        return _document
+    if dialect.name == "sqlite" and isinstance(kind, UtcTime):
+        return _utc_text
     way: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
-    return _document if isinstance(kind, JSON) else way
+    return way
+
+
+def _utc_text(at: datetime) -> str:
+    """How SQLAlchemy writes a time for SQLite."""
+    if at.tzinfo is None:
+        raise ValueError(f"a time without a zone cannot be stored: {at.isoformat()}")
+    return at.astimezone(UTC).isoformat(" ", "microseconds")[:-6]

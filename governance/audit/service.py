@@ -83,6 +83,8 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911 - one line per kind
 
 
 def _clean(text: str) -> str:
+    if text.isascii() and "\x00" not in text:  # which is nearly always, and told at a glance
+        return text
     return text.replace("\x00", "\ufffd").encode(errors="replace").decode()
 
 
