@@ -35,7 +35,7 @@ def run(effort: Effort) -> Section:
                     service.wait_until_settled()
                     one = cell.ours(service, single, effort.seconds)
                     service.wait_until_settled()
-                    batch = cell.ours(service, many, 2 * effort.seconds, batches(service, effort.batch))
+                    batch = cell.ours(service, many, 1.5 * effort.seconds, batches(service, effort.batch))
                     found[single, many].append((one, batch))
             for (single, many), pairs in found.items():
                 times = statistics.median(batch.load.decisions / one.load.decisions for one, batch in pairs)

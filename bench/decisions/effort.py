@@ -7,12 +7,12 @@ from dataclasses import dataclass
 class Effort:
     """Rounds are interleaved with the no-op; the figure is their median."""
 
-    seconds: float = 2.5
+    seconds: float = 2.0
     rounds: int = 3
     connections: tuple[int, ...] = (1, 8, 64, 256)
     agents: int = 1000
     stored: int = 1_000_000
-    wakes: int = 200
+    wakes: int = 100
     waiters: int = 2000
     batch: int = 500
 

@@ -59,7 +59,7 @@ def _compare(
     before = stored.Rows.of(full)
     empty, filled = Rounds(), Rounds()
     requests = _in_turn(full) if full.agents else cases.mixture(full.keys)
-    for _ in range(effort.rounds + 1):
+    for _ in range(effort.rounds):
         full.wait_until_settled()
         empty.append(cell.pair(new, noop, _CONNECTIONS, effort.seconds))
         filled.append(cell.pair(full, noop, _CONNECTIONS, effort.seconds, requests))
