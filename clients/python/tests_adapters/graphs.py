@@ -44,7 +44,8 @@ class Scripted(BaseChatModel):
 class Mail:
     """An agent that sends mail, and what it has sent."""
 
-    def __init__(self, calls: list[dict[str, Any]], **middleware: Any) -> None:
+    def __init__(self, calls: list[dict[str, Any]], allowed: list[str] | None = None, **middleware: Any) -> None:
+        config: Any = {"allowed_decisions": allowed} if allowed else True
         self.sent: list[tuple[str, str]] = []
 
         @tool
@@ -62,7 +63,7 @@ class Mail:
         self.model = Scripted(turns=[calls])
         self.agent: Any = create_agent(
             self.model, [send_email, drop_table], checkpointer=InMemorySaver(),
-            middleware=[HumanInTheLoopMiddleware({"send_email": True, "drop_table": True}, **middleware)],
+            middleware=[HumanInTheLoopMiddleware({"send_email": config, "drop_table": True}, **middleware)],
         )  # fmt: skip
         self.config = thread()
 

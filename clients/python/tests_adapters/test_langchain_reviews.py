@@ -112,22 +112,9 @@ def test_where_a_person_does_the_case_the_graph_is_told_so(service: Service, mod
     assert any("a person does this case" in words for words in mail.model.heard)
 
 
-def test_an_edit_the_graph_does_not_allow_is_a_rejection(gate: Phasegate, desk: Desk) -> None:
-    mail = Mail(CALLS[:1])
-    mail.agent = Mail(CALLS[:1]).agent
-    from langchain.agents import create_agent
-    from langchain.agents.middleware import HumanInTheLoopMiddleware
-    from langchain_core.tools import tool
-
-    @tool
-    def send_email(to: str, text: str) -> str:
-        """Send a mail."""
-        mail.sent.append((to, text))
-        return "sent"
-
-    allowed: Any = {"send_email": {"allowed_decisions": ["approve", "reject"]}}
-    middleware = [HumanInTheLoopMiddleware(allowed)]
-    mail.agent = create_agent(mail.model, [send_email], middleware=middleware, checkpointer=InMemorySaver())
+@MODES
+def test_an_edit_the_graph_does_not_allow_is_a_rejection(gate: Phasegate, desk: Desk, mode: str) -> None:
+    mail = Mail(CALLS[:1], allowed=["approve", "reject"], interrupt_mode=mode)
     mail.start()
     answer(mail, gate, timeout=0)
     desk.rule("edit", output={"name": "send_email", "args": {"to": "eve", "text": ""}})
@@ -135,6 +122,19 @@ def test_an_edit_the_graph_does_not_allow_is_a_rejection(gate: Phasegate, desk: 
     answered = answer(mail, gate)
 
     assert (mail.sent, answered.open) == ([], ())
+    assert any("does not accept" in words for words in mail.model.heard)
+
+
+@MODES
+def test_where_the_graph_takes_no_answer_that_fits_it_stays_parked(gate: Phasegate, desk: Desk, mode: str) -> None:
+    mail = Mail(CALLS[:1], allowed=["approve"], interrupt_mode=mode)
+    mail.start()
+    answer(mail, gate, timeout=0)
+    desk.rule("reject")
+
+    answered = answer(mail, gate)
+
+    assert (mail.sent, len(answered.open)) == ([], 1)
 
 
 def test_without_a_certain_answer_the_graph_stays_parked() -> None:
