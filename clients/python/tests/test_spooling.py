@@ -39,7 +39,7 @@ Stored = Callable[..., dict[str, Any]]
 Serve = Callable[[Callable[[Any], None]], Any]
 
 PATIENCE = 10.0
-OPTIONS: dict[str, Any] = {"agent": "reader", "version": "v1", "timeout": 1.0}
+OPTIONS: dict[str, Any] = {"agent": "reader", "version": "v1", "timeout": 5.0}  # ample, also for a busy disk
 
 
 class Server:
@@ -150,7 +150,7 @@ class TestDecisions:
 
     def test_keep_the_budget_on_a_disk_that_hangs(self, serve: Serve, tmp_path: Path) -> None:
         server = serve(lambda exchange: exchange.server.released.wait(PATIENCE))
-        with Phasegate(server.url, "secret", **OPTIONS, spool=tmp_path) as client:
+        with Phasegate(server.url, "secret", **OPTIONS | {"timeout": 1.0}, spool=tmp_path) as client:
             spool = client._core.spool
             assert spool is not None
             decisions: list[Any] = []
@@ -210,7 +210,7 @@ class TestDelivery:
         url = serve(server).url
         script = f"""
             from phasegate_client import Phasegate
-            client = Phasegate({url!r}, "secret", agent="reader", version="v1", timeout=0.5, spool={str(tmp_path)!r})
+            client = Phasegate({url!r}, "secret", agent="reader", version="v1", timeout=5, spool={str(tmp_path)!r})
             assert client.decide(case_id="c-1", output="7").spooled
             import os; os.kill(os.getpid(), 9)
         """
@@ -444,7 +444,7 @@ def test_a_case_decided_while_the_interpreter_shuts_down_is_a_persons(tmp_path: 
     done = run(f"""
         import atexit, threading
         from phasegate_client import Phasegate
-        client = Phasegate("http://127.0.0.1:9", "secret", agent="a", version="v", timeout=0.5, spool={str(tmp_path)!r})
+        client = Phasegate("http://127.0.0.1:9", "secret", agent="a", version="v", timeout=5, spool={str(tmp_path)!r})
 
         class Late:
             def __del__(self):
@@ -468,7 +468,7 @@ def test_a_case_decided_while_the_interpreter_shuts_down_is_a_persons(tmp_path: 
 def test_of_many_decisions_without_an_answer_each_is_kept(
     ask: Callable[..., Any], serve: Serve, server: Server, tmp_path: Path
 ) -> None:
-    url, options = serve(server).url, OPTIONS | {"spool": tmp_path, "timeout": 3.0}
+    url, options = serve(server).url, OPTIONS | {"spool": tmp_path}
     proposals = [Proposal(f"c-{number}", "7", 0.9) for number in range(60)]
 
     decisions = ask("decide_many", proposals, base_url=url, options=options)

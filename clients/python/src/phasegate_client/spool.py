@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -91,8 +92,8 @@ class Spool:
     def append(self, entry: Entry) -> Future[None]:
         """Done when it is on disk; raises `Unspooled` when it is not, and will not be."""
         kept: Future[None] = Future()
-        if self._closed:
-            self._refuse(kept, "the client is closed")
+        if self._closed or sys.is_finalizing():  # then the thread that writes is no more
+            self._refuse(kept, "the client is closed" if self._closed else "the interpreter is shutting down")
             return kept
         if self._jobs.qsize() >= _LONGEST_QUEUE:
             self._refuse(kept, f"the disk is slow: {_LONGEST_QUEUE} entries are waiting for it")
