@@ -30,6 +30,7 @@ from routing.snapshot import SnapshotHolder
 
 log = structlog.get_logger(__name__)
 
+_SHARE_OF_SINGLE_CALLS = 4  # the backlog divided by this is theirs alone
 _IN_EACH_OTHERS_WAY = "40"  # the class of PostgreSQL's errors for deadlocks and the like
 
 Result = Stored | Problem
@@ -99,11 +100,16 @@ class Writer:
         finally:
             patience.cancel()
 
+    def _room_for(self, unit: _Unit) -> int:
+        """Lists leave a part of the backlog to single calls, behind which somebody waits."""
+        backlog = self._ctx.settings.writer_backlog
+        return backlog if len(unit.entries) == 1 else backlog - backlog // _SHARE_OF_SINGLE_CALLS
+
     def _hand_over(self, unit: _Unit) -> None:
         with self._changed:
             if self._stopping:
                 raise Unavailable("the service is shutting down; try again")
-            if self._waiting and self._waiting + len(unit.entries) > self._ctx.settings.writer_backlog:
+            if self._waiting and self._waiting + len(unit.entries) > self._room_for(unit):
                 raise Unavailable("too many decisions are waiting to be stored; try again")
             self._backlog.append(unit)
             self._waiting += len(unit.entries)

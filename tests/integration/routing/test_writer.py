@@ -405,3 +405,23 @@ def test_each_of_a_batch_is_on_record_with_who_sent_it(ctx: Context, writer: Wri
         assert {(event.detail["case_id"], event.actor) for event in events} == {
             (f"c-{n}", f"agent:{n}") for n in range(3)
         }
+
+
+def test_lists_leave_room_in_the_backlog_for_single_calls(ctx: Context, holder: SnapshotHolder) -> None:
+    settings = ctx.settings.model_copy(update={"writer_backlog": 8})
+    small = Writer(Context(settings, ctx.db, ctx.clock, ctx.secret), holder)
+
+    async def run() -> list[Any]:
+        lists = [[entry(ctx, f"{name}-{n}") for n in range(3)] for name in ("a", "b", "c")]
+        calls = [small.store_many(one, "agent:claims") for one in lists]
+        singles = [small.store(entry(ctx, f"single-{n}"), "agent:claims") for n in range(3)]
+        waiting = asyncio.gather(*calls, *singles, return_exceptions=True)
+        await asyncio.sleep(0)
+        small.start()
+        return await waiting
+
+    results = asyncio.run(run())
+
+    small.stop()
+    refused = [isinstance(found, Unavailable) for found in results]
+    assert refused == [False, False, True, False, False, True]  # 6 of 8 for lists, the rest for single calls
