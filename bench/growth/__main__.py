@@ -29,6 +29,7 @@ _FLAT = 3.0
 _OURS = f"/v1/agents/{AGENT}"
 
 PAGES = {
+    "yardstick: a page that reads no row of it": "/livez",
     "page: desk": "/review",
     "page: queue": "/review/queue",
     "page: queue of the agent": f"/review/queue?agent={AGENT}",
@@ -152,7 +153,8 @@ def _report(found: dict[int, dict[str, Timed]], bytes_of: dict[str, int]) -> str
         f"`make bench-growth{' ARGS=--large' if last > _SMALL[-1] else ''}`, {platform.platform()}, "
         f"Python {platform.python_version()}, PostgreSQL with fsync in its shipped settings. Milliseconds to the first "
         f"byte over HTTP, the median of {_ROUNDS} and the slowest in brackets; of judging, the whole transaction. Of "
-        "the decisions, one in ten waits for a person. Made by the server itself, as `bench/growth/filling.py` says."
+        "the decisions, one in ten waits for a person. Made by the server itself, as `bench/growth/filling.py` says. "
+        "The yardstick tells how busy the machine was with other work at each size; a ratio no larger than its is flat."
     )
     lines = [
         "# As decisions pile up",

@@ -38,7 +38,8 @@ def count(session: Session, rows: Sequence[Decision]) -> None:
             new[row.rollout_id].update((attribute, value, day) for attribute, value in kinds(row))
     added = []
     for rollout_id, counts in new.items():
-        place = _Places(session, rollout_id, {(attribute, value) for attribute, value, _ in counts})
+        days = {day for _, _, day in counts}
+        place = _Places(session, rollout_id, {(attribute, value) for attribute, value, _ in counts}, days)
         cells: Counter[tuple[str, str, date]] = Counter()
         for (attribute, value, day), cases in counts.items():
             if (kept := place.of(attribute, value)) is not None:
@@ -86,8 +87,8 @@ def _text(value: Any) -> str | None:
 class _Places:
     """Where the values of one version are counted: under their own name while there is room, else as the rest."""
 
-    def __init__(self, session: Session, rollout_id: UUID, pairs: set[_Pair]) -> None:
-        self._known = queries.known(session, rollout_id, pairs)
+    def __init__(self, session: Session, rollout_id: UUID, pairs: set[_Pair], days: set[date]) -> None:
+        self._known = queries.known(session, rollout_id, pairs, days)
         new = {attribute for attribute, _ in pairs - self._known}
         self._values = queries.values_of(session, rollout_id, new) if new else {}
         self._attributes = {attribute for attribute, _ in self._known} | self._values.keys()

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from kit.dialects import insert_or_add
@@ -24,12 +24,33 @@ def add(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def attributes_of(session: Session, rollout_id: UUID) -> set[str]:
-    mine = select(AttributeTotal.attribute).where(AttributeTotal.rollout_id == rollout_id)
-    return set(session.scalars(mine.distinct()))
+    """From one name to the next in the key, so that it costs the same after years of days."""
+
+    def least(*beyond: ColumnElement[bool]) -> ColumnElement[str | None]:
+        mine = select(func.min(AttributeTotal.attribute)).where(AttributeTotal.rollout_id == rollout_id, *beyond)
+        return mine.scalar_subquery()
+
+    names = select(least().label("attribute")).cte("names", recursive=True)
+    beyond = least(AttributeTotal.attribute > names.c.attribute)
+    names = names.union_all(select(beyond).where(names.c.attribute.is_not(None)))
+    return set(session.scalars(select(names.c.attribute).where(names.c.attribute.is_not(None))))
 
 
-def known(session: Session, rollout_id: UUID, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those of these (attribute, value) pairs that were counted before."""
+def known(
+    session: Session, rollout_id: UUID, pairs: Collection[tuple[str, str]], days: Collection[date]
+) -> set[tuple[str, str]]:
+    """
+    Those of these (attribute, value) pairs that were counted before. First on these days, where most are found by their
+    whole key; only what is new there is looked for among all days.
+    """
+    found = _known(session, rollout_id, pairs, AttributeTotal.day.in_(days))
+    new = [pair for pair in pairs if pair not in found]
+    return found | _known(session, rollout_id, new)
+
+
+def _known(
+    session: Session, rollout_id: UUID, pairs: Collection[tuple[str, str]], *where: ColumnElement[bool]
+) -> set[tuple[str, str]]:
     wanted, found = list(pairs), set[tuple[str, str]]()
     for start in range(0, len(wanted), _CHUNK):
         rows = session.execute(
@@ -37,6 +58,7 @@ def known(session: Session, rollout_id: UUID, pairs: Collection[tuple[str, str]]
             .where(
                 AttributeTotal.rollout_id == rollout_id,
                 tuple_(AttributeTotal.attribute, AttributeTotal.value).in_(wanted[start : start + _CHUNK]),
+                *where,
             )
             .distinct()
         )

@@ -6,7 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
+    ScalarSelect,
     Select,
     and_,
     case,
@@ -33,6 +35,7 @@ COUNTED_UP_TO = 1000
 
 # A literal, not a parameter: a plan made for any value could not use the indexes over what waits.
 WAITING: ColumnElement[bool] = ReviewItem.state == literal_column("'waiting'")
+_DRAFT: ColumnElement[bool] = ReviewItem.kind == literal_column("'review'")
 
 
 def get_item(session: Session, item_id: UUID) -> ReviewItem:
@@ -208,20 +211,31 @@ def ruled_since(session: Session, login: str, since: datetime) -> dict[str, int]
     return dict(session.execute(statement).all())
 
 
+def _rollouts_with_drafts() -> CTE:
+    """From one version to the next in the index over what waits."""
+
+    def least(*beyond: ColumnElement[bool]) -> ScalarSelect[UUID]:
+        mine = select(ReviewItem.rollout_id).where(WAITING, _DRAFT, *beyond)
+        return mine.order_by(ReviewItem.rollout_id).limit(1).scalar_subquery()
+
+    found = select(least().label("rollout_id")).cte("waiting", recursive=True)
+    beyond = least(ReviewItem.rollout_id > found.c.rollout_id)
+    return found.union_all(select(beyond).where(found.c.rollout_id.is_not(None)))
+
+
 def items_nobody_may_rule(session: Session, limit: int) -> Sequence[ReviewItem]:
     """
     Open review items whose version no longer drafts for people: demoted to shadow or evaluation, or retired.
 
     Not those of a frozen one: what it drafted before stays evidence, and whoever freezes it must not be able to
-    erase that. Audits of what already happened stay too. Found from the few versions that are gone, not from all
-    that waits.
+    erase that. Audits of what already happened stay too. Found from the few versions of which something waits, neither
+    from all that waits nor from all versions that ever were.
     """
     gone = or_(Rollout.phase.in_(("evaluation", "shadow")), Rollout.standing == "retired")
     found: list[ReviewItem] = []
-    for rollout_id in session.scalars(select(Rollout.id).where(gone)):
-        wanted = select(ReviewItem).where(
-            WAITING, ReviewItem.kind == literal_column("'review'"), ReviewItem.rollout_id == rollout_id
-        )
+    waiting = _rollouts_with_drafts()
+    for rollout_id in session.scalars(select(Rollout.id).join(waiting, waiting.c.rollout_id == Rollout.id).where(gone)):
+        wanted = select(ReviewItem).where(WAITING, _DRAFT, ReviewItem.rollout_id == rollout_id)
         wanted = skip_locked(wanted.limit(limit - len(found)), session.get_bind().dialect.name)
         found += session.scalars(wanted)
         if len(found) >= limit:
