@@ -191,6 +191,7 @@ def _supersede(session: Session, before: Decision, entry: Entry, actor: str) -> 
         )
     )
     audit.record(session, actor, "decision.superseded", before.id, now=now, agent=before.agent, by=str(entry.row["id"]))
+    send_after_commit(session, "decisions:ruled", about=before.id)  # nobody will rule on it any more
 
 
 def _event(row: dict[str, Any], actor: str) -> dict[str, Any]:
