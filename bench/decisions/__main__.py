@@ -14,6 +14,7 @@ import argparse
 import importlib
 import os
 import platform
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -36,6 +37,7 @@ _PACKAGES = ("fastapi", "uvicorn", "uvloop", "pydantic", "sqlalchemy", "psycopg"
 
 def main(arguments: list[str] | None = None) -> int:
     asked = _asked(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers and folders are cleared away, then too
     effort = QUICK if asked.quick else Effort()
     effort = replace(effort, rounds=asked.rounds or effort.rounds, stored=LARGE if asked.large else effort.stored)
     parts = asked.only or list(PARTS)
