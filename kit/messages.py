@@ -9,6 +9,7 @@ A name may say what it is about, after a blank: `decisions:ruled 0198…`. Witho
 """
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 # A task that waited a minute has long been found by its sweep; without workers the queue must not grow.
 _QUIET = {"retry": False, "ignore_result": True, "expires": 60}
+_TASK_AGAIN = 0.1  # seconds; starting a task takes the time of several decisions, and one run does all there is
 _DRAIN = 1.0  # seconds that what was announced has to go out when a process ends
 _ANYTHING = b"1"
 _MANY = 500  # things that one message names; beyond it, it is about anything
@@ -30,7 +32,8 @@ class Notifier:
     Takes names at once and sends them from its own thread, so that no commit ever waits for who is told of it.
 
     A name that still waits to be sent is not added again: one message is as good as ten, and names all that they are
-    about. So the backlog is as long as there are names, however long Redis is silent.
+    about. So the backlog is as long as there are names, however long Redis is silent. A task that was started a moment
+    ago is started again a moment later; what a process listens for is told at once.
     """
 
     def __init__(self, send: Callable[[str], object]) -> None:
@@ -39,6 +42,7 @@ class Notifier:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._busy = False
+        self._told: dict[str, float] = {}  # tasks, and when they were started last
 
     def __call__(self, name: str) -> None:
         name, _, about = name.partition(" ")
@@ -63,11 +67,22 @@ class Notifier:
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: bool(self._waiting))
-                name = next(iter(self._waiting))
+                while (name := self._next()) is None:
+                    self._changed.wait(_TASK_AGAIN if self._waiting else None)
                 things = self._waiting.pop(name)  # before it is sent: what is announced from now on may be news
                 self._busy = True
             self._tell(" ".join([name, *sorted(things)]))
+
+    def _next(self) -> str | None:
+        """The first name whose time has come."""
+        now = time.monotonic()
+        for name in self._waiting:
+            if ":" in name:
+                return name
+            if now - self._told.get(name, -_TASK_AGAIN) >= _TASK_AGAIN:
+                self._told[name] = now
+                return name
+        return None
 
     def _tell(self, name: str) -> None:
         # Broad on purpose: Redis, its client and Celery fail in many ways, and the thread must outlive all of them.
