@@ -1,7 +1,7 @@
 """What was acknowledged is there: a benchmark that loses rows is worth nothing."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from bench.decisions.cell import Measured
 from bench.decisions.services import Service
@@ -38,7 +38,9 @@ class Rows:
         return cls(**{name: int(service.scalar(statement)) for name, statement in _COUNTS.items()})
 
     def since(self, before: "Rows") -> "Rows":
-        return Rows(*(now - then for now, then in zip(astuple(self), astuple(before), strict=True)))
+        """What came; unfinished is what is unfinished now."""
+        added = Rows(*(now - then for now, then in zip(astuple(self), astuple(before), strict=True)))
+        return replace(added, unfinished=self.unfinished)
 
     def agree_with(self, acknowledged: int) -> bool:
         """Whether there is exactly what belongs to so many acknowledged decisions."""
