@@ -16,7 +16,6 @@ A_FEW = 12  # files and connections that come and go
 
 def test_under_a_mixed_load_nothing_is_lost_and_no_connection_or_file_is_kept(tmp_path: Path) -> None:
     report = soak(tmp_path, SECONDS)
-    print(report.words())
     for name, seen in report.processes.items():
         early, late = halves(seen.files)
         assert late <= early + A_FEW, f"{name} keeps files open: {seen.files}"
