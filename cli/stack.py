@@ -192,8 +192,8 @@ def web_command(host: str, port: int, app: str = "web_app:from_environment") -> 
     """How a web process is started; the benchmark starts what it compares with in the same way."""
     address = ["--host", host, "--port", str(port)]
     quiet = ["--log-level", "warning", "--no-access-log", "--timeout-graceful-shutdown", "5"]
-        # Longer than clients keep a connection that rests: else one may send on what is being closed, and hears nothing.
-        web += ["--timeout-keep-alive", "65"]
+    # Longer than clients keep a connection that rests: else one may send on what is just being closed and hear nothing.
+    quiet += ["--timeout-keep-alive", "65"]
     return ["uvicorn", "--factory", app, *address, *quiet]
 
 
