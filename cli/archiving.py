@@ -24,7 +24,7 @@ def archive(
     as_json: AsJson = False,
 ) -> None:
     """
-    Archive what agents keep no longer (`retention_months` in their settings); beat does the same once a day.
+    Archive what agents keep no longer (`retention_months` in their settings); beat does the same every hour.
 
     Safe to break off and to run again: nothing is dropped that does not stand in a file that was read back.
     """

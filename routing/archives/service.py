@@ -243,9 +243,11 @@ def _store_totals(session: Session, totals: dict[TotalKey, _Sums]) -> None:
 
 
 def close(session: Session, archive: Archive, *, kept: int, now: datetime) -> None:
-    """Its rows are gone; those that changed meanwhile are not."""
-    archive = session.merge(archive)
-    archive.dropped_at, archive.kept = now, kept
+    """Its rows are gone; those that changed meanwhile are not. Of two runs at once the first one says so."""
+    row = session.get_one(Archive, archive.id, with_for_update=True)
+    if row.dropped_at is not None:
+        return
+    row.dropped_at, row.kept = now, kept
     audit.record(
         session,
         SYSTEM,
