@@ -1,7 +1,9 @@
 """
 Runs every test: the quick ones in parallel first, then those that start real processes and browsers.
 
-Arguments are handed to pytest, e.g. `make test ARGS="-k claims"`.
+Arguments are handed to pytest, e.g. `make test ARGS="-k claims"`. PHASEGATE_TEST_SECONDS_AWAY says how long PostgreSQL
+is away in the test of that, 8 here and 30 where pytest is called by itself; PHASEGATE_TEST_SOAK_SECONDS how long the
+short soak is, 40.
 """
 
 import os
@@ -20,6 +22,7 @@ def _run(*arguments: str) -> int:
 
 def main() -> int:
     """Both parts always run, so one failure does not hide another."""
+    os.environ.setdefault("PHASEGATE_TEST_SECONDS_AWAY", "8")
     quick = _run(*_PARALLEL, "-m", "not system and not browser")
     slow = _run("-m", "system or browser")
     return quick or slow

@@ -18,10 +18,14 @@ import pytest
 from celery import Celery
 from sqlalchemy import select
 
+import governance.audit.tasks  # noqa: F401 - importing registers the tasks
+import rollout.gates.tasks  # noqa: F401
+import routing.archives.tasks
+import routing.tasks
+import routing.thresholds.tasks  # noqa: F401
 from cli.processes import Child, stop_all
 from cli.stack import free_port
 from kit.tasks import REGISTRY, routes
-from routing import tasks as routing_tasks
 from routing.cases.tables import Decision, HumanOutput
 from routing.reviews.tables import ReviewItem, Ruling
 from tests import servers
@@ -99,7 +103,6 @@ def test_two_beats_two_workers_and_every_task_sent_again_and_again_count_everyth
     sender = Celery("twice", broker=it.stack.redis_url)
     sender.conf.task_routes = routes()
     names = [known.name for known in REGISTRY.values() if known.every is not None]
-    assert routing_tasks.settle, "importing them has registered them"
     with it.load.running():
         it.everybody_works("the load is up")
         for _ in range(20):
