@@ -83,8 +83,9 @@ def install(engine: Engine, seconds: float) -> None:
             "tcp_keepalives_idle": 10,
             "tcp_keepalives_interval": 5,
         }
+        connection.autocommit = True  # what is set in a transaction goes when it is rolled back
         connection.execute("; ".join(f"SET {name} = {value}" for name, value in bounds.items()))
-        connection.commit()
+        connection.autocommit = False
 
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "connect", tell_server)

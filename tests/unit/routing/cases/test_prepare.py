@@ -102,7 +102,8 @@ class TestDigest:
         assert digest(case(**{field: other})) != digest(case())
 
     @pytest.mark.parametrize(
-        ("field", "other"), [("trace", None), ("usage", {"tokens": 99}), ("occurred_at", None), ("attempt", 2), ("handed_over", True)]
+        ("field", "other"),
+        [("trace", None), ("usage", {"tokens": 99}), ("occurred_at", None), ("attempt", 2), ("handed_over", True)],
     )
     def test_leaves_out_what_may_differ_in_a_retry(self, field: str, other: Any) -> None:
         assert digest(case(**{field: other})) == digest(case())
