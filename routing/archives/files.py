@@ -15,7 +15,7 @@ import orjson
 
 from kit.errors import Unavailable
 
-FORMAT = "phasegate decisions 1"
+FORMAT = "phasegate-decisions/1"
 _PARTIAL = ".partial"
 _BLOCK = 1 << 20
 

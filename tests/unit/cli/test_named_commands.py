@@ -50,7 +50,7 @@ def wrong(command: str) -> str | None:
     """What of a line to type does not exist; None where all of it does."""
     words = re.split(r"[\s\"'()]+", command.split(" # ", maxsplit=1)[0])
     here: Any = typer.main.get_command(app)
-    while getattr(here, "commands", None) and words:
+    while getattr(here, "commands", None) and words and not words[0].startswith("-"):
         name = words.pop(0).rstrip(".,:…")
         if not name:  # a group, spoken of as a whole
             return None
@@ -81,7 +81,9 @@ def test_commands_are_found_where_they_are_named() -> None:
     ("command", "missing"),
     [
         ("doctor --repair", None),
-        ("doctor --recount", "doctor --recount"),
+        ("doctor --recall", "doctor --recall"),
+        ("archive --dry-run", None),
+        ("archive --wet-run", "archive --wet-run"),
         ("doctor --repair.", None),
         ("keys add --person ada", None),
         ("analyse gate --bad 3 --cases 200", None),
