@@ -149,7 +149,7 @@ class Mixed:
 
     def wait(self, client: httpx2.Client, number: int) -> None:
         """For somebody to rule on one of the newest cases; most waits end with the ruling."""
-        newest = list(self.it.load.decided.items())[-40:]
+        newest = list(self.it.load.decided.copy().items())[-40:]  # in one step: others add to it
         agent, ids = next(((case[0], ids) for case, ids in newest[number % 7 :: 7] if ids), (None, None))
         if agent is not None and ids is not None:
             at = f"/v1/decisions/{min(ids)}"
