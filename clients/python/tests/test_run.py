@@ -217,7 +217,11 @@ class TestBounds:
 
         assert self.told(trace)["steps"]
 
-    @pytest.mark.parametrize("value", [object(), {1, 2}, float("nan"), {"a": object()}, lambda: None], ids=str)
+    @pytest.mark.parametrize(
+        "value",
+        [object(), {1, 2}, float("nan"), {"a": object()}, lambda: None],
+        ids=["an object", "a set", "no number", "an object within", "a function"],
+    )
     def test_what_has_no_json_form_is_said_so_and_harms_nothing(self, value: Any) -> None:
         trace = Trace("run")
         trace.root.step("odd", output=value)
