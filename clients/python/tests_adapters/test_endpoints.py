@@ -16,6 +16,7 @@ from people import Desk, Service, soon
 
 from phasegate_client import current_step
 from phasegate_client.adapters import asgi, wsgi
+from phasegate_client.adapters._endpoint import Asked, rules
 
 _cases = count(1)
 Answered = tuple[int, str, bytes]
@@ -124,6 +125,20 @@ def test_an_auto_answers_what_the_handler_said(up: Up) -> None:
     assert "phasegate-confidence" not in answer.headers
 
 
+def test_of_what_went_alone_nobody_is_told_that_a_person_does_it(up: Up) -> None:
+    with up("trusted") as url:
+        answer = httpx2.get(f"{url}/decisions/{post(url).headers['phasegate-decision']}")
+
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/no-such-decision")
+
+
+@pytest.mark.parametrize("path", ["/classify", "/api/classify"])
+def test_below_a_mount_it_governs_however_the_server_words_the_path(path: str) -> None:
+    asked = Asked("POST", path, {}, mount="/api")
+    for paths in (["/classify"], [path]):
+        assert rules(paths, "/decisions", None, 0.0).govern(asked)
+
+
 def test_a_review_is_accepted_and_its_ruling_is_found_where_location_says(up: Up, desk: Desk) -> None:
     with up("supervised") as url:
         answer = post(url)
@@ -183,7 +198,7 @@ def test_a_blocked_action_is_refused(up: Up) -> None:
     assert (answer.status_code, answer.json()["type"]) == (403, "/problems/blocked")
 
 
-@pytest.mark.parametrize("path", ["/classify", "/classify/"])
+@pytest.mark.parametrize("path", ["/classify", "/classify/", "/classify%0A"])
 def test_an_answer_that_cannot_be_decided_on_never_gets_out(up: Up, path: str) -> None:
     with up("trusted") as url:
         answer = post(url, "be vague", path=path)

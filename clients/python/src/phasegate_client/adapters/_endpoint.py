@@ -37,12 +37,22 @@ def trace_headers() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request. Names of headers are in small letters; `body` is None when it is not JSON."""
+    """
+    A request. Names of headers are in small letters; `body` is None when it is not JSON. `mount` is where the
+    application is mounted; servers differ in whether `path` begins with it.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: Any = None
+    mount: str = ""
+
+    @property
+    def paths(self) -> tuple[str, str]:
+        """The path as it is, and within the mount. Routes of some frameworks match with a line feed behind, too."""
+        path = self.path.rstrip("\n")
+        return path, path.removeprefix(self.mount)
 
     @property
     def case_id(self) -> str:
@@ -96,12 +106,14 @@ class Rules:
     wait: float
 
     def govern(self, asked: Asked) -> bool:
-        return asked.method == "POST" and asked.path.rstrip("/") in self.paths
+        return asked.method == "POST" and any(path.rstrip("/") in self.paths for path in asked.paths)
 
     def asks_for(self, asked: Asked) -> str | None:
         """The id of the decision whose ruling is asked for."""
-        found = asked.method == "GET" and asked.path.startswith(self.decisions)
-        return asked.path.removeprefix(self.decisions) or None if found else None
+        if asked.method != "GET":
+            return None
+        found = (path.removeprefix(self.decisions) for path in asked.paths if path.startswith(self.decisions))
+        return next(found, None) or None
 
     def about(self, asked: Asked, proposed: Answer, output: Any) -> dict[str, Any]:
         """The arguments of `run.decide` beside the output."""
@@ -144,7 +156,7 @@ def answer(where: Rules, decision: Decision, proposed: Answer | None) -> Answer:
     if decision.may_proceed and proposed is not None:
         headers = [(name, value) for name, value in proposed.headers if name.lower() != CONFIDENCE]
         return Answer(proposed.status, headers + marks, proposed.body)
-    if proposed is None and isinstance(decision.error, Refused):
+    if proposed is None and (decision.may_proceed or isinstance(decision.error, Refused)):  # nobody rules on an `auto`
         return problem(404, "no-such-decision", "There is no such decision", "ask at the Location you were given")
     if proposed is None and not decision.certain:
         return problem(503, "unanswered", "Nobody knows at the moment", decision.why, [("retry-after", "5")])

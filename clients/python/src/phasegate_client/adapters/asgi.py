@@ -13,6 +13,7 @@ run. Everything else passes untouched. Put it inside what checks who is asking: 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -70,7 +71,7 @@ class Governed:
         body = await _whole(receive)
         if body is None:
             return _endpoint.TOO_LARGE
-        asked = Asked(asked.method, asked.path, asked.headers, _endpoint.read(body))
+        asked = replace(asked, body=_endpoint.read(body))
         name, parent = f"{asked.method} {asked.path}", asked.headers.get("traceparent")
         fields = {"case_id": asked.case_id, "input": asked.body}
         async with self._gate.run(name=name, traceparent=parent, **fields) as run:
@@ -93,7 +94,7 @@ class Governed:
 
 def _asked(scope: Scope) -> Asked:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    return Asked(scope["method"], scope["path"], headers)
+    return Asked(scope["method"], scope["path"], headers, mount=scope.get("root_path", "").rstrip("/"))
 
 
 async def _whole(receive: Receive) -> bytes | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -60,7 +61,7 @@ class Governed:
         if not length.isdecimal() or int(length) > _endpoint.LARGEST_BODY:
             return _endpoint.TOO_LARGE
         body = environ["wsgi.input"].read(int(length))
-        asked = Asked(asked.method, asked.path, asked.headers, _endpoint.read(body))
+        asked = replace(asked, body=_endpoint.read(body))
         name, parent = f"{asked.method} {asked.path}", asked.headers.get("traceparent")
         fields = {"case_id": asked.case_id, "input": asked.body}
         with self._gate.run(name=name, traceparent=parent, **fields) as run:
