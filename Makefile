@@ -74,7 +74,7 @@ lock: $(READY)  ## resolve requirements.lock anew
 	$(RUN) -m tools.lock
 
 clean:  ## remove the environment and everything made
-	rm -rf $(VENV) .venv-bench .venv-bench-decisions var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-adapters .venv-bench .venv-bench-decisions var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Phasegate needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'

@@ -9,6 +9,7 @@ writes bench/growth.md: `make bench-growth`. Ratios are to the smallest size of 
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import sys
@@ -150,8 +151,8 @@ def _report(found: dict[int, dict[str, Timed]], bytes_of: dict[str, int]) -> str
     first, last = sizes[0], sizes[-1]
     head = " | ".join(f"{size:,}" for size in sizes)
     words = (
-        f"`make bench-growth{' ARGS=--large' if last > _SMALL[-1] else ''}`, {platform.platform()}, "
-        f"Python {platform.python_version()}, PostgreSQL with fsync in its shipped settings. Milliseconds to the first "
+        f"`make bench-growth{' ARGS=--large' if last > _SMALL[-1] else ''}`, {platform.machine()}, "
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, PostgreSQL with fsync in its shipped settings. Milliseconds to the first "
         f"byte over HTTP, the median of {_ROUNDS} and the slowest in brackets; of judging, the whole transaction. Of "
         "the decisions, one in ten waits for a person. Made by the server itself, as `bench/growth/filling.py` says. "
         "The yardstick tells how busy the machine was with other work at each size; a ratio no larger than its is flat."
