@@ -159,10 +159,12 @@ class TestDecisions:
                 asking.start()
                 asking.join(PATIENCE / 2)
                 assert not server.released.is_set()
+                again = client.decide(case_id="c-1", output="7")
             (decision,) = decisions
 
         assert (decision.route, decision.spooled, type(decision.error)) == (Route.HUMAN, False, TimedOut)
         assert "the disk took longer" in decision.why
+        assert (again.route, again.spooled, type(again.error)) == (Route.HUMAN, False, HandedOver)
 
 
 class TestHumanOutputs:

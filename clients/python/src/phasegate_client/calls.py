@@ -142,8 +142,8 @@ class Calls:
         ]
         told: dict[int, Entry] = {}
         for number, (doubt, proposal) in enumerate(doubts):
-            if isinstance(doubt, HandedOver):
-                decisions[number] = replace(decisions[number], spooled=True)
+            if self.spool is not None and isinstance(doubt, HandedOver):
+                decisions[number] = replace(decisions[number], spooled=self.spool.has_kept(requests.key_of(proposal)))
             elif self.spool is not None and not isinstance(doubt, (Refused, Unsendable)):
                 try:
                     told[number] = _told_later(proposal)

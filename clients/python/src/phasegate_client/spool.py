@@ -88,6 +88,7 @@ class Spool:
         self._starting = threading.Lock()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._writer: threading.Thread | None = None
+        self._under_way: dict[Future[None], Entry] = {}
 
     def append(self, entry: Entry) -> Future[None]:
         """Done when it is on disk; raises `Unspooled` when it is not, and will not be."""
@@ -98,6 +99,8 @@ class Spool:
         if self._jobs.qsize() >= _LONGEST_QUEUE:
             self._refuse(kept, f"the disk is slow: {_LONGEST_QUEUE} entries are waiting for it")
             return kept
+        self._under_way[kept] = entry
+        kept.add_done_callback(self._under_way.pop)
         self._jobs.put((entry, kept))
         with self._starting:
             try:
@@ -108,13 +111,17 @@ class Spool:
         return kept
 
     def holds(self, key: str) -> bool:
-        """Whether this case was handed over and the server does not know yet."""
+        """Whether this case was handed over and the server does not know yet; on a slow disk, before it is kept."""
+        return self.has_kept(key) or any(entry.key == key for entry in list(self._under_way.values()))
+
+    def has_kept(self, key: str) -> bool:
+        """Whether it is on disk."""
         return key in self._keys
 
     @property
     def holds_human_outputs(self) -> bool:
         """Whether some are waiting, which a correction of theirs must not overtake."""
-        return self._human_outputs > 0
+        return self._human_outputs > 0 or any(entry.key is None for entry in list(self._under_way.values()))
 
     def state(self) -> SpoolState:
         return SpoolState(
