@@ -153,8 +153,8 @@ def _report(found: dict[int, dict[str, Timed]], bytes_of: dict[str, int]) -> str
     words = (
         f"`make bench-growth{' ARGS=--large' if last > _SMALL[-1] else ''}`, {platform.machine()}, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}, PostgreSQL with fsync in its shipped settings. "
-        f"Milliseconds to the first byte over HTTP, the median of {_ROUNDS} and the slowest in brackets; of judging, the "
-        "whole transaction. Of the decisions, one in ten waits for a person. Made by the server itself, as "
+        f"Milliseconds to the first byte over HTTP, the median of {_ROUNDS} and the slowest in brackets; of judging, "
+        "the whole transaction. Of the decisions, one in ten waits for a person. Made by the server itself, as "
         "`bench/growth/filling.py` says. The yardstick tells how busy the machine was with other work at each size; a "
         "ratio no larger than its is flat."
     )
