@@ -220,6 +220,21 @@ def test_a_case_without_an_id_is_refused_before_the_agent_works(up: Up) -> None:
     assert (answer.status_code, answer.json()["type"]) == (400, "/problems/no-case")
 
 
+def test_a_body_whose_end_wsgi_does_not_tell_is_refused_before_the_agent_works(service: Service) -> None:
+    said: list[str] = []
+    asked = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/classify",
+        "HTTP_CASE_ID": "c",
+        "HTTP_TRANSFER_ENCODING": "chunked",
+    }
+    with service.gate("trusted") as gate:
+        app = wsgi.Governed(wsgi_app, gate, paths=["/classify"])
+        app(asked, lambda status, _headers: said.append(status))  # type: ignore[arg-type, return-value]
+
+    assert said == ["411 Length Required"]
+
+
 def test_other_paths_pass_untouched(up: Up) -> None:
     with up("trusted") as url:
         answer = post(url, path="/other", Case_Id="")

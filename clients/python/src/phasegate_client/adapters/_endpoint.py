@@ -21,7 +21,7 @@ from phasegate_client.decisions import Decision, Route
 from phasegate_client.errors import MalformedAnswer, Refused
 from phasegate_client.json_text import decode
 
-LARGEST_BODY = 4 * 1024 * 1024  # bytes, of a request and of what is proposed
+LARGEST_BODY = 4 * 1024 * 1024  # bytes of a request
 CASE, CONFIDENCE = "case-id", "phasegate-confidence"
 LONGEST_WAIT = 30.0  # seconds that a caller may have a request held
 
@@ -183,4 +183,5 @@ def _json(status: int, value: Any, headers: Iterable[tuple[str, str]] = (), kind
 
 NO_CASE = problem(400, "no-case", "The case has no id", f"send it in the header {CASE}")
 TOO_LARGE = problem(413, "too-large", "The request is too large", f"at most {LARGEST_BODY} bytes")
+NO_LENGTH = problem(411, "no-length", "The length of the request is not known", "send it with a Content-Length")
 NOT_JSON = problem(409, "handed-over", "A person does this case", "the agent's answer is not JSON")

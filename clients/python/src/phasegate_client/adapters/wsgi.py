@@ -57,6 +57,8 @@ class Governed:
     def _govern(self, environ: WSGIEnvironment, asked: Asked) -> Answer:
         if not asked.case_id:
             return _endpoint.NO_CASE
+        if not environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" in environ:
+            return _endpoint.NO_LENGTH  # WSGI does not say where such a body ends
         length = environ.get("CONTENT_LENGTH") or "0"
         if not length.isdecimal() or int(length) > _endpoint.LARGEST_BODY:
             return _endpoint.TOO_LARGE
