@@ -150,5 +150,5 @@ class Listener:
     def _follow(call: Callable[..., None], told: bytes) -> None:
         try:
             call(*(told.decode().split() if told != _ANYTHING else ()))
-        except SQLAlchemyError:
+        except (SQLAlchemyError, ValueError, TypeError, RuntimeError):  # also words that are not ours, or a closed loop
             log.warning("could not read what a message told of; the next version check does", exc_info=True)
