@@ -106,11 +106,13 @@ class Waiters:
 
     async def wait(self, decision_id: UUID, actor: Actor, seconds: float, request: Request) -> Seen | None:
         """The decision as soon as it has ended, or as it is when the time is over; None where there is none."""
-        until = asyncio.get_running_loop().time() + seconds
+        now = asyncio.get_running_loop().time()
+        until = now + seconds
+        patience = max(until, now + self._ctx.settings.answer_seconds)  # the first look may take longer than the wait
         place = self._take(decision_id)
         gone = asyncio.ensure_future(_gone(request))
         try:
-            await _first(place.looked, gone, until)
+            await _first(place.looked, gone, patience)
             seen = place.looked.result() if place.looked.done() else None
             if seen is None:
                 if not place.looked.done():

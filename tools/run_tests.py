@@ -1,5 +1,5 @@
 """
-Runs every test: the quick ones in parallel first, then those that start real processes and browsers.
+Runs every test: the quick ones first, then those that start real processes and browsers, which mostly wait.
 
 Arguments are handed to pytest, e.g. `make test ARGS="-k claims"`. PHASEGATE_TEST_SECONDS_AWAY says how long PostgreSQL
 is away in the test of that, 8 here and 30 where pytest is called by itself; PHASEGATE_TEST_SOAK_SECONDS how long the
@@ -24,7 +24,7 @@ def main() -> int:
     """Both parts always run, so one failure does not hide another."""
     os.environ.setdefault("PHASEGATE_TEST_SECONDS_AWAY", "8")
     quick = _run(*_PARALLEL, "-m", "not system and not browser")
-    slow = _run("-m", "system or browser")
+    slow = _run(*_PARALLEL, "--durations=10", "-m", "system or browser")
     return quick or slow
 
 

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import pytest
 from phasegate_client import calls, errors
+from phasegate_client.breaker import Breaker
 from phasegate_client.decisions import Decision
 from phasegate_client.decisions import Route as ClientRoute
 from phasegate_client.requests import Proposal
@@ -189,7 +190,8 @@ def cleaned() -> None:
 
 def nowhere_to_publish() -> None:
     """The agent is told to leave the case to a person, and why; it meets no exception."""
-    asking = calls.Calls("claims", "v1", 0.0, raise_errors=False, clock=lambda: 0.0, jitter=lambda: 0.0)
+    breaker = Breaker(lambda: 0.0, lambda: 0.0)
+    asking = calls.Calls("claims", "v1", 0.0, False, lambda: 0.0, lambda: 0.0, breaker)
     steps = asking.decide(Proposal("c-1", {"x": 1}))
     given: Any = None
     while True:
