@@ -42,7 +42,7 @@ def test_demoting_takes_a_dialog_and_a_reason(site: Site, visit: Visit) -> None:
     page.fill("#do-demote textarea", "wrong on faxes")
     page.click("#do-demote button:has-text('Demote')")
 
-    expect(page.locator(".toast")).to_have_text("Demoted to Shadow.")
+    expect(page.locator(".toast")).to_contain_text("Demoted to Shadow. In force in the only web process")
     assert phase(site) == "shadow"
 
 
