@@ -21,7 +21,8 @@ log = structlog.get_logger(__name__)
 
 # A task that waited a minute has long been found by its sweep; without workers the queue must not grow.
 _QUIET = {"retry": False, "ignore_result": True, "expires": 60}
-_TASK_AGAIN = 0.1  # seconds; starting a task takes the time of several decisions, and one run does all there is
+_AGAIN = 0.1  # seconds; starting a task takes the time of several decisions, and one run does all there is
+_NO_HURRY = {"reviews:changed"}  # numbers on pages, which people read; told no more often than tasks are started
 _DRAIN = 1.0  # seconds that what was announced has to go out when a process ends
 _ANYTHING = b"1"
 _MANY = 500  # things that one message names; beyond it, it is about anything
@@ -42,7 +43,7 @@ class Notifier:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._busy = False
-        self._told: dict[str, float] = {}  # tasks, and when they were started last
+        self._told: dict[str, float] = {}  # what is in no hurry, and when it was told last
 
     def __call__(self, name: str) -> None:
         name, _, about = name.partition(" ")
@@ -68,7 +69,7 @@ class Notifier:
                 self._busy = False
                 self._changed.notify_all()
                 while (name := self._next()) is None:
-                    self._changed.wait(_TASK_AGAIN if self._waiting else None)
+                    self._changed.wait(_AGAIN if self._waiting else None)
                 things = self._waiting.pop(name)  # before it is sent: what is announced from now on may be news
                 self._busy = True
             self._tell(" ".join([name, *sorted(things)]))
@@ -77,9 +78,9 @@ class Notifier:
         """The first name whose time has come."""
         now = time.monotonic()
         for name in self._waiting:
-            if ":" in name:
+            if ":" in name and name not in _NO_HURRY:
                 return name
-            if now - self._told.get(name, -_TASK_AGAIN) >= _TASK_AGAIN:
+            if now - self._told.get(name, -_AGAIN) >= _AGAIN:
                 self._told[name] = now
                 return name
         return None

@@ -137,6 +137,18 @@ class TestNotifier:
         assert notify.drain(5)
         assert slow.sent == ["a", "a"]
 
+    @pytest.mark.parametrize("name", ["routing.settle", "reviews:changed"])
+    def test_gathers_what_is_in_no_hurry(self, name: str) -> None:
+        sent: list[str] = []
+        notify = Notifier(sent.append)
+        began = time.monotonic()
+
+        for _ in range(5000):
+            notify(name)
+        assert notify.drain(5)
+
+        assert 1 <= len(sent) <= 2 + (time.monotonic() - began) / 0.1
+
     def test_goes_on_after_what_could_not_be_sent(self) -> None:
         sent: list[str] = []
 
