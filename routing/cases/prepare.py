@@ -36,6 +36,8 @@ class Entry:
     case: CaseIn
     snapshot: Snapshot
     """What it was decided by; a newer one may decide otherwise until it is stored."""
+    policy: Policy | None
+    """As it held then."""
 
     @property
     def key(self) -> Key:
@@ -66,15 +68,17 @@ def prepare(snapshot: Snapshot, agent: str, case: CaseIn, *, secret: bytes, now:
     row = _row(agent, case, policy, answer, now)
     row |= {"confidence": confidence, "confidence_given": given, "output_valid": valid}
     looked_at = policy is not None and (answer.route is Route.REVIEW or answer.lane is Lane.AUDIT)
-    return Entry(row, _item(row, policy) if looked_at and policy is not None else None, case, snapshot)
+    return Entry(row, _item(row, policy) if looked_at and policy is not None else None, case, snapshot, policy)
 
 
 def prepare_again(entry: Entry, snapshot: Snapshot, *, secret: bytes, now: datetime) -> Entry:
-    """The same case by another snapshot; as it was where nothing changed for it."""
-    agent, version = entry.row["agent"], entry.case.version
-    if entry.snapshot is snapshot or _known_of(entry.snapshot, agent, version) == _known_of(snapshot, agent, version):
-        return entry
-    return prepare(snapshot, agent, entry.case, secret=secret, now=now)
+    """The same case by another snapshot or at another time; as it was where nothing changed for it."""
+    agent, version, policy = entry.row["agent"], entry.case.version, entry.policy
+    holds = policy is None or policy.glass is None or policy.at(now) == policy
+    known = entry.snapshot is snapshot or _known_of(entry.snapshot, agent, version) == _known_of(
+        snapshot, agent, version
+    )
+    return entry if holds and known else prepare(snapshot, agent, entry.case, secret=secret, now=now)
 
 
 def _known_of(snapshot: Snapshot, agent: str, version: str) -> tuple[Any, ...]:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from evidence.comparing import ComparisonConfig, OutputSchema
 from rollout.agents.schemas import AgentSettings
 from rollout.domain.phase import Phase, Standing
-from rollout.domain.policy import Policy, Rules
-from routing.cases.prepare import Entry, canonical, digest, fingerprint, prepare
+from rollout.domain.policy import GlassEnd, Policy, Rules
+from routing.cases.prepare import Entry, canonical, digest, fingerprint, prepare, prepare_again
 from routing.cases.schemas import CaseIn
 from routing.cases.tables import Decision
 from routing.reviews.tables import ReviewItem
@@ -67,6 +67,23 @@ def prepared(given_case: CaseIn | None = None, *, schema: Any = None, phase: Pha
     )
     snapshot = Snapshot({"claims": agent}, {("claims", "v1"): policy}, (1,))
     return prepare(snapshot, agent.name, given_case or case(), secret=KEY, now=NOW)
+
+
+class TestAgain:
+    def test_break_glass_that_ended_while_the_case_waited_is_over(self) -> None:
+        until = NOW + timedelta(seconds=1)
+        glass = GlassEnd(until, Phase.SUPERVISED, 0.0)
+        agent = AgentEntry("claims", AgentSettings(), None, ComparisonConfig.parse({}))
+        rules = Rules.model_validate({"threshold": 0.0, "audit_rate": 1e-9})
+        policy = Policy(ROLLOUT, "claims", "v1", 7, Standing.STABLE, Phase.FULL, 3, None, 1.0, rules, glass)
+        snapshot = Snapshot({"claims": agent}, {("claims", "v1"): policy}, (1,))
+
+        first = prepare(snapshot, "claims", case(), secret=KEY, now=NOW)
+        then = prepare_again(first, snapshot, secret=KEY, now=until)
+
+        assert prepare_again(first, snapshot, secret=KEY, now=NOW) is first
+        assert (first.row["route"], then.row["route"], then.row["phase"]) == ("auto", "review", "supervised")
+        assert prepare_again(then, snapshot, secret=KEY, now=until + timedelta(days=1)) is then
 
 
 class TestDigest:
