@@ -5,6 +5,7 @@ for any number, line by line.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -133,6 +134,33 @@ async def _chunks(request: Request, longest: int, *, gzipped: bool) -> AsyncIter
         yield last
 
 
+class _Patience:
+    """While lines still come, answers may be read as late as one likes; after that each piece must be taken in time."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._no_more_lines = False
+        self._sending: asyncio.Timeout | None = None
+
+    def no_more_lines(self) -> None:
+        self._no_more_lines = True
+        if self._sending is not None:
+            self._sending.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Around the sending of one piece; NobodyReads where it is not taken."""
+        try:
+            async with asyncio.timeout(self._seconds if self._no_more_lines else None) as sending:
+                self._sending = sending
+                try:
+                    yield
+                finally:
+                    self._sending = None
+        except TimeoutError:
+            raise NobodyReads from None
+
+
 class _LineByLine(Response):
     """
     Sends while it still receives. Starlette's own streaming answer would listen for the end of the connection
@@ -143,6 +171,7 @@ class _LineByLine(Response):
         super().__init__(media_type=_NDJSON)
         del self.headers["content-length"]
         self._slots, self._stream, self._chunks = slots, stream, chunks
+        self._patience = _Patience(_IDLE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - the lines have it
         try:
@@ -150,18 +179,22 @@ class _LineByLine(Response):
                 first = await anext(self._chunks, None)  # what is wrong with the beginning has a status of its own
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
                 async with asyncio.TaskGroup() as both_ways:
-                    both_ways.create_task(self._stream.run(_behind(first, self._chunks)))
+                    both_ways.create_task(self._stream.run(self._behind(first)))
                     while piece := await self._stream.outbox.get():
-                        await send({"type": "http.response.body", "body": piece, "more_body": True})
-                await send({"type": "http.response.body", "body": b""})
+                        async with self._patience.one():
+                            await send({"type": "http.response.body", "body": piece, "more_body": True})
+                async with self._patience.one():
+                    await send({"type": "http.response.body", "body": b""})
         except* (ClientDisconnect, NobodyReads):
             log.info("a stream was cut", agent=self._stream.agent, **asdict(self._stream.tally))
         finally:
             self._stream.outbox.close()
 
-
-async def _behind(first: Sequence[Line] | None, rest: AsyncIterator[Sequence[Line]]) -> AsyncIterator[Sequence[Line]]:
-    if first:
-        yield first
-    async for chunk in rest:
-        yield chunk
+    async def _behind(self, first: Sequence[Line] | None) -> AsyncIterator[Sequence[Line]]:
+        try:
+            if first:
+                yield first
+            async for chunk in self._chunks:
+                yield chunk
+        finally:
+            self._patience.no_more_lines()

@@ -9,6 +9,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.concurrency import run_in_threadpool
 
 from governance.actors import Actor
@@ -18,6 +21,8 @@ from routing.cases.prepare import Entry, prepare
 from routing.cases.schemas import CaseIn
 from routing.cases.service import Stored
 from routing.hot import HotPath, case_from
+
+log = structlog.get_logger(__name__)
 
 Judged = Entry | Problem
 Result = Stored | Problem
@@ -30,7 +35,10 @@ async def judge(hot: HotPath, agent: str, bodies: Sequence[Any]) -> list[Judged]
     cases = [_case(body) for body in bodies]
     current = hot.holder.current
     if any(isinstance(case, CaseIn) and not current.has_version(agent, case.version) for case in cases):
-        await run_in_threadpool(hot.holder.look_again)  # it may have been registered a moment ago
+        try:
+            await run_in_threadpool(hot.holder.look_again)  # it may have been registered a moment ago
+        except (OperationalError, InterfaceError, PoolTimeout):
+            log.warning("could not look for a version; deciding by what is known", agent=agent)
     found: list[Judged] = []
     for number, case in enumerate(cases, start=1):
         if isinstance(case, CaseIn):

@@ -93,10 +93,8 @@ class Stream:
                 storing = asyncio.create_task(self._answer(chunk, judged))
             await storing
         except Problem as problem:
-            if storing.done():
-                return problem
             try:
-                await storing  # what came before the broken part is answered all the same
+                await storing  # what came before the broken part is answered all the same; what ended that, did first
             except Problem as earlier:
                 return earlier
             return problem

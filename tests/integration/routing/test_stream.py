@@ -1,5 +1,6 @@
 """Any number of cases, line by line, in one call."""
 
+import asyncio
 import gzip
 import json
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from kit.context import Context
-from routing.bulk import stream
+from routing.bulk import api, stream
 from routing.cases import service
 from routing.cases.tables import Decision
 from tests import factories
@@ -144,6 +145,33 @@ class TestDatabaseAway:
         assert ([found["status"] for found in lines], summary["done"]) == ([201], True)
         assert len(tries) == 2
 
+    def test_while_a_version_is_looked_for_a_person_does_what_is_not_known(
+        self, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away() -> None:
+            raise OperationalError("SELECT", {}, Exception("could not connect"))
+
+        monkeypatch.setattr(client.app.state.hot.holder, "look_again", away)  # type: ignore[attr-defined]
+
+        lines, summary = send(client, line("c-1", version="unheard of"), line("c-2"))
+
+        assert ([found["status"] for found in lines], summary["done"]) == ([201, 201], True)
+        assert lines[0]["route"] == "human"
+
+    def test_is_told_before_what_is_wrong_with_the_rest_of_the_body(
+        self, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*_: Any, **__: Any) -> None:
+            raise OperationalError("INSERT", {}, Exception("could not connect"))
+
+        monkeypatch.setattr(service, "store", away)
+        monkeypatch.setattr(stream, "_STORE_PATIENCE", 0.0)
+        packed = gzip.compress(b"".join(line(f"c-{n}", input=str(n) * 40) for n in range(2000)))[:-20]
+
+        _, summary = send(client, packed, **{"Content-Encoding": "gzip"})
+
+        assert summary["problem"]["status"] == 503
+
     def test_for_long_ends_the_stream_and_says_so(
         self, client: TestClient, ctx: Context, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -169,6 +197,38 @@ def test_more_streams_than_a_process_takes_are_told_to_come_again(client: TestCl
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert stored_in(ctx) == 1
+
+
+@pytest.mark.parametrize("stuck_at", ["the answers", "the end"])
+def test_who_has_sent_everything_and_reads_no_more_holds_nothing(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, stuck_at: str
+) -> None:
+    monkeypatch.setattr(api, "_IDLE", 0.2)
+    hot = client.app.state.hot  # type: ignore[attr-defined]
+    stuck: list[dict[str, Any]] = []
+
+    async def run() -> None:
+        lines = iter([(line("c-1"), True), (line("c-2"), True), (b"", False)])
+
+        async def receive() -> dict[str, Any]:
+            body, more = next(lines)
+            return {"type": "http.request", "body": body, "more_body": more}
+
+        async def stop_reading(message: dict[str, Any]) -> None:
+            if "body" in message and bool(message["body"]) == (stuck_at == "the answers"):
+                stuck.append(message)
+                await asyncio.Event().wait()
+
+        headers = [(name.lower().encode(), value.encode()) for name, value in client.headers.items()]
+        scope = {"type": "http", "method": "POST", "path": STREAM, "headers": headers, "query_string": b""}
+        await client.app(scope, receive, stop_reading)  # type: ignore[arg-type]
+
+    assert client.portal is not None
+    client.portal.call(run)
+
+    assert len(stuck) == 1
+    assert client.app.state.streams._free == 4  # type: ignore[attr-defined]
+    assert not hot.holder.answers._open
 
 
 def test_another_agents_key_decides_nothing(client: TestClient, ctx: Context) -> None:
