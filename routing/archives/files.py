@@ -47,6 +47,22 @@ def write(path: Path, head: dict[str, Any], lines: Iterable[bytes]) -> Written |
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + _PARTIAL)
+    try:
+        written = _proven(partial, head, lines)
+        if written is not None:
+            partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)  # a full disk must not be filled further by each run
+        raise
+    if written is None:
+        partial.unlink()
+    else:
+        _sync_folder(path.parent)
+    return written
+
+
+def _proven(partial: Path, head: dict[str, Any], lines: Iterable[bytes]) -> Written | None:
+    """Written and read back; None where there are no lines."""
     count, digest = 0, hashlib.sha256()
     with partial.open("wb") as raw:
         with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as packed:
@@ -58,7 +74,6 @@ def write(path: Path, head: dict[str, Any], lines: Iterable[bytes]) -> Written |
         raw.flush()
         os.fsync(raw.fileno())
     if not count:
-        partial.unlink()
         return None
     again, found = hashlib.sha256(), 0
     for line in _lines(partial):
@@ -66,10 +81,7 @@ def write(path: Path, head: dict[str, Any], lines: Iterable[bytes]) -> Written |
         found += 1
     if (found, again.digest()) != (count, digest.digest()):
         raise ArchiveUnreadable(f"{partial} does not read back as it was written; nothing was dropped")
-    written = Written(count, partial.stat().st_size, sha256_of(partial))
-    partial.replace(path)
-    _sync_folder(path.parent)
-    return written
+    return Written(count, partial.stat().st_size, sha256_of(partial))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, not_, or_, sel
 from sqlalchemy.orm import Session, aliased
 
 from kit import partitions
+from kit.clock import SystemClock
 from kit.dialects import insert_or_add
 from kit.errors import Gone
 from rollout.agents.tables import Agent
@@ -19,6 +20,7 @@ from routing.delivery.tables import OutboxMessage
 from routing.reviews.tables import ReviewItem, Ruling
 
 CHUNK = 500
+_FIRST_MONTH = date(2020, 1, 1)  # before there was anything to archive
 _LABELLED = ("shadow", "review", "audit")  # the lanes that thresholds.queries.labelled reads
 _COHORT = ("rollout_id", "epoch", "lane", "segment", "day")
 
@@ -90,16 +92,24 @@ def next_part(session: Session, agent: str, month: date) -> int:
 
 def months_before(session: Session, agent: str, cutoff: datetime) -> list[date]:
     """The months of storing in which an agent still has decisions of before this moment."""
-    ids = select(Decision.id).limit(1)  # PostgreSQL knows no min() of ids
+    (earliest, _), (_, end) = partitions.bounds(_FIRST_MONTH), partitions.bounds(_present_month())
+    here = Decision.id >= earliest, Decision.id < end  # what a wrong clock made is no month of ours
+    ids = select(Decision.id).where(*here).limit(1)  # PostgreSQL knows no min() of ids
     first, last = session.scalar(ids.order_by(Decision.id)), session.scalar(ids.order_by(Decision.id.desc()))
     if first is None or last is None:
         return []
-    month, end, found = partitions.month_of(partitions.made_at(first)), partitions.made_at(last), []
-    while month <= partitions.month_of(end):
+    month, end_month = (partitions.month_of(partitions.made_at(one)) for one in (first, last))
+    found = []
+    while month <= end_month:
         if session.scalar(select(exists().where(_of_month(agent, month, cutoff)))):
             found.append(month)
         month = partitions.after(month)
     return found
+
+
+def _present_month() -> date:
+    """By the machine's clock: ids are made by it."""
+    return partitions.month_of(SystemClock().now())
 
 
 def _of_month(agent: str, month: date, cutoff: datetime) -> ColumnElement[bool]:
@@ -154,9 +164,10 @@ def count_leaving(session: Session, agent: str, month: date, cutoff: datetime, s
 
 
 def told_of_waiting(session: Session, agent: str) -> set[str]:
-    """The decisions of which a message still has to be delivered."""
-    wanted = select(OutboxMessage.body).where(OutboxMessage.agent == agent, OutboxMessage.state == "waiting")
-    return {str(body.get("data", {}).get("id")) for body in session.scalars(wanted)}
+    """The decisions of which a message still has to be delivered; of the bodies their ids alone are fetched."""
+    told = OutboxMessage.body["data", "id"].as_string()
+    wanted = select(told).where(OutboxMessage.agent == agent, OutboxMessage.state == "waiting", told.is_not(None))
+    return set(session.scalars(wanted.distinct()))
 
 
 def decisions_with_ids(session: Session, ids: Sequence[UUID], *, lock: bool = False) -> dict[UUID, Decision]:

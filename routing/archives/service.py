@@ -82,9 +82,10 @@ def folder_of(ctx: Context) -> Path:
 def lines(ctx: Context, wanted: Due, seen: Counter[str], ends: list[UUID]) -> Iterator[bytes]:
     """What may leave, as lines, in one short reading transaction a chunk; counts what it saw, by table."""
     after: UUID | None = None
+    with ctx.db.read() as session:
+        told = queries.told_of_waiting(session, wanted.agent)
     while True:
         with ctx.db.read() as session:
-            told = queries.told_of_waiting(session, wanted.agent)
             rows = queries.leaving(
                 session, wanted.agent, wanted.month, wanted.cutoff, still_read=wanted.still_read, after=after
             )

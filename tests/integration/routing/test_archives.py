@@ -1,8 +1,9 @@
 """What leaves the database for a file is in the file, is dropped once, and nobody's evidence changes by it."""
 
+import errno
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +12,7 @@ from uuid import UUID
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from governance.audit.tables import AuditEvent
 from kit import partitions
@@ -24,7 +25,7 @@ from rollout.gates import service as gates
 from rollout.versions.tables import Rollout
 from routing import tasks as routing_tasks
 from routing.archives import files, queries, service, tasks
-from routing.archives.tables import Archive
+from routing.archives.tables import Archive, ArchivedTotal
 from routing.cases.tables import ComparisonRow, Decision, DecisionKey, HumanOutput, Label
 from routing.delivery.tables import OutboxMessage
 from routing.doctor import recounting
@@ -200,9 +201,7 @@ def test_a_process_may_die_at_any_step(worked: Context, step: str, monkeypatch: 
     whole = worked.db.dialect == "postgresql"
     gone = [*OLD, "c-9", "young"] if whole else OLD
     if whole:
-        with worked.db.begin() as session:
-            session.execute(delete(ReviewItem))
-        cast("FixedClock", worked.clock).move(timedelta(days=200))
+        leave_whole_months(worked)
     monkeypatch.setattr(queries, "CHUNK", 4)
     with monkeypatch.context() as patch:
         STEPS[step](patch)
@@ -305,6 +304,89 @@ def test_all_attempts_of_a_case_leave_together_and_later_news_changes_no_count(c
     assert tasks.archive(ctx).dropped == 2
     assert here(ctx) == set()
     assert wrong(ctx) == set()
+
+
+def test_a_full_disk_leaves_no_file_behind(worked: Context) -> None:
+    def lines() -> Iterator[bytes]:
+        yield b"{}"
+        raise OSError(errno.ENOSPC, "no space left")
+
+    folder = service.folder_of(worked)
+    with pytest.raises(OSError, match="no space"):
+        files.write(folder / "a.jsonl.gz", {}, lines())
+
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("at", [0, 2**48 - 1])
+def test_an_id_that_a_wrong_clock_made_hinders_nothing(worked: Context, at: int) -> None:
+    with worked.db.begin() as session:
+        session.execute(update(Decision).where(Decision.case_id == "young").values(id=UUID(int=at << 80)))
+
+    assert tasks.archive(worked).dropped == 9
+
+
+def test_what_has_changed_in_one_agents_file_makes_no_other_count_twice(
+    worked: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The month is given up in the second file, after the first was added up; then row by row."""
+    factories.agent(worked, "refunds", retention_months=3)
+    factories.rollout(worked, agent="refunds", phase=Phase.SHADOW)
+    for number in range(3):
+        factories.decision(worked, f"r-{number}", agent="refunds")
+        factories.human_output(worked, f"r-{number}", "yes", agent="refunds")
+    routing_tasks.settle(worked)
+    leave_whole_months(worked)
+    real = service.register
+
+    def register_and_then(session: Any, archive: Archive, *, now: datetime) -> None:
+        real(session, archive, now=now)
+        if archive.agent == "refunds":
+            row = session.scalars(select(Decision).where(Decision.case_id == "r-2")).one()
+            row.label, row.counted_as = "override", "override"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service, "register", register_and_then)
+        done = tasks.archive(worked)
+
+    assert (done.dropped, done.kept) == (13, 1)
+    assert here(worked) == {"r-2"}
+    with worked.db.read() as session:
+        assert session.scalar(select(func.sum(ArchivedTotal.first_attempts))) == 13
+
+
+def test_of_two_files_that_overlap_nothing_leaves_that_stands_in_neither(
+    worked: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eleven rows are here, and both files together have eleven lines: of nine rows, two of them twice."""
+    leave_whole_months(worked)
+    real = queries.leaving
+    for cases in (OLD[:6], OLD[4:9]):
+
+        def some(*given: Any, cases: list[str] = cases, **named: Any) -> Any:
+            return [row for row in real(*given, **named) if row.case_id in cases]
+
+        with worked.db.read() as session:
+            (due,) = service.due(session, worked.clock.now())
+        with monkeypatch.context() as patch:
+            patch.setattr(queries, "leaving", some)
+            found = service.write(worked, due)
+        assert found is not None
+        with worked.db.begin() as session:
+            service.register(session, found, now=worked.clock.now())
+
+    tasks.drop(worked)
+
+    assert here(worked) == {"c-9", "young"}
+    with worked.db.read() as session:
+        assert session.scalar(select(func.sum(ArchivedTotal.first_attempts))) == 9
+
+
+def leave_whole_months(ctx: Context) -> None:
+    """Until nothing is young any more and nothing waits."""
+    with ctx.db.begin() as session:
+        session.execute(delete(ReviewItem))
+    cast("FixedClock", ctx.clock).move(timedelta(days=200))
 
 
 def test_what_was_done_stands_in_the_audit_log_with_the_digest(worked: Context) -> None:
