@@ -65,6 +65,19 @@ def test_an_edit_is_what_is_sent(gate: Phasegate, desk: Desk, mode: str) -> None
 
 
 @MODES
+def test_an_edit_that_names_another_tool_runs_nothing(gate: Phasegate, desk: Desk, mode: str) -> None:
+    mail = Mail(CALLS[:1], interrupt_mode=mode)
+    mail.start()
+    answer(mail, gate, timeout=0)
+    desk.rule("edit", output={"name": "drop_table", "args": {"name": "mails"}})
+
+    answer(mail, gate)
+
+    assert mail.sent == []
+    assert any("of another tool than 'send_email'" in words for words in mail.model.heard)
+
+
+@MODES
 def test_a_reviewer_may_answer_in_the_tools_place(gate: Phasegate, desk: Desk, mode: str) -> None:
     mail = Mail(CALLS[:1], interrupt_mode=mode)
     mail.start()

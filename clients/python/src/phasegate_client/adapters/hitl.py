@@ -114,11 +114,19 @@ def _said(ask: Ask, decision: Decision) -> Answer:
     output = decision.outcome.output
     if ask.decision_id is not None or _same(output, ask.action):
         return {"type": "approve"}
+    return _edit(ask, output)
+
+
+def _edit(ask: Ask, output: Any) -> Answer:
     if isinstance(output, Mapping) and isinstance(output.get("respond"), str):
         return {"type": "respond", "message": output["respond"]}
-    if isinstance(output, Mapping) and isinstance(output.get("name"), str) and isinstance(output.get("args"), Mapping):
-        return {"type": "edit", "edited_action": {"name": output["name"], "args": dict(output["args"])}}
-    return _rejection(f"the reviewer's edit is no action: {output!r}")
+    if not (
+        isinstance(output, Mapping) and isinstance(output.get("name"), str) and isinstance(output.get("args"), Mapping)
+    ):
+        return _rejection(f"the reviewer's edit is no action: {output!r}")
+    if output["name"] != ask.name:  # the policy was asked about this tool, and may block the other
+        return _rejection(f"the reviewer's edit is of another tool than {ask.name!r}: {output!r}")
+    return {"type": "edit", "edited_action": {"name": output["name"], "args": dict(output["args"])}}
 
 
 def _same(output: Any, action: Any) -> bool:
