@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from itertools import count
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from itertools import count, repeat
 from typing import Any
 
 import pytest
-from agents import Agent, Model, ModelResponse, RunConfig, Runner, RunState, Usage, function_tool
+from agents import Agent, Model, ModelBehaviorError, ModelResponse, RunConfig, Runner, RunState, Usage, function_tool
 from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
 from people import Desk, Service
 
@@ -24,13 +24,14 @@ class Scripted(Model):
     def __init__(self, *calls: tuple[str, dict[str, Any]]) -> None:
         self.turns = [list(calls)] if calls else []
         self.heard: list[Any] = []
+        self.ids: Iterable[str] = [f"call_{n}" for n in range(9)]  # begun anew at each turn
 
     async def get_response(self, system_instructions: Any, input: Any, *args: Any, **kwargs: Any) -> ModelResponse:
         self.heard = input
         calls = self.turns.pop(0) if self.turns else []
         output: list[Any] = [
-            ResponseFunctionToolCall(type="function_call", call_id=f"call_{n}", name=name, arguments=json.dumps(given))
-            for n, (name, given) in enumerate(calls)
+            ResponseFunctionToolCall(type="function_call", call_id=one, name=name, arguments=json.dumps(given))
+            for one, (name, given) in zip(self.ids, calls, strict=False)
         ]
         if not calls:
             text = ResponseOutputText(type="output_text", text="done", annotations=[])
@@ -199,6 +200,38 @@ def test_a_call_that_was_changed_since_its_approval_does_not_count_as_approved(s
         assert till.paid == []
 
     live(service, "supervised", story)
+
+
+def test_a_call_id_that_comes_again_with_other_arguments_does_not_run_on_the_old_approval(
+    service: Service, desk: Desk
+) -> None:
+    async def story(gate: AsyncPhasegate) -> None:
+        till = Till(gate, ("refund", {"amount": 5.0}))
+        till.model.turns.append([("refund", {"amount": 5000.0})])  # call_0 again
+        kept = (await till.start()).to_state().to_string()
+        await rule(desk, "approve")
+        state = await RunState.from_string(till.agent, kept)
+        await till.settle(state)
+
+        with pytest.raises(ModelBehaviorError, match="reused a completed tool call ID"):
+            await till.resume(state)
+
+        assert till.paid == [5.0]
+
+    live(service, "supervised", story)
+
+
+def test_one_call_id_for_two_calls_at_once_runs_neither(service: Service) -> None:
+    async def story(gate: AsyncPhasegate) -> None:
+        till = Till(gate, ("refund", {"amount": 5.0}), ("refund", {"amount": 5000.0}))
+        till.model.ids = repeat("call_0")
+
+        with pytest.raises(ModelBehaviorError, match="tool call ID"):
+            await till.start()
+
+        assert till.paid == []
+
+    live(service, "trusted", story)
 
 
 def test_a_blocked_tool_never_runs(service: Service) -> None:

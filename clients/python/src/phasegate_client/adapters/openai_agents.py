@@ -13,7 +13,8 @@ OpenAI Agents SDK: Phasegate decides which tool calls need a person, and answers
 
 A call is decided on as the case `case_id:call id:fingerprint of its name and arguments`. Asking again gets the stored
 decision, so nothing but the state needs keeping; and a call whose name or arguments have changed since it was
-approved is another case, and not approved.
+approved is another case, and not approved. The SDK itself, which keeps approvals by call id, ends a run in which the
+model uses one id for two different calls.
 """
 
 from __future__ import annotations
