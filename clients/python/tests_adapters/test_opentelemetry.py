@@ -1,6 +1,8 @@
 """Spans of the real OpenTelemetry SDK as steps of a run, and its trace context on the way to a real service."""
 
 import json
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -98,6 +100,36 @@ def test_outside_a_run_nothing_is_kept(provider: TracerProvider, tracer: Any) ->
     with chat(tracer):
         assert isinstance(processor, TraceSteps)
         assert not processor._open
+
+
+def test_a_span_that_makes_no_step_stops_nobody(gate: Phasegate, tracer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    chat_at_the_end_of_time = {"attributes": {"gen_ai.operation.name": "chat"}, "start_time": 10**29}
+    with gate.run(case_id="unreadable") as run:
+        with tracer.start_as_current_span("chat m1", **chat_at_the_end_of_time):
+            pass
+        with chat(tracer):
+            pass
+
+    assert len(steps_of(run)) == 1
+    assert "a span is not recorded as a step" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded")
+def test_a_child_forked_while_another_thread_held_the_lock_goes_on(
+    gate: Phasegate, provider: TracerProvider, tracer: Any
+) -> None:
+    (processor,) = provider._active_span_processor._span_processors
+    assert isinstance(processor, TraceSteps)
+    with gate.run(case_id="forked") as run:
+        with processor._lock:
+            child = os.fork()
+        if child == 0:
+            signal.alarm(20)  # rather than hanging for ever
+            with chat(tracer):
+                pass
+            os._exit(0 if len(steps_of(run)) == 1 else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_runs_inside_one_another_keep_their_own_steps(gate: Phasegate, tracer: Any) -> None:

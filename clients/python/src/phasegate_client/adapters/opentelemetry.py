@@ -27,6 +27,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from phasegate_client import threads
 from phasegate_client.trace import Step, current_step
 
 log = logging.getLogger("phasegate_client")
@@ -84,9 +85,26 @@ class TraceSteps(SpanProcessor):
 
     def __init__(self) -> None:
         self._open: OrderedDict[int, tuple[Step, bool]] = OrderedDict()
+        self.start_afresh()
+        threads.renew_in_children(self)
+
+    def start_afresh(self) -> None:
+        """A forked child goes on with the spans it was forked in."""
         self._lock = threading.Lock()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's
+        try:
+            self._begin(span)
+        except Exception:
+            log.exception("a span is not recorded as a step")  # a trace is worth less than the agent's work
+
+    def on_end(self, span: ReadableSpan) -> None:
+        try:
+            self._end(span)
+        except Exception:
+            log.exception("a span is not recorded as a step")
+
+    def _begin(self, span: Span) -> None:
         if (inside := current_step()) is None or span.context is None:
             return
         operation = str((span.attributes or {}).get("gen_ai.operation.name", ""))
@@ -102,7 +120,7 @@ class TraceSteps(SpanProcessor):
             if len(self._open) > MOST_OPEN:
                 self._open.popitem(last=False)
 
-    def on_end(self, span: ReadableSpan) -> None:
+    def _end(self, span: ReadableSpan) -> None:
         if span.context is None:
             return
         with self._lock:
@@ -113,12 +131,9 @@ class TraceSteps(SpanProcessor):
         operation = str((span.attributes or {}).get("gen_ai.operation.name", ""))
         if operation not in _KINDS:
             return
-        try:
-            if not is_ours:  # its kind was not known at its start; what ran inside is beside it, not in it
-                step = step.step(span.name, kind=_KINDS[operation], started_at=_moment(span.start_time))
-            _fill(step, operation, span)
-        except Exception:
-            log.exception("a span is not recorded as a step")  # a trace is worth less than the agent's work
+        if not is_ours:  # its kind was not known at its start; what ran inside is beside it, not in it
+            step = step.step(span.name, kind=_KINDS[operation], started_at=_moment(span.start_time))
+        _fill(step, operation, span)
 
 
 def _fill(step: Step, operation: str, span: ReadableSpan) -> None:
