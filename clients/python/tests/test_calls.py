@@ -9,7 +9,7 @@ import pytest
 
 from phasegate_client import calls, errors
 from phasegate_client.answers import Reply
-from phasegate_client.breaker import Breaker
+from phasegate_client.breaker import FAILURES, LONGEST_PAUSE, Breaker, Circuit
 from phasegate_client.calls import Call, Calls, Pause, Result, Send
 from phasegate_client.decisions import Decision, Route
 from phasegate_client.requests import HumanOutput, Proposal
@@ -279,3 +279,16 @@ class TestReporting:
 
         with pytest.raises(errors.Unsendable):
             stage.play(stage.calls.report_failure(decision, "major", "read a 1 as a 7", None))
+
+
+def test_a_defect_on_this_side_neither_closes_the_circuit_nor_holds_the_probe() -> None:
+    stage = Stage(REFUSED_CONNECTION)
+    for _ in range(FAILURES):
+        stage.decide()
+    stage.now += LONGEST_PAUSE
+    stage.results = [(0.0, errors.Unexpected("the transport is broken"))]
+    probe = stage.decide()
+    assert isinstance(probe.error, errors.Unexpected)
+
+    assert stage.calls.breaker.state is Circuit.HALF_OPEN
+    assert isinstance(stage.decide().error, errors.Unexpected)  # tried again, not turned away

@@ -288,6 +288,9 @@ class Calls:
             else:
                 self.breaker.failed(retry_after)
             raise
+        except Unexpected:  # a defect on this side says nothing of the server
+            self.breaker.gave_up()
+            raise
         except PhasegateError:
             self.breaker.succeeded()
             raise
