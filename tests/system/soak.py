@@ -34,6 +34,10 @@ from tests.system.scene import Scene, scene, settings_for
 
 CHILDREN = ("valkey", "web", "worker", "delivery", "beat")
 PAGES = ("/agents", "/agents/claims", "/queue", "/agents/refunds", "/failures")
+MOST_GROWTH = 80  # megabytes, of any process with all it started; pages and first uses warm up for a while
+MOST_AN_HOUR = 100  # megabytes, by the slope after warming up,
+LONG_ENOUGH = 600  # where it was watched for these seconds: over a shorter time a slope says nothing
+A_FEW = 12  # files and connections that come and go
 _MEGABYTE = 1024 * 1024
 
 
@@ -55,6 +59,11 @@ class Series:
         if len(seconds) < 3:
             return 0.0
         return statistics.linear_regression(seconds, self.later(self.megabytes)).slope * 3600
+
+    @property
+    def has_a_slope(self) -> bool:
+        seconds = self.later(self.seconds)
+        return seconds[-1] - seconds[0] >= LONG_ENOUGH
 
     @property
     def growth(self) -> float:
@@ -83,11 +92,28 @@ class Report:
         early, late = halves(self.connections)
         return "\n".join([*lines, f"connections of PostgreSQL: at most {early} early, {late} late"])
 
+    def troubles(self) -> list[str]:
+        """What grew, and what was kept that should have been given back."""
+        found = []
+        for name, seen in self.processes.items():
+            if is_kept(seen.files):
+                found.append(f"{name} keeps files open: {seen.files}")
+            if seen.growth >= MOST_GROWTH or (seen.has_a_slope and seen.megabytes_an_hour >= MOST_AN_HOUR):
+                found.append(f"{name} grows: {[round(one) for one in seen.megabytes]} MB")
+        if is_kept(self.connections):
+            found.append(f"connections of PostgreSQL are kept: {self.connections}")
+        return found
+
 
 def halves(values: list[int]) -> tuple[int, int]:
     """The most in the first half and in the second."""
     middle = max(len(values) // 2, 1)
     return max(values[:middle]), max(values[middle:] or values)
+
+
+def is_kept(values: list[int]) -> bool:
+    early, late = halves(values)
+    return late > early + A_FEW
 
 
 class Mixed:
@@ -165,7 +191,7 @@ class Mixed:
 
 
 def soak(folder: Path, seconds: float) -> Report:
-    """Raises where anything is lost or done twice; whether anything grew the caller judges."""
+    """Raises where anything is lost or done twice; whether anything grew is for `Report.troubles`."""
     with (
         own_server() as server,
         servers.database(server.url, "phasegate") as url,
@@ -201,13 +227,22 @@ def look(it: Scene, seen: dict[str, Series], now: float) -> None:
         seen[name].files.append(sum(process.num_fds() for process in family))
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     minutes = parser.parse_args().minutes
     with tempfile.TemporaryDirectory(prefix="phasegate-soak-") as folder:
-        soak(Path(folder), minutes * 60)
+        report = soak(Path(folder), minutes * 60)
     print("Nothing was lost and nothing done twice.")
+    return verdict(report)
+
+
+def verdict(report: Report) -> int:
+    """The exit code; what went wrong is told."""
+    troubles = report.troubles()
+    for one in troubles:
+        print(one, file=sys.stderr)
+    return 1 if troubles else 0
 
 
 if __name__ == "__main__":
