@@ -164,9 +164,14 @@ def assert_nothing_lost_nothing_twice(ctx: Context, load: Load, receiver: Receiv
     # One message for each ruling that ends a review, whatever became of its sender, and always to the letter the same.
     ended = Counter(str(row.decision_id) for row in rulings.values() if row.ruling != "escalate")
     assert Counter(message.body["data"]["id"] for message in messages) == ended
-    assert {message.state for message in messages} == {"delivered"}
+    # Those of acknowledged rulings are delivered; one whose caller had left before it was stored may come later still.
+    acknowledged = {str(rulings[ruling_id].decision_id) for ruling_id in load.ruled}
+    late = [message for message in messages if message.state != "delivered"]
+    assert {message.state for message in late} <= {"waiting"}
+    assert not acknowledged & {message.body["data"]["id"] for message in late}
     contents = receiver.contents()
-    assert set(contents) == {str(message.id) for message in messages}
+    assert {str(message.id) for message in messages if message not in late} <= set(contents)
+    assert set(contents) <= {str(message.id) for message in messages}
     assert all(len(bodies) == 1 for bodies in contents.values())
 
 
