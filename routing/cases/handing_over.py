@@ -10,9 +10,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from governance.audit import service as audit
-from kit.db import send_after_commit
 from routing.cases import queries
-from routing.cases.tables import Decision, Label
+from routing.cases.cancelling import cancel
+from routing.cases.tables import Decision
 
 _MIGHT_BE_USED = frozenset({"auto", "review"})
 
@@ -31,22 +31,7 @@ def take_back(session: Session, row: Decision, *, actor: str, now: datetime) -> 
     decision = session.get_one(Decision, row.id, populate_existing=True)
     if decision.outcome is not None:
         return decision
-    decision.outcome, decision.outcome_at = "cancelled", now
-    decision.outcome_detail = {"by": actor, "reason_code": "handed_over", "note": ""}
-    decision.mark_unsettled()
-    session.add(
-        Label(
-            decision_id=decision.id,
-            verdict="void",
-            severity=None,
-            source="cancelled",
-            source_id=decision.id,
-            person=None,
-            note="the agent got no answer in time and gave the case to a person",
-            at=now,
-        )
-    )
+    words = "the agent got no answer in time and gave the case to a person"
+    cancel(session, decision, by=actor, reason_code="handed_over", words=words, source_id=decision.id, now=now)
     audit.record(session, actor, "decision.handed_over", decision.id, now=now, agent=decision.agent)
-    for name in ("routing.settle", "reviews:changed", "decisions:ruled"):
-        send_after_commit(session, name)
     return decision

@@ -21,6 +21,7 @@ from governance.audit import service as audit
 from kit.db import send_after_commit
 from kit.errors import Conflict, Invalid, Place
 from kit.ids import new_id
+from routing.cases.cancelling import cancel
 from routing.cases.prepare import same
 from routing.cases.tables import Decision, Label
 from routing.delivery import service as delivery
@@ -319,25 +320,10 @@ def cancel_what_nobody_may_rule(session: Session, now: datetime, limit: int = 20
     for item in items:
         item.state, item.ended_at = "cancelled", now
         decision = queries.get_decision(session, item.decision_id)
-        decision.outcome, decision.outcome_at = "cancelled", now
-        decision.outcome_detail = {"by": "system", "reason_code": "autonomy_taken_back", "note": ""}
-        session.add(
-            Label(
-                decision_id=decision.id,
-                verdict="void",
-                severity=None,
-                source="cancelled",
-                source_id=item.id,
-                person=None,
-                note="autonomy was taken back before a person ruled",
-                at=now,
-            )
+        words = "autonomy was taken back before a person ruled"
+        cancel(
+            session, decision, by="system", reason_code="autonomy_taken_back", words=words, source_id=item.id, now=now
         )
-        decision.mark_unsettled()
         delivery.tell(session, decision, kind="decision.cancelled", now=now)
         audit.record(session, "system", "review.cancelled", item.id, now=now, agent=item.agent, case_id=item.case_id)
-        send_after_commit(session, "decisions:ruled", about=decision.id)
-    if items:
-        for name in ("routing.settle", "reviews:changed"):
-            send_after_commit(session, name)
     return len(items)
