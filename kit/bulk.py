@@ -9,20 +9,21 @@ once. Both run while Python does something else, which a loop over rows does not
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
-from sqlalchemy import JSON, Dialect, Table, Uuid
+from sqlalchemy import JSON, Column, Connection, Dialect, Table, Uuid
 from sqlalchemy.orm import Session
 
 from kit.dialects import UtcTime
 
 Row = dict[str, Any]
 
-_ROWS_AT_ONCE = (64, 16, 4, 1)  # few enough different statements that all of them stay prepared
+_ROWS_AT_ONCE = (64, 32, 16, 8, 4, 2, 1)  # few enough different statements that all of them stay prepared
 
 
 class Follower(NamedTuple):
@@ -39,48 +40,83 @@ class NewRows:
     The documents hold what a strict reader let through: JSON has no word for a number that is none.
     """
 
-    def __init__(self, keys: Table, *followers: Follower) -> None:
+    def __init__(self, keys: Table, *followers: Follower, mark: "Column[int]") -> None:
+        """`mark` grows with every change after which rows may have to be made anew."""
         self._keys = keys
         (self._id,) = [column.name for column in keys.columns if not column.primary_key]
         self._followers = followers
+        self._mark = mark
 
     def insert(self, session: Session, keys: Sequence[Row], *rows: Sequence[Row]) -> set[UUID]:
         """
         The ids that are new. `rows` are those of each follower, in the order they were named; the keys should come in
         the same order from everybody, so that two writers do not wait for each other.
         """
-        way = self._on_postgresql if session.get_bind().dialect.name == "postgresql" else self._on_sqlite
-        return way(session, keys, rows)
-
-    def _on_postgresql(self, session: Session, keys: Sequence[Row], rows: Sequence[Sequence[Row]]) -> set[UUID]:
         connection = session.connection()
-        statement = _statement(connection.dialect, self._keys, self._id, self._followers)
-        documents = tuple(_document(one) for one in (keys, *rows))
-        return set(connection.exec_driver_sql(statement, documents).scalars())
-
-    def _on_sqlite(self, session: Session, keys: Sequence[Row], rows: Sequence[Sequence[Row]]) -> set[UUID]:
-        connection = session.connection()
+        if connection.dialect.name == "postgresql":
+            statement = _statement(connection.dialect, self._keys, self._id, self._followers, None)
+            return set(connection.exec_driver_sql(statement, _documents(keys, rows)).scalars())
         new: set[UUID] = set()
-        for text, values in _many(connection.dialect, self._keys, keys, f"ON CONFLICT DO NOTHING RETURNING {self._id}"):
+        ending = f"ON CONFLICT DO NOTHING RETURNING {self._id}"
+        for text, values in _many(connection.dialect, self._keys, keys, ending):
             new |= {UUID(hex=found) for found in connection.exec_driver_sql(text, values).scalars()}
-        names = new if len(new) == len(keys) else {*new, *map(str, new)}  # a text may name an id, too
-        for follower, theirs in zip(self._followers, rows, strict=True):
-            mine = theirs if len(new) == len(keys) else [row for row in theirs if row[follower.column] in names]
-            for text, values in _many(connection.dialect, follower.table, mine, ""):
-                connection.exec_driver_sql(text, values)
+        names = {*new, *map(str, new)}  # a text may name an id, too
+        mine = [
+            [row for row in theirs if row[follower.column] in names]
+            for follower, theirs in zip(self._followers, rows, strict=True)
+        ]
+        self._follow(connection, mine)
         return new
+
+    def insert_all(self, connection: Connection, mark: int, keys: Sequence[Row], *rows: Sequence[Row]) -> int:
+        """
+        How many were new, as far as nothing is beyond `mark`; else nothing is stored and it is 0.
+
+        Where it is fewer than the keys, look with `insert` what is there: on SQLite nothing of it is, yet.
+        """
+        if connection.dialect.name == "postgresql":
+            statement = _statement(connection.dialect, self._keys, self._id, self._followers, self._mark)
+            return int(connection.exec_driver_sql(statement, (mark, *_documents(keys, rows))).scalar_one())
+        quote = connection.dialect.identifier_preparer.quote
+        newest = f"SELECT max({quote(self._mark.name)}) FROM {quote(self._mark.table.name)}"  # noqa: S608 - our own
+        if (connection.exec_driver_sql(newest).scalar() or 0) > mark:
+            return 0
+        statements = _many(connection.dialect, self._keys, keys, "ON CONFLICT DO NOTHING")
+        new = sum(connection.exec_driver_sql(text, values).rowcount for text, values in statements)
+        if new < len(keys):
+            connection.rollback()
+            return 0
+        self._follow(connection, rows)
+        return new
+
+    def _follow(self, connection: Connection, rows: Sequence[Sequence[Row]]) -> None:
+        for follower, theirs in zip(self._followers, rows, strict=True):
+            for text, values in _many(connection.dialect, follower.table, theirs, ""):
+                connection.exec_driver_sql(text, values)
 
 
 @cache
-def _statement(dialect: Dialect, keys: Table, key_id: str, followers: tuple[Follower, ...]) -> str:
-    """`fresh` holds the new ids; each follower is inserted as far as it belongs to one of them."""
+def _statement(
+    dialect: Dialect, keys: Table, key_id: str, followers: tuple[Follower, ...], mark: "Column[int] | None"
+) -> str:
+    """
+    `fresh` holds the new ids; each follower is inserted as far as it belongs to one of them.
+
+    With a mark, nothing is inserted where anything is beyond the first parameter, and the answer is a number.
+    """
     quote = dialect.identifier_preparer.quote
-    parts = [f"fresh AS ({_insert_select(dialect, keys)} ON CONFLICT DO NOTHING RETURNING {quote(key_id)} AS id)"]
+    parts, holds = [], ""
+    if mark is not None:
+        newest = f"SELECT coalesce(max({quote(mark.name)}), 0) AS newest FROM {quote(mark.table.name)}"  # noqa: S608
+        parts.append(f"held AS MATERIALIZED (SELECT 1 FROM ({newest}) AS marks WHERE newest <= %s)")  # noqa: S608
+        holds = "CROSS JOIN held "
+    new_keys = f"{_insert_select(dialect, keys)} {holds}ON CONFLICT DO NOTHING RETURNING {quote(key_id)} AS id"
+    parts.append(f"fresh AS ({new_keys})")
     for number, (table, column) in enumerate(followers):
         new = "fresh.id" if isinstance(table.c[column].type, Uuid) else "fresh.id::text"
         joined = f"{_insert_select(dialect, table)} JOIN fresh ON {new} = given.{quote(column)}"
         parts.append(f"follower_{number} AS ({joined})")
-    return f"WITH {', '.join(parts)} SELECT id FROM fresh"  # noqa: S608 - names of our own tables
+    return f"WITH {', '.join(parts)} SELECT {'id' if mark is None else 'count(*)'} FROM fresh"  # noqa: S608
 
 
 def _insert_select(dialect: Dialect, table: Table) -> str:
@@ -89,12 +125,16 @@ def _insert_select(dialect: Dialect, table: Table) -> str:
     names = [quote(column.name) for column in table.columns]
     typed = [f"{quote(column.name)} {column.type.compile(dialect)}" for column in table.columns]
     return (
-        f"INSERT INTO {quote(table.name)} ({', '.join(names)}) "  # noqa: S608 - the same
+        f"INSERT INTO {quote(table.name)} ({', '.join(names)}) "  # noqa: S608 - names of our own tables
         f"SELECT given.* FROM json_to_recordset(%s::json) AS given ({', '.join(typed)})"
     )
 
 
-def _document(rows: Sequence[Row]) -> str:
+def _documents(keys: Sequence[Row], rows: Sequence[Sequence[Row]]) -> tuple[str, ...]:
+    return tuple(_document(one) for one in (keys, *rows))
+
+
+def _document(rows: Any) -> str:
     try:
         return orjson.dumps(rows).decode()
     except orjson.JSONEncodeError:  # an integer of more than 64 bits, or half a character
@@ -122,10 +162,15 @@ def _values(dialect: Dialect, table: Table, rows: int, ending: str) -> str:
 @cache
 def _encoder(dialect: Dialect, table: Table) -> Callable[[Row], list[Any]]:
     """From a row to the values of its columns, as the table's types would have it."""
-    ways = [(column.name, _way(dialect, column.type)) for column in table.columns]
+    values = itemgetter(*[column.name for column in table.columns])
+    ways = [(place, way) for place, column in enumerate(table.columns) if (way := _way(dialect, column.type))]
 
     def encode(row: Row) -> list[Any]:
-        return [row[name] if way is None or row[name] is None else way(row[name]) for name, way in ways]
+        found = list(values(row))
+        for place, way in ways:
+            if found[place] is not None:
+                found[place] = way(found[place])
+        return found
 
     return encode
 
@@ -140,6 +185,7 @@ def _way(dialect: Dialect, kind: Any) -> Callable[[Any], Any] | None:
     return way
 
 
+@lru_cache(maxsize=1024)  # the rows of a decision have their times in common
 def _utc_text(at: datetime) -> str:
     """How SQLAlchemy writes a time for SQLite."""
     if at.tzinfo is None:

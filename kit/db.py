@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import structlog
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.orm import Session
 
 from kit import dialects, patience
@@ -42,6 +42,8 @@ class Database:
         if seconds and self.dialect == "postgresql":
             patience.install(self.engine, seconds)
         self._reader = self.engine.execution_options(**{dialects.READ_ONLY: True})
+        one = {"isolation_level": "AUTOCOMMIT"} if self.dialect == "postgresql" else {}
+        self._at_once = self.engine.execution_options(**one)
         self.listener: Callable[[str], None] = lambda _name: None
 
     @property
@@ -55,7 +57,7 @@ class Database:
             with session.begin():
                 yield session
             for name in session.info.get(_AFTER_COMMIT, ()):
-                self._announce(name)
+                self.announce(name)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
@@ -63,7 +65,17 @@ class Database:
         with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
             yield session
 
-    def _announce(self, name: str) -> None:
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[Connection]:
+        """
+        For one thing to be stored without a session. PostgreSQL stores each statement by itself, on one way there
+        and back; SQLite all of the block when it ends.
+        """
+        with self._at_once.begin() as connection:
+            yield connection
+
+    def announce(self, name: str) -> None:
+        """Tell of what was stored; a transaction's `send_after_commit` does it by itself."""
         # The row is stored. A lost message only makes things late: a sweep finds what it would have started.
         try:
             self.listener(name)

@@ -19,14 +19,13 @@ from sqlalchemy.exc import (
     OperationalError,
     TimeoutError,  # noqa: A004 - a pool that is empty
 )
-from sqlalchemy.orm import Session
 
 from kit.context import Context
 from kit.errors import Problem, Unavailable
 from routing.cases import service
 from routing.cases.prepare import Entry, prepare_again
 from routing.cases.service import Stored
-from routing.snapshot import SnapshotHolder
+from routing.snapshot import Snapshot, SnapshotHolder
 
 log = structlog.get_logger(__name__)
 
@@ -173,12 +172,16 @@ class Writer:
 
     def _commit(self, batch: Sequence[_Slice]) -> list[Result]:
         actors = [part.unit.actor for part in batch for _ in part.entries]
+        present = self._holder.current
+        results = service.store_at_once(self._ctx.db, self._by(present, batch), actors, present.sequence)
+        if results is not None:
+            return results
         with self._ctx.db.begin() as session:
-            return service.store(session, self._as_of_now(session, batch), actors)
+            return service.store(session, self._by(self._holder.follow(session), batch), actors)
 
-    def _as_of_now(self, session: Session, batch: Sequence[_Slice]) -> list[Entry]:
+    def _by(self, snapshot: Snapshot, batch: Sequence[_Slice]) -> list[Entry]:
         """Decided again where the policy changed while they waited: autonomy that was taken back is back."""
-        snapshot, secret, now = self._holder.follow(session), self._ctx.secret, self._ctx.clock.now()
+        secret, now = self._ctx.secret, self._ctx.clock.now()
         return [prepare_again(entry, snapshot, secret=secret, now=now) for part in batch for entry in part.entries]
 
 

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, load_only
 
 from governance.audit.tables import AuditEvent
 from kit.bulk import Follower, NewRows, Row
 from kit.dialects import insert_new, skip_locked
 from kit.errors import NotFound
+from rollout.versions.tables import PolicyRevision
 from routing.archives import queries as archives
 from routing.cases.tables import RANKS, ComparisonRow, Decision, DecisionKey, HumanOutput, Label
 from routing.reviews.tables import ReviewItem
@@ -61,6 +62,7 @@ _NEW = NewRows(
     Follower(Decision.__table__, "id"),  # type: ignore[arg-type]
     Follower(ReviewItem.__table__, "decision_id"),  # type: ignore[arg-type]
     Follower(AuditEvent.__table__, "subject"),  # type: ignore[arg-type]
+    mark=PolicyRevision.__table__.c.sequence,  # type: ignore[arg-type]
 )
 
 
@@ -69,8 +71,31 @@ def insert_decisions(session: Session, rows: Sequence[Row], items: Sequence[Row]
     Insert what is not there yet, by case, version and attempt, and of the review items and audit events those that
     belong to it; the ids of the decisions that were inserted.
     """
-    keys = [{name: row[name] for name in _KEY} | {"decision_id": row["id"]} for row in rows]
-    return _NEW.insert(session, keys, rows, items, events)
+    return _NEW.insert(session, _keys(rows), rows, items, events)
+
+
+def insert_decisions_at_once(
+    connection: Connection, sequence: int, rows: Sequence[Row], items: Sequence[Row], events: Sequence[Row]
+) -> int:
+    """
+    The same without a session, and only while no policy is newer than `sequence`: how many were inserted.
+
+    Where it is not all of them, `insert_decisions` finds out the rest.
+    """
+    return _NEW.insert_all(connection, sequence, _keys(rows), rows, items, events)
+
+
+def _keys(rows: Sequence[Row]) -> list[Row]:
+    return [
+        {
+            "agent": row["agent"],
+            "case_id": row["case_id"],
+            "version": row["version"],
+            "attempt": row["attempt"],
+            "decision_id": row["id"],
+        }
+        for row in rows
+    ]
 
 
 def insert_rows(session: Session, table: Any, rows: Sequence[dict[str, Any]]) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.orm.attributes import instance_dict, manager_of_class
 from governance.actors import Actor
 from governance.audit import service as audit
 from governance.audit.tables import AuditEvent
-from kit.db import send_after_commit
+from kit.db import Database, send_after_commit
 from kit.errors import Conflict, Place, Problem, Unavailable
 from kit.ids import new_id
 from rollout.failures import service as failures
@@ -81,6 +81,31 @@ def store(session: Session, entries: Sequence[Entry], actor: str | Sequence[str]
             taken = handing_over.take_back(session, answer.decision, actor=actors[n], now=now)
             answers[n] = Stored(taken, new=False)
     return answers
+
+
+def store_at_once(
+    db: Database, entries: Sequence[Entry], actors: Sequence[str], sequence: int
+) -> list[Stored | Problem] | None:
+    """
+    Store a batch of cases that were never seen before on one way to the database; the results, all of them new.
+
+    None where they are anything else, or a policy is newer than `sequence`: `store` them then. It finds what of them
+    is stored already.
+    """
+    firsts = {entry.key: (entry, name) for entry, name in zip(entries, actors, strict=True)}
+    if len(firsts) < len(entries) or any(entry.row["attempt"] > 1 for entry in entries):
+        return None
+    in_order = [firsts[key] for key in sorted(firsts)]  # two processes must not wait for each other
+    rows = [entry.row for entry, _ in in_order]
+    items = [entry.item for entry, _ in in_order if entry.item is not None]
+    events = [_event(entry.row, actor) for entry, actor in in_order]
+    with db.at_once() as connection:
+        new = queries.insert_decisions_at_once(connection, sequence, rows, items, events)
+    if new:
+        db.announce("routing.settle")
+    if new and items:
+        db.announce("reviews:changed")
+    return [Stored(_row(entry), new=True) for entry in entries] if new == len(entries) else None
 
 
 def _insert(session: Session, given: Sequence[tuple[Entry, str]]) -> set[UUID]:

@@ -130,3 +130,43 @@ def test_an_integer_of_any_length_is_stored_as_the_database_can(ctx: Context) ->
 
     with ctx.db.read() as session:
         assert math.isclose(session.get_one(Decision, one["id"]).output["n"], 1e30)
+
+
+def at_once(ctx: Context, *made: dict[str, Any], sequence: int = 1000) -> int:
+    """Stored without a session, each with its item and its event."""
+    items, events = [item(one) for one in made], [event(one) for one in made]
+    with ctx.db.at_once() as connection:
+        return queries.insert_decisions_at_once(connection, sequence, made, items, events)
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fields=rows)
+def test_what_is_stored_at_once_is_read_as_if_it_had_been_written_alone(ctx: Context, fields: dict[str, Any]) -> None:
+    alone, together = row(fields), row(fields)
+    with ctx.db.begin() as session:
+        session.add(Decision(**alone))
+
+    assert at_once(ctx, together) == 1
+    assert read(ctx, together["id"]) == read(ctx, alone["id"])
+
+
+def test_at_once_nothing_is_stored_that_an_older_policy_decided(ctx: Context) -> None:
+    factories.agent(ctx)
+    factories.rollout(ctx)  # the first policy
+    one = row()
+
+    assert (at_once(ctx, one, sequence=0), at_once(ctx, one, sequence=1)) == (0, 1)
+
+
+def test_at_once_only_what_is_new_is_stored_and_it_is_told(ctx: Context) -> None:
+    first, other = row(), row()
+    assert at_once(ctx, first) == 1
+
+    assert at_once(ctx, first | {"id": new_id()}, other) < 2
+
+    with ctx.db.begin() as session:
+        queries.insert_decisions(session, [other], [item(other)], [event(other)])  # what is there already is let be
+    with ctx.db.read() as session:
+        assert set(session.scalars(select(Decision.id))) == {first["id"], other["id"]}
+        assert sorted(session.scalars(select(ReviewItem.decision_id))) == sorted([first["id"], other["id"]])
+        assert len(session.scalars(select(AuditEvent.id).where(AuditEvent.verb == "decision.stored")).all()) == 2

@@ -172,7 +172,7 @@ class TestDecide:
             raise OSError("the disk is gone")
 
         with monkeypatch.context() as patched:
-            patched.setattr("routing.cases.service.store", away)
+            patched.setattr("routing.cases.service.store_at_once", away)
             refused = client.post(DECISIONS, json=CASE)
 
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")

@@ -195,7 +195,7 @@ def test_when_nothing_can_be_stored_the_whole_is_503_and_may_be_sent_again(
         raise OperationalError("INSERT", {}, Exception("could not connect"))
 
     with monkeypatch.context() as patched:
-        patched.setattr(service, "store", away)
+        patched.setattr(service, "store_at_once", away)
         answer = client.post(BATCH, json={"items": [case("c-1"), case("c-2", colour="red")]})
 
     assert answer.status_code == 503

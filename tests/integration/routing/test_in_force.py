@@ -375,7 +375,7 @@ def test_a_freeze_is_not_called_done_before_what_was_being_stored_is_answered(
     ctx: Context, row: Rollout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process, order = Process(ctx), []
-    really, storing, go_on = service.store, threading.Event(), threading.Event()
+    really, storing, go_on = service.store_at_once, threading.Event(), threading.Event()
 
     def slow(*handed: Any) -> Any:
         stored = really(*handed)
@@ -393,7 +393,7 @@ def test_a_freeze_is_not_called_done_before_what_was_being_stored_is_answered(
         with process.holder.answers.call():
             order.append((await process.writer.store(process.entry("c-1"), "agent:claims")).decision.route)
 
-    monkeypatch.setattr("routing.cases.service.store", slow)
+    monkeypatch.setattr("routing.cases.service.store_at_once", slow)
     with process.running():
         freezing = threading.Thread(target=freeze_now)
         freezing.start()

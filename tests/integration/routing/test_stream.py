@@ -130,7 +130,7 @@ class TestGzip:
 
 class TestDatabaseAway:
     def test_for_a_moment_is_waited_out(self, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-        really, tries = service.store, []
+        really, tries = service.store_at_once, []
 
         def away_at_first(*given: Any, **named: Any) -> Any:
             tries.append(1)
@@ -138,7 +138,7 @@ class TestDatabaseAway:
                 raise OperationalError("INSERT", {}, Exception("could not connect"))
             return really(*given, **named)
 
-        monkeypatch.setattr(service, "store", away_at_first)
+        monkeypatch.setattr(service, "store_at_once", away_at_first)
 
         lines, summary = send(client, line("c-1"))
 
@@ -164,7 +164,7 @@ class TestDatabaseAway:
         def away(*_: Any, **__: Any) -> None:
             raise OperationalError("INSERT", {}, Exception("could not connect"))
 
-        monkeypatch.setattr(service, "store", away)
+        monkeypatch.setattr(service, "store_at_once", away)
         monkeypatch.setattr(stream, "_STORE_PATIENCE", 0.0)
         packed = gzip.compress(b"".join(line(f"c-{n}", input=str(n) * 40) for n in range(2000)))[:-20]
 
@@ -178,7 +178,7 @@ class TestDatabaseAway:
         def away(*_: Any, **__: Any) -> None:
             raise OperationalError("INSERT", {}, Exception("could not connect"))
 
-        monkeypatch.setattr(service, "store", away)
+        monkeypatch.setattr(service, "store_at_once", away)
         monkeypatch.setattr(stream, "_STORE_PATIENCE", 0.0)
 
         lines, summary = send(client, line("c-1"), line("c-2"))

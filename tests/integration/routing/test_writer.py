@@ -79,13 +79,13 @@ def test_an_answer_comes_after_the_commit(ctx: Context, writer: Writer) -> None:
 
 def test_those_who_wait_together_share_a_commit(ctx: Context, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    really = service.store
+    really = service.store_at_once
 
-    def counted(session: Any, entries: Any, actor: str) -> Any:
+    def counted(db: Any, entries: Any, *given: Any) -> Any:
         sizes.append(len(entries))
-        return really(session, entries, actor)
+        return really(db, entries, *given)
 
-    monkeypatch.setattr("routing.cases.service.store", counted)
+    monkeypatch.setattr("routing.cases.service.store_at_once", counted)
     entries = [entry(ctx, f"c-{n}") for n in range(50)]
     threading.Timer(0.2, writer.start).start()
 
@@ -126,7 +126,7 @@ def test_while_the_database_is_away_everybody_hears_of_it_after_one_try(
 
     entries = [entry(ctx, f"c-{n}") for n in range(20)]
     with monkeypatch.context() as patched:
-        patched.setattr("routing.cases.service.store", away)
+        patched.setattr("routing.cases.service.store_at_once", away)
         threading.Timer(0.2, writer.start).start()
 
         results = store(writer, *entries)
@@ -142,14 +142,14 @@ def test_those_in_each_others_way_are_tried_one_by_one(
     class Deadlock(Exception):
         sqlstate = "40P01"
 
-    really = service.store
+    really = service.store_at_once
 
-    def together_they_lock(session: Any, entries: Any, actor: str) -> Any:
+    def together_they_lock(db: Any, entries: Any, *given: Any) -> Any:
         if len(entries) > 1:
             raise OperationalError("INSERT", {}, Deadlock())
-        return really(session, entries, actor)
+        return really(db, entries, *given)
 
-    monkeypatch.setattr("routing.cases.service.store", together_they_lock)
+    monkeypatch.setattr("routing.cases.service.store_at_once", together_they_lock)
     entries = [entry(ctx, f"c-{n}") for n in range(5)]
     threading.Timer(0.2, writer.start).start()
 
@@ -256,13 +256,13 @@ def test_a_commit_holds_no_more_than_a_batch(
     ctx: Context, holder: SnapshotHolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    really = service.store
+    really = service.store_at_once
 
-    def counted(session: Any, entries: Any, actor: str) -> Any:
+    def counted(db: Any, entries: Any, *given: Any) -> Any:
         sizes.append(len(entries))
-        return really(session, entries, actor)
+        return really(db, entries, *given)
 
-    monkeypatch.setattr("routing.cases.service.store", counted)
+    monkeypatch.setattr("routing.cases.service.store_at_once", counted)
     settings = ctx.settings.model_copy(update={"writer_batch": 4})
     small = Writer(Context(settings, ctx.db, ctx.clock, ctx.secret), holder)
     entries = [entry(ctx, f"c-{n}") for n in range(10)]
@@ -317,7 +317,7 @@ def test_an_empty_pool_is_a_database_that_is_away(
         tries.append(1)
         raise TimeoutError("QueuePool limit reached")
 
-    monkeypatch.setattr("routing.cases.service.store", empty)
+    monkeypatch.setattr("routing.cases.service.store_at_once", empty)
     entries = [entry(ctx, f"c-{n}") for n in range(5)]
     threading.Timer(0.2, writer.start).start()
 
@@ -329,13 +329,13 @@ def test_a_list_is_answered_as_a_whole_and_stored_in_slices_beside_single_calls(
     ctx: Context, holder: SnapshotHolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[list[str]] = []
-    really = service.store
+    really = service.store_at_once
 
-    def noted(session: Any, entries: Any, actor: str) -> Any:
+    def noted(db: Any, entries: Any, *given: Any) -> Any:
         batches.append([one.row["case_id"] for one in entries])
-        return really(session, entries, actor)
+        return really(db, entries, *given)
 
-    monkeypatch.setattr("routing.cases.service.store", noted)
+    monkeypatch.setattr("routing.cases.service.store_at_once", noted)
     settings = ctx.settings.model_copy(update={"writer_batch": 4})
     small = Writer(Context(settings, ctx.db, ctx.clock, ctx.secret), holder)
     many = [entry(ctx, f"c-{n}") for n in range(5)] + [entry(ctx, "c-0", output="no")]
@@ -425,3 +425,12 @@ def test_lists_leave_room_in_the_backlog_for_single_calls(ctx: Context, holder: 
     small.stop()
     refused = [isinstance(found, Unavailable) for found in results]
     assert refused == [False, False, True, False, False, True]  # 6 of 8 for lists, the rest for single calls
+
+
+def test_a_retry_among_new_cases_gets_the_first_answer_and_the_new_ones_are_new(ctx: Context, writer: Writer) -> None:
+    writer.start()
+    results = [*store(writer, entry(ctx, "c-1")), *store(writer, entry(ctx, "c-1"), entry(ctx, "c-2"))]
+
+    first, again, other = [one for one in results if isinstance(one, Stored)]
+    assert (again.decision.id, again.new, other.new) == (first.decision.id, False, True)
+    assert stored_in(ctx) == 2
