@@ -58,6 +58,7 @@ def context() -> Context:
     """The context of this process, made at first use: a forked child must not share its parent's connections."""
     if "ctx" not in _held:
         ctx = make_context(settings)
+        ctx.db.turns.gives_way = True
         ctx.send_through(publisher(settings.redis_url, app.send_task))
         _held["ctx"] = ctx
     return _held["ctx"]

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.orm import Session
 
 from kit import dialects, patience
+from kit.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +37,8 @@ class Database:
             pool_timeout=seconds or _LONGEST_LOCK,
             json_deserializer=dialects.read_json,
         )
-        dialects.prepare(self.engine, lock_seconds=min(seconds or _LONGEST_LOCK, _LONGEST_LOCK))
+        self.turns = Turns(self.engine, lock_seconds=min(seconds or _LONGEST_LOCK, _LONGEST_LOCK))
+        dialects.prepare(self.engine, self.turns)
         if self.dialect == "postgresql":
             patience.look_after_a_rest(self.engine)
         if seconds and self.dialect == "postgresql":

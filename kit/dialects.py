@@ -27,6 +27,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.dml import Insert
 
+from kit.turns import Turns
+
 READ_ONLY = "phasegate_read_only"
 
 
@@ -91,15 +93,11 @@ def insert_or_add(connection_dialect: str, table: Any, keys: list[str], counters
     return statement.on_conflict_do_update(index_elements=keys, set_=added)
 
 
-def prepare(engine: Engine, *, lock_seconds: float) -> None:
-    """
-    Make transactions mean the same on both: writers are serial on SQLite, readers cannot write.
-
-    On SQLite a writer waits `lock_seconds` for its turn.
-    """
+def prepare(engine: Engine, turns: Turns) -> None:
+    """Make transactions mean the same on both: writers are serial on SQLite, readers cannot write."""
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", partial(_sqlite_connect, round(lock_seconds * 1000)))
-        event.listen(engine, "begin", _sqlite_begin)
+        event.listen(engine, "connect", partial(_sqlite_connect, round(turns.lock_seconds * 1000)))
+        event.listen(engine, "begin", partial(_sqlite_begin, turns))
     else:
         event.listen(engine, "begin", _postgresql_begin)
 
@@ -114,13 +112,13 @@ def _sqlite_connect(busy_timeout: int, connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _sqlite_begin(connection: Connection) -> None:
+def _sqlite_begin(turns: Turns, connection: Connection) -> None:
     if connection.get_execution_options().get(READ_ONLY):
         connection.exec_driver_sql("PRAGMA query_only = ON")
         connection.exec_driver_sql("BEGIN")
     else:
         connection.exec_driver_sql("PRAGMA query_only = OFF")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        turns.begin(connection)
 
 
 def _postgresql_begin(connection: Connection) -> None:

@@ -5,8 +5,10 @@ Each is started by a message after a commit and found by its sweep in any case.
 """
 
 import time
+from weakref import WeakKeyDictionary
 
 from kit.context import Context
+from kit.db import Database
 from kit.tasks import task
 from routing import queries, snapshot
 from routing.cases import settling
@@ -15,27 +17,38 @@ from routing.delivery.courier import Courier
 from routing.reviews import overdue
 from routing.reviews import service as reviews
 
-_ROUNDS = 200  # of 500 decisions: what one run settles at most before it lets others work
+_AT_ONCE, _AT_ONCE_ON_SQLITE = 500, 50  # decisions of one transaction; on SQLite all others wait for its end
+_ROUNDS = 200  # what one run settles at most before it lets others work
 _PER_MESSAGE = 10.0  # seconds that one receiver may take
 _NO_MORE_AFTER = 20.0  # seconds of one run; with the last message it ends within thirty
 _ROUNDS_OF_OVERDUE = 50
 _OVERDUE_AT_ONCE = 100
+
+_snapshots: WeakKeyDictionary[Database, snapshot.Snapshot] = WeakKeyDictionary()  # with 1,000 agents not quickly read
 
 
 @task("routing.settle", every=1)
 def settle(ctx: Context) -> int:
     """Compare, label and count what changed."""
     done = 0
-    present = snapshot.EMPTY
+    limit = _AT_ONCE_ON_SQLITE if ctx.db.dialect == "sqlite" else _AT_ONCE
     for _ in range(_ROUNDS):
+        agents = _present(ctx).agents
         with ctx.db.begin() as session:
-            if queries.marks(session) != present.marks:  # an agent may be new or compare otherwise since the last round
-                present = snapshot.load(session)
-            result = settling.settle(session, present.agents, now=ctx.clock.now())
+            result = settling.settle(session, agents, now=ctx.clock.now(), limit=limit)
         done += result.decisions
         if not result.more:
             break
     return done
+
+
+def _present(ctx: Context) -> snapshot.Snapshot:
+    """Read before anybody else has to wait: an agent may be new or compare otherwise since the last round."""
+    before = _snapshots.get(ctx.db, snapshot.EMPTY)
+    with ctx.db.read() as session:
+        if queries.marks(session) != before.marks:
+            before = _snapshots[ctx.db] = snapshot.load(session, before)
+    return before
 
 
 @task("routing.deliver", every=1, queue="deliver")

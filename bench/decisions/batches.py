@@ -20,6 +20,8 @@ _ABOUT = (
     "of single cases, whose commits the writer already groups; there the gain is smaller by nature."
 )
 
+_SENDERS = ((1, 1), (64, 3))  # what three hand over fits into the backlog; a fourth would be told to wait
+
 
 def run(effort: Effort) -> Section:
     section = Section(f"Batches of {effort.batch}", _ABOUT.replace("{batch}", str(effort.batch)))
@@ -31,7 +33,7 @@ def run(effort: Effort) -> Section:
         with services.folder_for_servers() as folder, cell.one(database, folder) as (service, _):
             found: dict[tuple[int, int], list[tuple[Measured, Measured]]] = defaultdict(list)
             for _ in range(effort.rounds):
-                for single, many in ((1, 1), (64, 4)):
+                for single, many in _SENDERS:
                     service.wait_until_settled()
                     one = cell.ours(service, single, effort.seconds)
                     service.wait_until_settled()
