@@ -14,6 +14,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from rollout.domain.activation import Conditions
 from rollout.domain.phase import FreezeMode, Phase, Standing
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -62,6 +63,7 @@ class Rules(_Frozen):
     audit_rate: Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)] = 0.05
     blocked_actions: frozenset[Name] = frozenset()
     review_risks: frozenset[Name] = frozenset()  # a case with such a risk is always reviewed
+    activation: Conditions | None = None  # a case whose output meets them is always reviewed
     review_within_hours: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] = 24.0
     calibrated: Calibrated | None = Field(
         None, description="written by putting a calibration in force; what is sent here is not looked at"
@@ -209,3 +211,8 @@ def _fewer_brakes(old: Rules, new: Rules) -> Iterator[str]:
         yield f"action {action} is no longer blocked"
     for risk in sorted(old.review_risks - new.review_risks):
         yield f"cases with the risk {risk} are no longer always reviewed"
+    if old.activation is not None and old.activation != new.activation:
+        if new.activation is None:
+            yield "there are no activation conditions any more"
+        elif not new.activation.narrows(old.activation):
+            yield "the activation conditions are not the same and more"

@@ -2,7 +2,7 @@
 
 import math
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field, WrapValidator, field_validator
@@ -38,6 +38,7 @@ class CaseIn(Strict):
     occurred_at: Moment | None = None
     handed_over: bool = False
     """The agent has given the case to a person already, because no certain answer reached it in time."""
+    human_loop: ClassVar[bool] = False
 
     @field_validator("amount", mode="before")
     @classmethod
@@ -45,6 +46,12 @@ class CaseIn(Strict):
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise ValueError("send the amount as a number")
         return value
+
+
+class HumanLoopIn(CaseIn):
+    """A case of which the agent itself asks for a person's ruling. No field: it is the way in that says so."""
+
+    human_loop: ClassVar[bool] = True
 
 
 class ReasonOut(Out):

@@ -6,12 +6,16 @@ Anything that is not clearly allowed means a person: no policy, an unknown versi
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from rollout.domain.phase import FreezeMode, Lane, Phase, Route, Standing
 from rollout.domain.policy import Policy
-from routing.domain.sampling import audit_position, ramp_position
+from routing.domain.activation import evaluate
+from routing.domain.sampling import audit_position, input_position, ramp_position
+
+HUMAN_LOOP, CONDITIONS_MET = "human_loop", "conditions_met"
+"""The reasons of cases that Amazon A2I would have had a human loop for."""
 
 ConfidenceState = Literal["valid", "missing", "invalid"]
 
@@ -28,6 +32,8 @@ class Case:
     action: str | None = None
     amount: float | None = None  # NaN and infinity are possible and never go alone
     risk: str | None = None
+    output: Any = None  # for activation conditions alone, as is the input
+    shown_input: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,8 @@ def decide(policy: Policy | None, case: Case, secret: bytes) -> Answer:
         if (answer := refuse(policy, case)) is not None:
             return answer
     if policy.phase is Phase.SUPERVISED:
-        return _review("supervised", "In supervised production a person rules on every case in scope.")
+        answer = _review("supervised", "In supervised production a person rules on every case in scope.")
+        return replace(answer, reasons=answer.reasons + _activating(policy, case, secret))
     return _by_confidence(policy, case, secret)
 
 
@@ -69,6 +76,33 @@ def handed_over(answer: Answer) -> Answer:
     if answer.route in {Route.AUTO, Route.REVIEW}:
         return _human("handed_over", "The agent got no certain answer in time and gave the case to a person.")
     return answer
+
+
+def asked_for(answer: Answer) -> Answer:
+    """Of a case that was sent as a human loop: it never goes alone, and a person needs no confidence to rule on it."""
+    mark = Reason(HUMAN_LOOP, "It was sent as a human loop: a person is asked to rule on it.")
+    codes = {reason.code for reason in answer.reasons}
+    if answer.route is Route.AUTO or codes == {"confidence_missing"}:
+        return Answer(Route.REVIEW, Lane.REVIEW, (mark,), answer.threshold)
+    return replace(answer, reasons=(*answer.reasons, mark))
+
+
+def _activating(policy: Policy, case: Case, secret: bytes) -> tuple[Reason, ...]:
+    """Why the activation conditions call a person; nothing where they do not."""
+    activation = policy.rules.activation
+    if activation is None:
+        return ()
+    found = evaluate(
+        activation, case.output, lambda: input_position(secret, policy.agent, case.shown_input, case.case_id)
+    )
+    if not found.activated:
+        return ()
+    which = f": {', '.join(found.met)}" if found.met else ", for there are none that would exempt a case"
+    met = Reason(CONDITIONS_MET, f"The activation conditions call a person{which}.")
+    if not found.unread:
+        return (met,)
+    words = f"{found.unread[0]} of the output could not be read, so what is asked of it counts as met."
+    return met, Reason("conditions_unread", words)
 
 
 def _blocked(policy: Policy, case: Case) -> Answer | None:
@@ -155,8 +189,8 @@ _REFUSALS: tuple[Callable[[Policy, Case], Answer | None], ...] = (
 def _by_confidence(policy: Policy, case: Case, secret: bytes) -> Answer:
     rules = policy.rules
     threshold = rules.thresholds.get(case.segment, rules.threshold)
-    if case.risk is not None and case.risk in rules.review_risks:
-        return _review("risk_flagged", f"Cases with the risk “{case.risk}” are always reviewed.", threshold)
+    if flagged := _flagged(policy, case, secret):
+        return Answer(Route.REVIEW, Lane.REVIEW, flagged, threshold)
     if threshold is None:
         closed = case.segment in rules.thresholds
         code = "segment_closed" if closed else "no_threshold"
@@ -172,6 +206,13 @@ def _by_confidence(policy: Policy, case: Case, secret: bytes) -> Answer:
         drawn = Reason("audit_drawn", "It was drawn for an audit: a person checks it afterwards.")
         return Answer(Route.AUTO, Lane.AUDIT, (reason, drawn), threshold, rules.audit_rate)
     return Answer(Route.AUTO, Lane.AUTO, (reason,), threshold, rules.audit_rate)
+
+
+def _flagged(policy: Policy, case: Case, secret: bytes) -> tuple[Reason, ...]:
+    """What calls a person however confident the agent is."""
+    if case.risk is not None and case.risk in policy.rules.review_risks:
+        return (Reason("risk_flagged", f"Cases with the risk “{case.risk}” are always reviewed."),)
+    return _activating(policy, case, secret)
 
 
 def _human(code: str, words: str) -> Answer:

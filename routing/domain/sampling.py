@@ -1,13 +1,20 @@
 """
-Who is in a share and who is drawn for an audit: fixed by hashes, never by a random generator.
+Who is in a share, and what is drawn for an audit or for the blind arm: fixed by hashes, never by a random generator.
 
 A ramp position depends on rollout and case alone, so a case that is inside 5 % stays inside when the share
-grows. An audit draw is keyed, so nobody without the key can predict or pick which case will be checked.
+grows. The other draws are keyed, so nobody without the key can predict or pick which case will be checked; each
+has a word of its own, so that none says anything about another.
 """
 
 import hashlib
 import hmac
+from typing import Any
 from uuid import UUID
+
+import orjson
+
+ASSISTED, BLIND = "assisted", "blind"
+"""The two arms of review: who rules saw the output at once, or answered before."""
 
 _SCALE = 2.0**-53
 
@@ -24,5 +31,30 @@ def audit_position(secret: bytes, rollout_id: UUID, case_id: str) -> float:
 
     The attempt is left out on purpose: sending a case again must not be a second throw of the die.
     """
-    digest = hmac.digest(secret, b"audit\x00" + rollout_id.bytes + case_id.encode(), "sha256")
+    return _position(secret, b"audit\x00" + rollout_id.bytes + case_id.encode())
+
+
+def blind_position(secret: bytes, rollout_id: UUID, case_id: str) -> float:
+    """The keyed draw of a case, in [0, 1); its reviewer answers before seeing the output when below the blind share."""
+    return _position(secret, b"blind\x00" + rollout_id.bytes + case_id.encode())
+
+
+def _position(secret: bytes, material: bytes) -> float:
+    digest = hmac.digest(secret, material, "sha256")
+    return (int.from_bytes(digest[:8], "big") >> 11) * _SCALE
+
+
+def input_position(secret: bytes, agent: str, shown_input: Any, case_id: str) -> float:
+    """
+    The keyed draw of an input, in [0, 1), for the Sampling of activation conditions; of the case where it has none.
+
+    By the input, since the same document sent again must be the same draw whatever it is called; and the same for all
+    versions of an agent, so that two of them are looked at on the same documents.
+    """
+    what = b"case\x00" + case_id.encode()
+    if shown_input is not None:
+        what = b"input\x00" + orjson.dumps(
+            shown_input, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str
+        )
+    digest = hmac.digest(secret, b"activation\x00" + agent.encode() + b"\x00" + what, "sha256")
     return (int.from_bytes(digest[:8], "big") >> 11) * _SCALE

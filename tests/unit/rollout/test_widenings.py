@@ -14,6 +14,11 @@ from routing.domain.decide import Case, decide
 
 ROLLOUT = UUID(int=7)
 NAMES = ("a", "b", "c")
+SURE = {
+    "ConditionType": "ModerationLabelConfidenceCheck",
+    "ConditionParameters": {"ModerationLabelName": "*", "ConfidenceGreaterThan": 50},
+}
+DRAWN = {"ConditionType": "Sampling", "ConditionParameters": {"RandomSamplingPercentage": 50}}
 
 
 def rules(**more: Any) -> Rules:
@@ -103,6 +108,24 @@ def rules(**more: Any) -> Rules:
             "cases with the risk a are no longer always reviewed",
             id="a review risk removed",
         ),
+        pytest.param(
+            {"activation": {"Conditions": []}},
+            {},
+            "there are no activation conditions any more",
+            id="activation conditions removed",
+        ),
+        pytest.param(
+            {"activation": {"Conditions": [SURE]}},
+            {"activation": {"Conditions": [DRAWN]}},
+            "the activation conditions are not the same and more",
+            id="other activation conditions",
+        ),
+        pytest.param(
+            {"activation": {"Conditions": []}},
+            {"activation": {"Conditions": [DRAWN]}},
+            "the activation conditions are not the same and more",
+            id="a first activation condition, where every case was reviewed",
+        ),
     ],
 )
 def test_names_what_widens(old: dict[str, Any], new: dict[str, Any], words: str) -> None:
@@ -121,6 +144,15 @@ def test_names_what_widens(old: dict[str, Any], new: dict[str, Any], words: str)
         pytest.param({"scope": {"amount_at_most": 9}}, {"scope": {"amount_at_most": 9}}, id="the same amount"),
         pytest.param({"audit_rate": 0.05}, {"audit_rate": 0.06}, id="more audits"),
         pytest.param({}, {"blocked_actions": ["a"], "review_risks": ["a"]}, id="more brakes"),
+        pytest.param({}, {"activation": {"Conditions": [SURE]}}, id="first activation conditions"),
+        pytest.param(
+            {"activation": {"Conditions": [SURE]}},
+            {"activation": {"Conditions": [DRAWN, SURE]}},
+            id="an activation condition more",
+        ),
+        pytest.param(
+            {"activation": {"Conditions": [SURE]}}, {"activation": {"Conditions": []}}, id="every case is reviewed"
+        ),
         pytest.param({"review_within_hours": 24}, {"review_within_hours": 48}, id="review hours"),
     ],
 )
@@ -150,6 +182,9 @@ _parts = st.fixed_dictionaries({
     "audit_rate": st.sampled_from([0.01, 0.5, 1.0]),
     "blocked_actions": st.frozensets(_names, max_size=2),
     "review_risks": st.frozensets(_names, max_size=2),
+    "activation": st.none() | st.none() | st.builds(
+        lambda conditions: {"Conditions": conditions}, st.lists(st.sampled_from([SURE, DRAWN]), max_size=2)
+    ),
 })  # fmt: skip
 
 
@@ -168,12 +203,16 @@ def _changed(draw: st.DrawFn) -> tuple[Rules, Rules]:
     return _rules_of(old), _rules_of(old | {name: other[name] for name in parts})
 
 
+_LABELS = [{"ModerationLabels": [{"Name": "a", "Confidence": confidence}]} for confidence in (40.0, 60.0)]
 _CASES = [
-    Case("1", confidence, "valid", None, segment=segment, action=action, amount=amount, risk=risk)
-    for confidence, segment, action, amount, risk in product(
-        (0.25, 0.6, 1.0), ("", *NAMES), (None, *NAMES), (None, -100.0, 5.0, 11.0, float("nan")), (None, *NAMES)
+    Case(
+        "1", confidence, "valid", None, segment=segment, action=action, amount=amount, risk=risk,
+        output=_LABELS[n % 2], shown_input=n % 7,
     )
-]
+    for n, (confidence, segment, action, amount, risk) in enumerate(product(
+        (0.25, 0.6, 1.0), ("", *NAMES), (None, *NAMES), (None, -100.0, 5.0, 11.0, float("nan")), (None, *NAMES)
+    ))
+]  # fmt: skip
 
 
 @settings(max_examples=300)
