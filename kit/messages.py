@@ -5,7 +5,8 @@ Redis may be away at any time, or take connections and never answer. Nobody wait
 thread of their own. What is lost is logged, and the sweep or the version check of the receiver finds the same
 work a little later.
 
-A name may say what it is about, after a blank: `decisions:ruled 0198…`. Without, it may be about anything.
+A name may say what it is about, after a blank: `decisions:ruled 0198…`. Without, it may be about anything. What a task
+is about is in how many seconds it is to start: `routing.conclude 10`.
 """
 
 import threading
@@ -19,8 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 log = structlog.get_logger(__name__)
 
-# A task that waited a minute has long been found by its sweep; without workers the queue must not grow.
-_QUIET = {"retry": False, "ignore_result": True, "expires": 60}
+_QUIET = {"retry": False, "ignore_result": True}
+_FRESH = 60  # seconds: a task that waited longer has been found by its sweep; without workers the queue must not grow
 _AGAIN = 0.1  # seconds; starting a task takes the time of several decisions, and one run does all there is
 _NO_HURRY = {"reviews:changed"}  # numbers on pages, which people read; told no more often than tasks are started
 _DRAIN = 1.0  # seconds that what was announced has to go out when a process ends
@@ -104,7 +105,9 @@ def publisher(redis_url: str | None, send_task: Callable[..., Any]) -> Notifier:
             name, _, about = name.partition(" ")
             client.publish(f"phasegate:{name}", about.encode() or _ANYTHING)
         else:
-            send_task(name, **_QUIET)
+            name, *later = name.split()
+            for seconds in map(int, later or ("0",)):
+                send_task(name, **_QUIET | {"countdown": seconds, "expires": seconds + _FRESH})
 
     return Notifier(send)
 

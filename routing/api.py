@@ -15,6 +15,7 @@ class Backlog(Out):
     unsettled_decisions: int
     unsettled_human_outputs: int
     messages_due: int
+    rulings_to_conclude: int
     reviews_waiting: int
 
 

@@ -59,6 +59,7 @@ def backlog(session: Session, now: datetime) -> dict[str, int]:
         "messages_due": select(func.count())
         .select_from(OutboxMessage)
         .where(OutboxMessage.state == "waiting", OutboxMessage.due_at <= now),
+        "rulings_to_conclude": select(func.count()).select_from(ReviewItem).where(ReviewItem.concludes_at <= now),
         "reviews_waiting": select(func.count()).select_from(ReviewItem).where(ReviewItem.state == "waiting"),
     }
     return {name: session.scalar(statement) or 0 for name, statement in counts.items()}

@@ -45,6 +45,14 @@ class AgentEntry:
     def output_valid(self, output: Any) -> bool | None:
         return self.schema.fits(output) if self.schema is not None else None
 
+    def can_ask_first(self, output: Any) -> bool:
+        """
+        Whether a reviewer can be asked for an answer without being shown the output: something else has to say which
+        fields there are, unless it is one value.
+        """
+        named = self.settings.fields.output or isinstance(self.settings.output_schema, dict)
+        return bool(named) or not isinstance(output, (dict, list))
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

@@ -1,5 +1,5 @@
 """
-The tasks of routing: settle, deliver, give back expired leases, follow what rollouts did.
+The tasks of routing: settle, deliver, give back expired leases, conclude rulings, follow what rollouts did.
 
 Each is started by a message after a commit and found by its sweep in any case.
 """
@@ -14,7 +14,7 @@ from routing import queries, snapshot
 from routing.cases import settling
 from routing.delivery import service as delivery
 from routing.delivery.courier import Courier
-from routing.reviews import overdue
+from routing.reviews import concluding, overdue
 from routing.reviews import service as reviews
 
 _AT_ONCE, _AT_ONCE_ON_SQLITE = 500, 50  # decisions of one transaction; on SQLite all others wait for its end
@@ -23,6 +23,7 @@ _PER_MESSAGE = 10.0  # seconds that one receiver may take
 _NO_MORE_AFTER = 20.0  # seconds of one run; with the last message it ends within thirty
 _ROUNDS_OF_OVERDUE = 50
 _OVERDUE_AT_ONCE = 100
+_CONCLUDED_AT_ONCE = 100
 
 _snapshots: WeakKeyDictionary[Database, snapshot.Snapshot] = WeakKeyDictionary()  # with 1,000 agents not quickly read
 
@@ -78,6 +79,18 @@ def release_expired(ctx: Context) -> int:
     """Put cases back in the queue whose reviewer walked away."""
     with ctx.db.begin() as session:
         return reviews.release_expired(session, ctx.clock.now())
+
+
+@task("routing.conclude", every=1)
+def conclude(ctx: Context) -> int:
+    """What follows from rulings that can no longer be undone. In small steps: others write too."""
+    done = 0
+    while True:
+        with ctx.db.begin() as session:
+            count = concluding.conclude_due(session, ctx.clock.now(), _CONCLUDED_AT_ONCE)
+        done += count
+        if count < _CONCLUDED_AT_ONCE:
+            return done
 
 
 @task("routing.expire", every=1)

@@ -44,8 +44,31 @@ DEFAULT_REASONS = (
 )
 
 
+class Supervision(Strict):
+    """
+    How the people who review are kept honest. `blind_share`: of the cases that come to them, how many they answer
+    before they see the output.
+    """
+
+    blind_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.10
+
+
 _SHORTEST, _LONGEST = 3, 240
 """Months: what is shown of the last weeks, and cases that settle late, must find their rows; twenty years at most."""
+
+
+class DeskSettings(Strict):
+    """
+    When a case can be approved on the page: after `least_seconds`, or `seconds_per_1000_characters` of what there is
+    to read, whichever is longer (20 seconds at most); and with a risk of `see_all_for_risks` only when all of its
+    evidence was looked at.
+    """
+
+    least_seconds: Annotated[float, Field(ge=0.0, le=20.0)] = 0.8
+    seconds_per_1000_characters: Annotated[float, Field(ge=0.0, le=60.0)] = 2.0
+    see_all_for_risks: Annotated[
+        tuple[Annotated[str, StringConstraints(min_length=1, max_length=32)], ...], Field(max_length=20)
+    ] = ("high", "critical")
 
 
 class AgentSettings(Strict):
@@ -54,7 +77,9 @@ class AgentSettings(Strict):
 
     `comparison` is a comparator's name or the section that `evidence.comparing` reads; nothing: field by field,
     exactly. `output_schema` is JSON Schema, without references outside itself. `retention_months`: how many whole
-    months decisions are kept before they are archived; nothing: for ever.
+    months decisions are kept before they are archived; nothing: for ever. `undo_seconds`: how long a ruling can be
+    undone before the agent is told of it. `second_line_at`: the share of the time for a review after which the second
+    line gets it. `review_fallback`: who answers when all of it is over; never the agent.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -64,7 +89,11 @@ class AgentSettings(Strict):
     fields: FieldViews = FieldViews()
     reasons: Annotated[tuple[RejectReason, ...], Field(min_length=1, max_length=50)] = DEFAULT_REASONS
     undo_seconds: Annotated[int, Field(ge=0, le=600)] = 10
+    second_line_at: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
+    review_fallback: Literal["human"] = "human"
     retention_months: Annotated[int, Field(ge=_SHORTEST, le=_LONGEST)] | None = None
+    supervision: Supervision = Supervision()
+    desk: DeskSettings = DeskSettings()
 
     @model_validator(mode="after")
     def _reasons_differ(self) -> "AgentSettings":

@@ -18,6 +18,7 @@ from routing.archives.tables import Archive, ArchivedTotal
 from routing.cases.tables import ComparisonRow, Decision, DecisionKey, HumanOutput, Label
 from routing.delivery.tables import OutboxMessage
 from routing.reviews.tables import ReviewItem, Ruling
+from routing.supervision.tables import BlindAnswer
 
 CHUNK = 500
 _FIRST_MONTH = date(2020, 1, 1)  # before there was anything to archive
@@ -118,8 +119,9 @@ def _of_month(agent: str, month: date, cutoff: datetime) -> ColumnElement[bool]:
 
 
 def _busy(decision: Any) -> ColumnElement[bool]:
-    """Still to be counted, or in a queue."""
-    waiting = exists().where(ReviewItem.decision_id == decision.id, ReviewItem.state == "waiting")
+    """Still to be counted, in a queue, or ruled on by somebody who may take it back."""
+    is_open = or_(ReviewItem.state == "waiting", ReviewItem.concludes_at.is_not(None))
+    waiting = exists().where(ReviewItem.decision_id == decision.id, is_open)
     return or_(decision.unsettled.is_(True), waiting)
 
 
@@ -198,7 +200,7 @@ def delete_what_hung_on(session: Session, ids: Sequence[UUID]) -> None:
     """Of decisions that are gone."""
     items = select(ReviewItem.id).where(ReviewItem.decision_id.in_(ids))
     _run(session, delete(Ruling).where(Ruling.item_id.in_(items)))
-    for table in (ReviewItem, Label, ComparisonRow):
+    for table in (ReviewItem, Label, ComparisonRow, BlindAnswer):
         _run(session, delete(table).where(table.decision_id.in_(ids)))
 
 

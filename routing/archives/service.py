@@ -30,9 +30,15 @@ from routing.archives.tables import Archive
 from routing.cases import settling
 from routing.cases.tables import ComparisonRow, Decision, Label
 from routing.reviews.tables import ReviewItem
+from routing.supervision.tables import BlindAnswer
 from routing.thresholds import service as thresholds
 
-_HUNG = {"labels": Label, "comparisons": ComparisonRow, "review_items": ReviewItem}
+_HUNG = {
+    "labels": Label,
+    "comparisons": ComparisonRow,
+    "review_items": ReviewItem,
+    "blind_answers": BlindAnswer,
+}
 
 
 @dataclass(frozen=True, slots=True)

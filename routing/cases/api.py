@@ -22,6 +22,7 @@ from routing.cases.schemas import (
     HumanOutputsOut,
     decision_out,
 )
+from routing.supervision import veil
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["cases"])
 
@@ -90,7 +91,12 @@ def report_failure(
 
 @router.get("/agents/{agent}/cases/{case_id:path}")
 def show_case(agent: str, case_id: str, actor: ActorDep, ctx: Ctx) -> CaseOut:
-    """Everything known of a case: decisions, human outputs with their history, comparisons, labels."""
+    """
+    Everything known of a case: decisions, human outputs with their history, comparisons, labels.
+
+    Not for reviewers while the case waits for a review that asks for their own answer first (`answer-first`).
+    """
     actor.require("read", agent)
     with ctx.db.read() as session:
+        veil.require_answer_of_case(session, agent, case_id, actor)
         return case_out(session, agent, case_id)

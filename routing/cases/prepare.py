@@ -16,8 +16,9 @@ from kit.ids import new_id
 from rollout.domain.phase import Lane, Phase, Route
 from rollout.domain.policy import Policy
 from routing.cases.schemas import CaseIn, confidence_of
-from routing.domain.decide import Answer, Case, decide, handed_over, unreadable
-from routing.snapshot import Snapshot
+from routing.domain.decide import Answer, Case, asked_for, decide, handed_over, unreadable
+from routing.domain.sampling import ASSISTED, BLIND, blind_position
+from routing.snapshot import AgentEntry, Snapshot
 
 _MATERIAL = ("case_id", "version", "output", "input", "segment", "action", "risk", "attributes", "signals")
 
@@ -61,14 +62,23 @@ def prepare(snapshot: Snapshot, agent: str, case: CaseIn, *, secret: bytes, now:
         action=case.action,
         amount=case.amount,
         risk=case.risk,
+        output=case.output,
+        shown_input=case.input,
     )
     answer = _unreadable(snapshot, agent, case.version) or decide(policy, view, secret)
     if case.handed_over:
         answer = handed_over(answer)
+    if case.human_loop:
+        answer = asked_for(answer)
     row = _row(agent, case, policy, answer, now)
     row |= {"confidence": confidence, "confidence_given": given, "output_valid": valid}
     looked_at = policy is not None and (answer.route is Route.REVIEW or answer.lane is Lane.AUDIT)
-    return Entry(row, _item(row, policy) if looked_at and policy is not None else None, case, snapshot, policy)
+    item = (
+        _item(row, policy, entry.settings.second_line_at, _arm(row, policy, entry, secret))
+        if looked_at and policy and entry
+        else None
+    )
+    return Entry(row, item, case, snapshot, policy)
 
 
 def prepare_again(entry: Entry, snapshot: Snapshot, *, secret: bytes, now: datetime) -> Entry:
@@ -141,7 +151,17 @@ def _row(agent: str, case: CaseIn, policy: Policy | None, answer: Answer, now: d
     }
 
 
-def _item(row: dict[str, Any], policy: Policy) -> dict[str, Any]:
+def _arm(row: dict[str, Any], policy: Policy, agent: AgentEntry, secret: bytes) -> tuple[str, float | None]:
+    """Whether the reviewer answers first, and how probable that was; None where nobody can be asked."""
+    if not agent.can_ask_first(row["output"]):
+        return ASSISTED, None
+    share = agent.settings.supervision.blind_share
+    drawn = share > 0.0 and blind_position(secret, policy.rollout_id, row["case_id"]) < share
+    return BLIND if drawn else ASSISTED, share
+
+
+def _item(row: dict[str, Any], policy: Policy, second_line_at: float, arm: tuple[str, float | None]) -> dict[str, Any]:
+    within = timedelta(hours=policy.rules.review_within_hours)
     return {
         "id": new_id(),
         "decision_id": row["id"],
@@ -155,13 +175,18 @@ def _item(row: dict[str, Any], policy: Policy) -> dict[str, Any]:
         "priority": 1 if row["risk"] in policy.rules.review_risks and row["risk"] else 0,
         "fingerprint": fingerprint(row["input"], row["output"], row["action"]),
         "created_at": row["decided_at"],
-        "due_at": row["decided_at"] + timedelta(hours=policy.rules.review_within_hours),
+        "due_at": row["decided_at"] + within,
+        "escalates_at": row["decided_at"] + within * second_line_at,
         "state": "waiting",
         "claimed_by": None,
         "claimed_at": None,
         "claimed_until": None,
+        "ahead": False,
+        "concludes_at": None,
         "ended_at": None,
         "expires_at": None,
+        "arm": arm[0],
+        "arm_probability": arm[1],
     }
 
 

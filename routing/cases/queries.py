@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, load_only
 
 from governance.audit.tables import AuditEvent
@@ -342,13 +342,16 @@ def update_settled(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 
 def end_open_items(session: Session, decision_id: UUID, now: datetime, *, state: str, kind: str | None = None) -> None:
     """
-    End the open review items of a decision, or those of one kind, that nobody has to rule on any more.
+    End the open review items of a decision, or those of one kind, that nobody has to rule on any more. One whose ruling
+    can still be undone is open: nothing came of that ruling yet, and nothing will.
 
     They are locked first, in a statement of its own: one that a ruling is just escalating is then seen.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(ReviewItem.id).where(ReviewItem.decision_id == decision_id).with_for_update())
-    ended = update(ReviewItem).where(ReviewItem.decision_id == decision_id, ReviewItem.state == "waiting")
+    is_open = or_(ReviewItem.state == "waiting", ReviewItem.concludes_at.is_not(None))
+    ended = update(ReviewItem).where(ReviewItem.decision_id == decision_id, is_open)
     if kind is not None:
         ended = ended.where(ReviewItem.kind == kind)
-    session.execute(ended.values(state=state, ended_at=now).execution_options(synchronize_session=False))
+    ended = ended.values(state=state, ended_at=now, concludes_at=None)
+    session.execute(ended.execution_options(synchronize_session=False))

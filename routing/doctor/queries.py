@@ -277,11 +277,12 @@ def end_open_on_superseded(session: Session, now: datetime) -> int:
 
 
 def ended_otherwise(session: Session) -> tuple[int, Sequence[UUID]]:
-    """Rulings that did not become the outcome of their decision."""
+    """Rulings that can no longer be undone and did not become the outcome of their decision."""
     ruled = ("approved", "edited", "rejected")
     wanted = (
         ReviewItem.kind == "review",
         ReviewItem.state.in_(ruled),
+        ReviewItem.concludes_at.is_(None),
         Decision.superseded_by.is_(None),
         Decision.outcome.is_distinct_from(ReviewItem.state),
     )

@@ -1,7 +1,7 @@
-"""The queue over HTTP: claim next, claim one, renew, release, rule."""
+"""The queue over HTTP: claim next, claim one, renew, release, leave, rule, undo."""
 
 from datetime import timedelta
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,12 +11,31 @@ from governance.people.api import ActorDep
 from kit.context import Context
 from kit.errors import Invalid, NotFound, Place
 from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
-from routing.reviews import queries, service
-from routing.reviews.schemas import ClaimIn, HeldOut, ItemOut, QueueOut, RulingIn, RulingOut
+from routing.domain.sampling import BLIND
+from routing.reviews import concluding, queries, service
+from routing.reviews.schemas import (
+    ClaimedOut,
+    ClaimIn,
+    HeldOut,
+    ItemOut,
+    LeftOut,
+    QueueOut,
+    RulingIn,
+    RulingOut,
+    SaidOut,
+    UndoneOut,
+)
 from routing.reviews.tables import ReviewItem
 from routing.snapshot import AgentEntry, SnapshotHolder
+from routing.supervision import veil
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["reviews"])
+
+Kind = Literal["review", "audit", "escalated"]
+_RULING = tuple(name for name in RulingOut.model_fields if name != "undo_until")
+
+_TELLING = ("output", "action", "amount", "confidence", "trace")
+"""What tells what the agent said."""
 
 
 def agent_entry(request: Request, name: str) -> AgentEntry:
@@ -33,11 +52,16 @@ def lease_of(ctx: Context) -> timedelta:
 
 
 def held_out(session: Session, item: ReviewItem) -> HeldOut:
-    """An item with the evidence a reviewer needs."""
+    """An item with the evidence that the reviewer who holds it needs, and may see by now."""
     decision = queries.get_decision(session, item.decision_id)
-    shown = {name: getattr(decision, name) for name in ("input", "output", "action", "amount", "confidence", "trace")}
-    return HeldOut(**ItemOut.model_validate(item).model_dump(), fingerprint=item.fingerprint, **shown,
-                   reasons=decision.reasons)  # fmt: skip
+    line = ItemOut.model_validate(item).model_dump()
+    answer = veil.answer_of(session, item, item.claimed_by or "")
+    if item.arm == BLIND and answer is None:
+        withheld = dict.fromkeys(_TELLING) | {"fingerprint": None, "reasons": [], "answer_first": True}
+        return HeldOut(**line, **withheld, input=decision.input)
+    shown = {name: getattr(decision, name) for name in _TELLING}
+    own = {"own_answer": answer.output, "own_answer_equal": answer.equal} if answer is not None else {}
+    return HeldOut(**line, **shown, **own, input=decision.input, fingerprint=item.fingerprint, reasons=decision.reasons)
 
 
 @router.get("/queue")
@@ -45,6 +69,10 @@ def show_queue(
     actor: ActorDep,
     ctx: Ctx,
     agent: Annotated[str | None, Query(max_length=128)] = None,
+    segment: Annotated[str | None, Query(min_length=1, max_length=128)] = None,
+    kind: Annotated[Kind | None, Query(description="escalated: what waits in the second line")] = None,
+    urgent: Annotated[bool, Query(description="only what goes before the ordinary work")] = False,
+    due_within: Annotated[int | None, Query(ge=0, le=525_600, description="minutes; 0: what is late")] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> QueueOut:
@@ -52,8 +80,16 @@ def show_queue(
     actor.require("review")
     offset = _offset(decode_cursor(cursor))
     levels = service.levels_of(actor)
+    narrow = queries.Narrow(
+        agent=agent,
+        segment=segment,
+        kind=None if kind == "escalated" else kind,
+        urgent=urgent,
+        due_before=None if due_within is None else ctx.clock.now() + timedelta(minutes=due_within),
+    )
+    lines = tuple(level for level in levels if level > 1) if kind == "escalated" else levels
     with ctx.db.read() as session:
-        rows = queries.open_page(session, agent=agent, levels=levels, offset=offset, limit=limit + 1)
+        rows = queries.open_page(session, narrow=narrow, levels=lines, offset=offset, limit=limit + 1)
         more = encode_cursor(str(offset + limit)) if len(rows) > limit else None
         items = [ItemOut.model_validate(row) for row in rows[:limit]]
         return QueueOut(items=items, waiting=queries.waiting_counts(session, levels), next_cursor=more)
@@ -68,13 +104,36 @@ def _offset(position: str | None) -> int:
     return int(position)
 
 
-@router.post("/queue/claim", responses={204: {"description": "Nothing waits."}}, response_model=HeldOut)
-def claim_next(body: ClaimIn, actor: ActorDep, ctx: Ctx) -> Response | HeldOut:
-    """The next case in turn, held for you; the one you hold already, if there is one."""
+@router.post("/queue/claim", responses={204: {"description": "Nothing waits."}}, response_model=ClaimedOut)
+def claim_next(body: ClaimIn, actor: ActorDep, ctx: Ctx) -> Response | ClaimedOut:
+    """
+    The next case in turn, held for you; the one you hold already, if there is one. With `ahead`, the ones after it
+    are held for you for a minute each time you ask.
+    """
+    actor.require("review")
+    now, agent, segment = ctx.clock.now(), body.agent, body.segment
+    with ctx.db.begin() as session:
+        lease = lease_of(ctx)
+        item = service.claim_next(session, actor=actor, now=now, lease=lease, agent=agent, segment=segment)
+        if item is None:
+            return Response(status_code=204)
+        after: list[ReviewItem] = []
+        if body.ahead:
+            after = service.ahead(session, actor=actor, now=now, count=body.ahead, agent=agent, segment=segment)
+        held = held_out(session, item)
+        return ClaimedOut(**held.model_dump(), next=[held_out(session, one) for one in after])
+
+
+@router.post("/queue/leave")
+def leave(
+    actor: ActorDep,
+    ctx: Ctx,
+    everything: Annotated[bool, Query(alias="all", description="also the case you look at")] = False,
+) -> LeftOut:
+    """Give back what is held ahead for you, or all you hold; for who closes the page."""
     actor.require("review")
     with ctx.db.begin() as session:
-        item = service.claim_next(session, actor=actor, now=ctx.clock.now(), lease=lease_of(ctx), agent=body.agent)
-        return held_out(session, item) if item is not None else Response(status_code=204)
+        return LeftOut(released=service.leave(session, actor=actor, everything=everything))
 
 
 @router.post("/reviews/{item_id}/claim")
@@ -105,10 +164,22 @@ def release(item_id: UUID, actor: ActorDep, ctx: Ctx) -> None:
 
 @router.post("/reviews/{item_id}/ruling", status_code=201)
 def rule(request: Request, item_id: UUID, body: RulingIn, actor: ActorDep, ctx: Ctx) -> RulingOut:
-    """Approve, edit, reject or escalate a case you hold."""
+    """Approve, edit, reject or escalate a case you hold. The agent is told when you can no longer undo it."""
     actor.require("review")
     said = service.Said(body.ruling, body.fingerprint, body.output, body.reason_code, body.note)
     with ctx.db.begin() as session:
         entry = agent_entry(request, queries.get_item(session, item_id).agent)
         ruling = service.rule(session, item_id, said, agent=entry, actor=actor, now=ctx.clock.now())
-        return RulingOut.model_validate(ruling)
+        until = concluding.undoable_until(entry, ruling.at)
+        return RulingOut(**{name: getattr(ruling, name) for name in _RULING}, undo_until=until)
+
+
+@router.post("/reviews/{item_id}/undo")
+def undo(item_id: UUID, actor: ActorDep, ctx: Ctx) -> UndoneOut:
+    """Take your ruling back before the agent is told of it; the case is yours again."""
+    actor.require("review")
+    with ctx.db.begin() as session:
+        item = service.undo(session, item_id, actor=actor, now=ctx.clock.now(), lease=lease_of(ctx))
+        said = queries.last_ruling(session, item_id)
+        undone = SaidOut.model_validate(said) if said is not None else None
+        return UndoneOut(**held_out(session, item).model_dump(), undone=undone)

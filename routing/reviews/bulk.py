@@ -1,8 +1,9 @@
 """
 Many rulings at once, by the same rules as one: for recorded work, in which the people have spoken already.
 
-What a ruling means (which verdict, which severity, which outcome) comes from `service`; only the statements are
-others, one for many rows. Nobody waits for these cases, so they are never claimed on the way.
+What a ruling means (which verdict, which severity, which outcome) comes from `concluding`; only the statements are
+others, one for many rows. Nobody waits for these cases, so they are never claimed on the way; and nobody takes back
+what was said long ago, so they are concluded at once.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from kit.ids import new_id
 from routing.cases.tables import Decision
 from routing.delivery import queries as delivery_queries
 from routing.delivery import service as delivery
-from routing.reviews import queries, service
+from routing.reviews import concluding, queries, service
 from routing.reviews.service import Said
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.snapshot import AgentEntry
@@ -43,9 +44,9 @@ def rule_all(session: Session, recorded: Sequence[Recorded], *, agent: AgentEntr
         if one.said.ruling == "escalate":
             raise Invalid("recorded work cannot be escalated; somebody would have to take it")
         service.check(agent, one.decision, one.said)
-        ruling = _ruling(one, actor)
+        ruling = _ruling(one, agent, actor)
         rulings.append(ruling)
-        rows.add(one, ruling, agent, actor)
+        rows.add(one, ruling, actor)
     rows.write(session)
     if rulings and delivery_queries.active_webhooks(session, agent.name):
         _tell(session, recorded, rulings)
@@ -55,7 +56,8 @@ def rule_all(session: Session, recorded: Sequence[Recorded], *, agent: AgentEntr
     return rulings
 
 
-def _ruling(one: Recorded, actor: Actor) -> Ruling:
+def _ruling(one: Recorded, agent: AgentEntry, actor: Actor) -> Ruling:
+    verdict, severity = concluding.judge(one.decision, one.said, agent)
     return Ruling(
         id=new_id(),
         item_id=one.item.id,
@@ -67,6 +69,8 @@ def _ruling(one: Recorded, actor: Actor) -> Ruling:
         note=one.said.note,
         fingerprint=one.said.fingerprint,
         held_seconds=0.0,
+        verdict=verdict,
+        severity=severity,
         at=one.at,
     )
 
@@ -81,14 +85,14 @@ class _Rows:
         self.outcomes: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
 
-    def add(self, one: Recorded, ruling: Ruling, agent: AgentEntry, actor: Actor) -> None:
+    def add(self, one: Recorded, ruling: Ruling, actor: Actor) -> None:
         state = service.ENDS[ruling.ruling]
         one.item.state, one.item.ended_at = state, one.at
         self.items.append({"id": one.item.id, "state": state, "claimed_by": actor.name, "ended_at": one.at})
         self.rulings.append({column: getattr(ruling, column) for column in _RULING})
-        self.labels.append(service.label_row(one.item, ruling, service.verdict(one.decision, ruling, agent)))
+        self.labels.append(concluding.label_row(one.item, ruling))
         if one.item.kind == "review":
-            outcome = service.outcome_row(one.decision, ruling, state)
+            outcome = concluding.outcome_row(one.decision, ruling, state)
             for name, value in outcome.items():
                 setattr(one.decision, name, value)
             self.outcomes.append({"id": one.decision.id, **outcome})
@@ -107,5 +111,5 @@ _RULING = tuple(column.key for column in Ruling.__table__.columns)
 
 def _tell(session: Session, recorded: Sequence[Recorded], rulings: Sequence[Ruling]) -> None:
     for one, ruling in zip(recorded, rulings, strict=True):
-        said = service.told_ruling(one.item, ruling)
-        delivery.tell(session, one.decision, kind=service.told_as(one.item), now=one.at, ruling=said)
+        said = concluding.told_ruling(one.item, ruling)
+        delivery.tell(session, one.decision, kind=concluding.told_as(one.item), now=one.at, ruling=said)

@@ -1,6 +1,6 @@
 """
-What nobody ruled on in time: passed on to the second line once, and when it has waited there as long again, ended
-as `expired`, with the work left to a person.
+What nobody ruled on in time: passed on to the second line once half of the time is over (the agent's setting
+`second_line_at`), and ended as `expired` when all of it is, with the work left to a person.
 
 Time never says that an output was right. So an expired review has no output and no label, and gates count a case
 without a verdict against the agent.
@@ -14,14 +14,14 @@ from governance.audit import service as audit
 from kit.db import send_after_commit
 from routing.delivery import service as delivery
 from routing.reviews import queries
-from routing.reviews.service import second_line
+from routing.reviews.concluding import second_line
 from routing.reviews.tables import ReviewItem
 
-FALLBACK = "human"  # the route that a case falls back to when nobody ruled on it
+FALLBACK = "human"  # what the agent's setting `review_fallback` can be: time never approves
 
 
 def pass_on(session: Session, now: datetime, limit: int) -> int:
-    """Pass what is overdue in the first line on to the second; returns how many."""
+    """Pass what was in the first line for its part of the time on to the second; returns how many."""
     items = queries.overdue_in_the_first_line(session, now, limit)
     for item in items:
         item.state, item.ended_at = "escalated", now

@@ -1,6 +1,7 @@
 """Statements on the review queue. A claim is one conditional UPDATE, so two people cannot both win."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -56,38 +57,87 @@ def _free(now: datetime) -> ColumnElement[bool]:
     return and_(WAITING, or_(ReviewItem.claimed_by.is_(None), ReviewItem.claimed_until < now))
 
 
+_FREED: dict[str, Any] = {"claimed_by": None, "claimed_at": None, "claimed_until": None, "ahead": False}
+
 # Urgent first, then what is due first: the oldest, never the newest.
 _TURN = (ReviewItem.priority.desc(), ReviewItem.due_at, ReviewItem.id)
 
 
-def _line(statement: Select[*tuple[Any, ...]], level: int, agent: str | None) -> Select[*tuple[Any, ...]]:
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """What part of the queue is meant; everything, where nothing is said."""
+
+    agent: str | None = None
+    segment: str | None = None  # of that agent
+    kind: str | None = None  # review or audit
+    urgent: bool = False
+    due_before: datetime | None = None
+
+    def __call__(self, statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+        if self.agent is not None:
+            statement = statement.where(ReviewItem.agent == self.agent)
+        if self.segment is not None:  # as a literal too, for the index that leaves out those without a segment
+            statement = statement.where(ReviewItem.segment == self.segment, ReviewItem.segment != literal_column("''"))
+        if self.kind is not None:
+            statement = statement.where(ReviewItem.kind == self.kind)
+        if self.urgent:
+            statement = statement.where(ReviewItem.priority > 0)
+        return statement if self.due_before is None else statement.where(ReviewItem.due_at < self.due_before)
+
+
+def _line(statement: Select[*tuple[Any, ...]], level: int, wanted: Narrow) -> Select[*tuple[Any, ...]]:
     """
     One line of the queue in turn. One line at a time, since only then an index has its rows in order: over two
     lines at once a million waiting cases are sorted to find the first.
     """
-    statement = statement.where(ReviewItem.level == level).order_by(*_TURN)
-    return statement.where(ReviewItem.agent == agent) if agent is not None else statement
+    return wanted(statement.where(ReviewItem.level == level).order_by(*_TURN))
 
 
-def held_by(session: Session, login: str, now: datetime, *, agent: str | None = None) -> ReviewItem | None:
-    """The case a person holds, if any; reloading a page must not take another one."""
-    statement = select(ReviewItem).where(WAITING, ReviewItem.claimed_by == login, ReviewItem.claimed_until >= now)
-    if agent is not None:
-        statement = statement.where(ReviewItem.agent == agent)
-    held: ReviewItem | None = session.scalar(statement.order_by(*_TURN).limit(1))
+def _mine(login: str, now: datetime, wanted: Narrow, *, ahead: bool) -> Select[*tuple[Any, ...]]:
+    mine = ReviewItem.claimed_by == login, ReviewItem.claimed_until >= now, ReviewItem.ahead.is_(ahead)
+    return wanted(select(ReviewItem).where(WAITING, *mine))
+
+
+def held_by(
+    session: Session, login: str, now: datetime, *, agent: str | None = None, segment: str | None = None
+) -> ReviewItem | None:
+    """
+    The case a person looks at, if any; reloading a page must not take another one. Of several the one they took
+    first: after an undo, the one that came back.
+    """
+    statement = _mine(login, now, Narrow(agent, segment), ahead=False).order_by(ReviewItem.claimed_at, ReviewItem.id)
+    held: ReviewItem | None = session.scalar(statement.limit(1))
     return held
 
 
+def held_ahead(
+    session: Session, login: str, now: datetime, *, agent: str | None = None, segment: str | None = None
+) -> Sequence[ReviewItem]:
+    """The cases a person will get next, in turn."""
+    found: Sequence[ReviewItem] = session.scalars(
+        _mine(login, now, Narrow(agent, segment), ahead=True).order_by(*_TURN)
+    ).all()
+    return found
+
+
+def renew_ahead(session: Session, ids: Sequence[UUID], login: str, *, until: datetime) -> None:
+    """Hold on to cases nobody has seen yet."""
+    if ids:
+        mine = ReviewItem.id.in_(ids), WAITING, ReviewItem.claimed_by == login, ReviewItem.ahead.is_(True)
+        session.execute(update(ReviewItem).where(*mine).values(claimed_until=until))
+
+
 def lines_in_turn(
-    session: Session, *, agent: str | None, levels: Sequence[int], now: datetime, but: Collection[UUID] = ()
+    session: Session, wanted: Narrow, *, levels: Sequence[int], now: datetime, but: Collection[UUID] = ()
 ) -> list[int]:
     """The lines in which something is free, the one whose first case comes first at the front."""
     if len(levels) == 1:
         return list(levels)
     firsts = []
     for level in levels:
-        wanted = select(ReviewItem.priority, ReviewItem.due_at, ReviewItem.id)
-        first = session.execute(_line(wanted.where(_free(now), *_not(but)), level, agent).limit(1)).one_or_none()
+        columns = select(ReviewItem.priority, ReviewItem.due_at, ReviewItem.id)
+        line = _line(columns.where(_free(now), *_not(but)), level, wanted)
+        first = session.execute(line.limit(1)).one_or_none()
         if first is not None:
             firsts.append(((-first.priority, first.due_at, first.id), level))
     return [level for _, level in sorted(firsts)]
@@ -96,20 +146,21 @@ def lines_in_turn(
 def try_claim_next(
     session: Session,
     login: str,
+    wanted: Narrow,
     *,
-    agent: str | None,
     level: int,
     now: datetime,
     until: datetime,
     but: Collection[UUID] = (),
+    ahead: bool = False,
 ) -> ReviewItem | None:
-    """Claim the first free item of a line in turn; None when nothing waits there."""
-    first = _line(select(ReviewItem.id).where(_free(now), *_not(but)), level, agent)
+    """Claim the first free item of a line in turn, or hold it ahead; None when nothing waits there."""
+    first = _line(select(ReviewItem.id).where(_free(now), *_not(but)), level, wanted)
     first = skip_locked(first.limit(1), session.get_bind().dialect.name)
     return session.scalar(
         update(ReviewItem)
         .where(ReviewItem.id == first.scalar_subquery(), _free(now))
-        .values(claimed_by=login, claimed_at=now, claimed_until=until)
+        .values(claimed_by=login, claimed_at=now, claimed_until=until, ahead=ahead)
         .returning(ReviewItem)
         .execution_options(synchronize_session=False, populate_existing=True)
     )
@@ -123,15 +174,16 @@ def try_claim(session: Session, item_id: UUID, login: str, *, now: datetime, unt
     """
     Claim this item if nobody else holds it; None when somebody does or it has ended.
 
-    One's own is held on to, and how long the work takes is counted from the first claim.
+    One's own is held on to, and how long the work takes is counted from the first claim that showed it.
     """
     mine = and_(WAITING, ReviewItem.claimed_by == login)
     fresh = literal(now, ReviewItem.claimed_at.type)
-    since = case((and_(mine, ReviewItem.claimed_until >= now), ReviewItem.claimed_at), else_=fresh)
+    seen = and_(mine, ReviewItem.claimed_until >= now, ReviewItem.ahead.is_(False))
+    since = case((seen, ReviewItem.claimed_at), else_=fresh)
     return session.scalar(
         update(ReviewItem)
         .where(ReviewItem.id == item_id, or_(_free(now), mine))
-        .values(claimed_by=login, claimed_at=since, claimed_until=until)
+        .values(claimed_by=login, claimed_at=since, claimed_until=until, ahead=False)
         .returning(ReviewItem)
         .execution_options(synchronize_session=False, populate_existing=True)
     )
@@ -141,7 +193,7 @@ def try_renew(session: Session, item_id: UUID, login: str, *, until: datetime) -
     """Hold on to an item; also when the lease ran out and nobody took it meanwhile."""
     return session.scalar(
         update(ReviewItem)
-        .where(ReviewItem.id == item_id, WAITING, ReviewItem.claimed_by == login)
+        .where(ReviewItem.id == item_id, WAITING, ReviewItem.claimed_by == login, ReviewItem.ahead.is_(False))
         .values(claimed_until=until)
         .returning(ReviewItem)
         .execution_options(synchronize_session=False, populate_existing=True)
@@ -152,22 +204,78 @@ def try_release(session: Session, item_id: UUID, login: str) -> bool:
     released = session.scalar(
         update(ReviewItem)
         .where(ReviewItem.id == item_id, WAITING, ReviewItem.claimed_by == login)
-        .values(claimed_by=None, claimed_at=None, claimed_until=None)
+        .values(**_FREED)
         .returning(ReviewItem.id)
         .execution_options(synchronize_session=False)
     )
     return released is not None
 
 
-def try_end(session: Session, item_id: UUID, login: str, *, state: str, now: datetime) -> ReviewItem | None:
-    """End an item that this person holds; None when it is not theirs any more."""
+def release_all(session: Session, login: str, *, everything: bool) -> int:
+    """Put back what a person holds ahead, or everything they hold."""
+    mine = update(ReviewItem).where(WAITING, ReviewItem.claimed_by == login, ReviewItem.claimed_until.is_not(None))
+    mine = mine if everything else mine.where(ReviewItem.ahead.is_(True))
+    released = mine.values(**_FREED).returning(ReviewItem.id).execution_options(synchronize_session=False)
+    return len(session.scalars(released).all())
+
+
+def try_end(
+    session: Session, item_id: UUID, login: str, *, state: str, now: datetime, concludes_at: datetime | None
+) -> ReviewItem | None:
+    """End an item that this person looks at; None when it is not theirs any more."""
     return session.scalar(
         update(ReviewItem)
-        .where(ReviewItem.id == item_id, WAITING, ReviewItem.claimed_by == login)
-        .values(state=state, ended_at=now)
+        .where(ReviewItem.id == item_id, WAITING, ReviewItem.claimed_by == login, ReviewItem.ahead.is_(False))
+        .values(state=state, ended_at=now, concludes_at=concludes_at)
         .returning(ReviewItem)
         .execution_options(synchronize_session=False, populate_existing=True)
     )
+
+
+def try_undo(session: Session, item_id: UUID, login: str, *, now: datetime, until: datetime) -> ReviewItem | None:
+    """Give an item back to who ruled on it a moment ago; None when it is too late, or was not them."""
+    return session.scalar(
+        update(ReviewItem)
+        .where(ReviewItem.id == item_id, ReviewItem.claimed_by == login, ReviewItem.concludes_at > now)
+        .values(state="waiting", ended_at=None, concludes_at=None, claimed_until=until)
+        .returning(ReviewItem)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+
+
+def mark_undone(session: Session, item_id: UUID, now: datetime) -> Ruling:
+    """The ruling on this item that stood until now."""
+    return session.scalars(
+        update(Ruling)
+        .where(Ruling.item_id == item_id, Ruling.undone_at.is_(None))
+        .values(undone_at=now)
+        .returning(Ruling)
+        .execution_options(synchronize_session=False)
+    ).one()
+
+
+def last_ruling(session: Session, item_id: UUID) -> Ruling | None:
+    """The newest, also one that was undone."""
+    statement = select(Ruling).where(Ruling.item_id == item_id).order_by(Ruling.at.desc(), Ruling.id.desc())
+    return session.scalar(statement.limit(1))
+
+
+def may_undo(session: Session, login: str, now: datetime) -> ReviewItem | None:
+    """What this person ruled on last, if they can still undo it."""
+    statement = select(ReviewItem).where(ReviewItem.concludes_at > now, ReviewItem.claimed_by == login)
+    return session.scalar(statement.order_by(ReviewItem.ended_at.desc(), ReviewItem.id.desc()).limit(1))
+
+
+def to_conclude(session: Session, now: datetime, limit: int) -> Sequence[ReviewItem]:
+    """Items whose ruling can no longer be undone, the oldest first, none that another worker holds; locked."""
+    wanted = select(ReviewItem).where(ReviewItem.concludes_at <= now).order_by(ReviewItem.concludes_at).limit(limit)
+    return session.scalars(skip_locked(wanted, session.get_bind().dialect.name)).all()
+
+
+def standing_rulings(session: Session, item_ids: Sequence[UUID]) -> dict[UUID, Ruling]:
+    """The rulings on these items that were not undone, by item."""
+    standing = select(Ruling).where(Ruling.item_id.in_(item_ids), Ruling.undone_at.is_(None))
+    return {ruling.item_id: ruling for ruling in session.scalars(standing)} if item_ids else {}
 
 
 def release_expired(session: Session, now: datetime) -> int:
@@ -175,7 +283,7 @@ def release_expired(session: Session, now: datetime) -> int:
     released = session.scalars(
         update(ReviewItem)
         .where(WAITING, ReviewItem.claimed_until < now)
-        .values(claimed_by=None, claimed_at=None, claimed_until=None)
+        .values(**_FREED)
         .returning(ReviewItem.id)
         .execution_options(synchronize_session=False)
     )
@@ -183,11 +291,20 @@ def release_expired(session: Session, now: datetime) -> int:
 
 
 def open_page(
-    session: Session, *, agent: str | None, levels: Sequence[int], offset: int, limit: int
+    session: Session,
+    *,
+    agent: str | None = None,
+    levels: Sequence[int],
+    offset: int,
+    limit: int,
+    narrow: Narrow | None = None,
 ) -> Sequence[ReviewItem]:
-    """The queue in turn, held items included."""
+    """The queue in turn, held items included; of an agent, or as narrowed."""
+    narrow = narrow or Narrow(agent)
+    if not levels:
+        return ()
     wanted = select(ReviewItem.id, ReviewItem.priority, ReviewItem.due_at).where(WAITING)
-    lines = [_line(wanted, level, agent).limit(offset + limit).subquery() for level in levels]
+    lines = [_line(wanted, level, narrow).limit(offset + limit).subquery() for level in levels]
     merged = union_all(*(select(line) for line in lines)).subquery()
     turn = merged.c.priority.desc(), merged.c.due_at, merged.c.id
     ids = session.scalars(select(merged.c.id).order_by(*turn).offset(offset).limit(limit)).all()
@@ -206,7 +323,9 @@ def waiting_counts(session: Session, levels: Sequence[int]) -> dict[str, int]:
 def ruled_since(session: Session, login: str, since: datetime) -> dict[str, int]:
     """How often a person ruled in which way since then."""
     statement = (
-        select(Ruling.ruling, func.count()).where(Ruling.login == login, Ruling.at >= since).group_by(Ruling.ruling)
+        select(Ruling.ruling, func.count())
+        .where(Ruling.login == login, Ruling.at >= since, Ruling.undone_at.is_(None))
+        .group_by(Ruling.ruling)
     )
     return dict(session.execute(statement).all())
 
@@ -244,9 +363,9 @@ def items_nobody_may_rule(session: Session, limit: int) -> Sequence[ReviewItem]:
 
 
 def overdue_in_the_first_line(session: Session, now: datetime, limit: int) -> list[ReviewItem]:
-    """What nobody ruled on in time and nobody looks at now, the oldest first; locked."""
-    wanted = select(ReviewItem).where(_free(now), ReviewItem.level == 1, ReviewItem.due_at < now)
-    wanted = wanted.order_by(ReviewItem.due_at).limit(limit)
+    """What is to be passed on by now and nobody looks at, the oldest first; locked."""
+    wanted = select(ReviewItem).where(_free(now), ReviewItem.escalates_at.is_not(None), ReviewItem.escalates_at < now)
+    wanted = wanted.order_by(ReviewItem.escalates_at).limit(limit)
     return list(session.scalars(skip_locked(wanted, session.get_bind().dialect.name)))
 
 
@@ -263,6 +382,7 @@ def was_escalated_by_a_person(session: Session, item: ReviewItem) -> bool:
         select(Ruling.id)
         .join(ReviewItem, ReviewItem.id == Ruling.item_id)
         .where(ReviewItem.decision_id == item.decision_id, ReviewItem.level == item.level - 1)
+        .where(Ruling.ruling == "escalate", Ruling.undone_at.is_(None))
     )
     return session.scalar(passed_on) is not None
 
@@ -283,3 +403,19 @@ def set_outcomes(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Bulk update by primary key of how decisions ended; they go to settling."""
     if rows:
         session.execute(update(Decision), [{**row, "unsettled": True} for row in rows])
+
+
+def urgent_count(session: Session, levels: Sequence[int]) -> int:
+    """How many wait ahead of the ordinary work; counted no further than `COUNTED_UP_TO`."""
+    some = select(ReviewItem.id).where(WAITING, ReviewItem.level.in_(levels), ReviewItem.priority > 0)
+    return session.scalar(select(func.count()).select_from(some.limit(COUNTED_UP_TO).subquery())) or 0
+
+
+def held_now(
+    session: Session, levels: Sequence[int], now: datetime, limit: int = 500
+) -> Sequence[tuple[UUID, str, datetime]]:
+    """Which cases somebody holds, who, and until when."""
+    wanted = select(ReviewItem.id, ReviewItem.claimed_by, ReviewItem.claimed_until)
+    held = wanted.where(WAITING, ReviewItem.claimed_until >= now, ReviewItem.level.in_(levels))
+    found = session.execute(held.order_by(ReviewItem.id).limit(limit))
+    return [(item, login or "", until or now) for item, login, until in found]

@@ -4,13 +4,23 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kit.http import Out, Strict
 
 
 class ClaimIn(Strict):
+    """From which part of the queue, and how many more to hold ahead; a segment is one of an agent."""
+
     agent: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    segment: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    ahead: Annotated[int, Field(ge=0, le=3)] = 0
+
+    @model_validator(mode="after")
+    def _of_an_agent(self) -> "ClaimIn":
+        if self.segment is not None and self.agent is None:
+            raise ValueError("a segment is one of an agent; name the agent too")
+        return self
 
 
 class RulingIn(Strict):
@@ -40,6 +50,7 @@ class ItemOut(Out):
     due_at: datetime
     claimed_by: str | None
     claimed_until: datetime | None
+    ahead: bool
 
 
 class QueueOut(Out):
@@ -49,9 +60,15 @@ class QueueOut(Out):
 
 
 class HeldOut(ItemOut):
-    """A claimed item with what there is to look at."""
+    """
+    A claimed item with what there is to look at.
 
-    fingerprint: str
+    `answer_first`: say what the output should be first (`…/answer`). Until then everything that would tell what the
+    agent said is withheld: the fingerprint too, since it would confirm a guess. Afterwards `own_answer` is what you
+    said, and `own_answer_equal` whether the agent's comparison calls the two equal.
+    """
+
+    fingerprint: str | None
     input: Any
     output: Any
     action: str | None
@@ -59,6 +76,36 @@ class HeldOut(ItemOut):
     confidence: float | None
     reasons: list[dict[str, str]]
     trace: list[Any] | None
+    answer_first: bool = False
+    own_answer: Any = None
+    own_answer_equal: bool | None = None
+
+
+class ClaimedOut(HeldOut):
+    """The case to look at, and those that are held ahead for the same person, in turn."""
+
+    next: list[HeldOut]
+
+
+class UndoneOut(HeldOut):
+    """The case is back, with what was said of it, to go on from."""
+
+    undone: "SaidOut | None"
+
+
+class SaidOut(Out):
+    """What a ruling said."""
+
+    ruling: str
+    output: Any
+    reason_code: str | None
+    note: str
+
+
+class LeftOut(Out):
+    """How many cases were given back."""
+
+    released: int
 
 
 class RulingOut(Out):
@@ -70,3 +117,5 @@ class RulingOut(Out):
     reason_code: str | None
     note: str
     at: datetime
+    undo_until: datetime | None
+    """The agent is told then and not before; None: it was told at once."""

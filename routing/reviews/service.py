@@ -1,9 +1,9 @@
 """
-The verbs of the review desk: claim, renew, release, rule.
+The verbs of the review desk: claim, hold ahead, renew, release, leave, rule, undo.
 
 A ruling counts only from the person who holds the case, and only for what that person was shown: it names
-the fingerprint of the page. The item, the ruling, the decision's outcome, its label, the audit event and
-the message to the agent are stored together or not at all.
+the fingerprint of the page. The item, the ruling and the audit event are stored together or not at all; what
+follows from the ruling comes once it can no longer be undone (`concluding`), and as one as well.
 """
 
 from collections.abc import Collection
@@ -14,24 +14,24 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from evidence.comparing import compare
 from governance.actors import Actor
 from governance.audit import queries as audit_queries
 from governance.audit import service as audit
 from kit.db import send_after_commit
 from kit.errors import Conflict, Invalid, Place
-from kit.ids import new_id
 from routing.cases.cancelling import cancel
 from routing.cases.prepare import same
-from routing.cases.tables import Decision, Label
+from routing.cases.tables import Decision
 from routing.delivery import service as delivery
-from routing.delivery.schemas import AuditRulingOut
-from routing.reviews import queries
+from routing.reviews import concluding, queries
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.snapshot import AgentEntry
+from routing.supervision import veil
 
 RulingWord = Literal["approve", "edit", "reject", "escalate"]
 _LAST_LEVEL = 2
+AHEAD_FOR = timedelta(seconds=60)
+"""How long a case is held that its holder has not seen; their page asks again while it is open."""
 ENDS = {"approve": "approved", "edit": "edited", "reject": "rejected", "escalate": "escalated"}
 
 
@@ -53,6 +53,21 @@ class ShownOtherwise(Conflict):
 class AlreadyEnded(Conflict):
     code = "already-ended"
     title = "This review has ended"
+
+
+class NothingToUndo(Conflict):
+    code = "nothing-to-undo"
+    title = "There is no ruling to undo"
+
+
+class NotYours(Conflict):
+    code = "not-yours"
+    title = "Somebody else gave this ruling"
+
+
+class TooLateToUndo(Conflict):
+    code = "too-late-to-undo"
+    title = "This ruling can no longer be undone"
 
 
 class LastLine(Conflict):
@@ -83,19 +98,72 @@ def claim_next(
     now: datetime,
     lease: timedelta,
     agent: str | None = None,
+    segment: str | None = None,
     but: Collection[UUID] = (),
 ) -> ReviewItem | None:
     """
-    The next case in turn, held for this person; the one already held, if there is one.
+    The next case for this person: the one they look at, if there is one, else the first they hold ahead, else the
+    next in turn.
 
     `but`: cases they do not want now, because they just gave them back.
     """
-    held = queries.held_by(session, actor.name, now, agent=agent)
+    held = queries.held_by(session, actor.name, now, agent=agent, segment=segment)
     if held is not None:
         return queries.try_renew(session, held.id, actor.name, until=now + lease)
-    for level in queries.lines_in_turn(session, agent=agent, levels=levels_of(actor), now=now, but=but):
+    for waiting in queries.held_ahead(session, actor.name, now, agent=agent, segment=segment):
+        item = queries.try_claim(session, waiting.id, actor.name, now=now, until=now + lease)
+        if item is not None:
+            return item
+    return _next_in_turn(session, actor, now, now + lease, agent=agent, segment=segment, but=but)
+
+
+def ahead(
+    session: Session,
+    *,
+    actor: Actor,
+    now: datetime,
+    count: int,
+    agent: str | None = None,
+    segment: str | None = None,
+) -> list[ReviewItem]:
+    """
+    The next `count` cases, held for this person though they have not seen them; each for a minute from now. What
+    they hold ahead already stays theirs.
+    """
+    until = now + AHEAD_FOR
+    items = list(queries.held_ahead(session, actor.name, now, agent=agent, segment=segment))
+    queries.renew_ahead(session, [item.id for item in items], actor.name, until=until)
+    while len(items) < count:
+        item = _next_in_turn(session, actor, now, until, agent=agent, segment=segment, unseen=True)
+        if item is None:
+            break
+        items.append(item)
+    return items
+
+
+def leave(session: Session, *, actor: Actor, everything: bool = False) -> int:
+    """Give back what this person holds ahead, or `everything` they hold; returns how many."""
+    released = queries.release_all(session, actor.name, everything=everything)
+    if released:
+        send_after_commit(session, "reviews:changed")
+    return released
+
+
+def _next_in_turn(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    until: datetime,
+    *,
+    agent: str | None,
+    segment: str | None,
+    but: Collection[UUID] = (),
+    unseen: bool = False,
+) -> ReviewItem | None:
+    wanted = queries.Narrow(agent, segment)
+    for level in queries.lines_in_turn(session, wanted, levels=levels_of(actor), now=now, but=but):
         item = queries.try_claim_next(
-            session, actor.name, agent=agent, level=level, now=now, until=now + lease, but=but
+            session, actor.name, wanted, level=level, now=now, until=until, but=but, ahead=unseen
         )
         if item is not None:
             send_after_commit(session, "reviews:changed")
@@ -107,7 +175,7 @@ def claim(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease
     """Hold this case; a conflict names who has it and until when."""
     item = queries.try_claim(session, item_id, actor.name, now=now, until=now + lease)
     if item is None:
-        raise _why_not(queries.get_item(session, item_id))
+        raise _why_not(queries.get_item(session, item_id), actor)
     if item.level not in levels_of(actor):
         actor.require("escalated")
     send_after_commit(session, "reviews:changed")
@@ -118,37 +186,68 @@ def renew(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease
     """Hold on to a case while someone is really there."""
     item = queries.try_renew(session, item_id, actor.name, until=now + lease)
     if item is None:
-        raise _why_not(queries.get_item(session, item_id))
+        raise _why_not(queries.get_item(session, item_id), actor)
     return item
 
 
 def release(session: Session, item_id: UUID, *, actor: Actor) -> None:
     """Give a case back to the queue."""
     if not queries.try_release(session, item_id, actor.name):
-        raise _why_not(queries.get_item(session, item_id))
+        raise _why_not(queries.get_item(session, item_id), actor)
     send_after_commit(session, "reviews:changed")
 
 
 def rule(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, actor: Actor, now: datetime) -> Ruling:
     """Record a ruling and everything that follows from it."""
     item = queries.get_item(session, item_id)
+    veil.require_answer(session, item, actor.name)
     if said.fingerprint != item.fingerprint:
         raise ShownOtherwise("the case changed since it was shown to you; look at it again, your draft is kept")
     decision = queries.get_decision(session, item.decision_id)
     check(agent, decision, said)
     if said.ruling == "escalate" and item.level >= _LAST_LEVEL:
         raise LastLine("this case was escalated before and there is no third line; approve, edit or reject it")
-    ended = queries.try_end(session, item_id, actor.name, state=ENDS[said.ruling], now=now)
+    until = concluding.undoable_until(agent, now)
+    ended = queries.try_end(session, item_id, actor.name, state=ENDS[said.ruling], now=now, concludes_at=until)
     if ended is None:
-        raise _why_not(queries.get_item(session, item_id))
-    ruling = _record(session, ended, said, actor, now)
-    if said.ruling == "escalate":
-        session.add(second_line(ended, now))
+        raise _why_not(queries.get_item(session, item_id), actor)
+    ruling = _record(session, ended, said, concluding.judge(decision, said, agent), actor, now)
+    if until is None:
+        concluding.conclude(session, ended, decision, ruling, now)
     else:
-        _conclude(session, ended, decision, ruling, agent, now)
+        send_after_commit(session, "routing.conclude", about=agent.settings.undo_seconds)
     audit_queries.add(session, [event_row(ended, ruling, actor)])
     send_after_commit(session, "reviews:changed")
     return ruling
+
+
+def undo(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease: timedelta) -> ReviewItem:
+    """
+    Take one's own ruling back while nothing came of it; the case is held as before. The ruling stays on record,
+    marked. Said twice it changes nothing.
+    """
+    item = queries.try_undo(session, item_id, actor.name, now=now, until=now + lease)
+    if item is None:
+        item = queries.get_item(session, item_id)
+        if item.state == "waiting" and item.claimed_by == actor.name and queries.last_ruling(session, item_id):
+            return item
+        raise _why_no_undo(item, actor)
+    ruling = queries.mark_undone(session, item_id, now)
+    detail = {"agent": item.agent, "case_id": item.case_id, "decision_id": str(item.decision_id)}
+    detail |= {"ruling_id": str(ruling.id), "ruling": ruling.ruling}
+    audit.record(session, actor.name, "review.undone", item.id, now=now, **detail)
+    send_after_commit(session, "reviews:changed")
+    return item
+
+
+def _why_no_undo(item: ReviewItem, actor: Actor) -> Conflict:
+    if item.state == "waiting":
+        return NothingToUndo(f"nobody ruled on case {item.case_id} since it was last undone or handed out")
+    if item.state not in ENDS.values():
+        return AlreadyEnded(f"the review of case {item.case_id} has ended: {item.state}", state=item.state)
+    if item.claimed_by != actor.name:
+        return NotYours(f"{item.claimed_by or 'nobody'} ruled on case {item.case_id}; only they can undo it")
+    return TooLateToUndo(f"the ruling on case {item.case_id} was passed on to the agent already; it stands")
 
 
 def event_row(item: ReviewItem, ruling: Ruling, actor: Actor) -> dict[str, Any]:
@@ -166,11 +265,11 @@ def event_row(item: ReviewItem, ruling: Ruling, actor: Actor) -> dict[str, Any]:
     )
 
 
-def _why_not(item: ReviewItem) -> Conflict:
+def _why_not(item: ReviewItem, actor: Actor) -> Conflict:
     if item.state != "waiting":
         return AlreadyEnded(f"the review of case {item.case_id} has ended: {item.state}", state=item.state)
-    if item.claimed_by is None:
-        return NotHeld(f"nobody holds case {item.case_id}; claim it first")
+    if item.claimed_by is None or (item.ahead and item.claimed_by == actor.name):
+        return NotHeld(f"you do not look at case {item.case_id} yet; claim it first")
     until = item.claimed_until.isoformat() if item.claimed_until else None
     return AlreadyHeld(f"{item.claimed_by} holds case {item.case_id}", held_by=item.claimed_by, held_until=until)
 
@@ -191,7 +290,14 @@ def check(agent: AgentEntry, decision: Decision, said: Said) -> None:
             raise Invalid("the edited output does not fit the agent's schema", places=places)
 
 
-def _record(session: Session, item: ReviewItem, said: Said, actor: Actor, now: datetime) -> Ruling:
+def _record(
+    session: Session,
+    item: ReviewItem,
+    said: Said,
+    judged: tuple[str | None, str | None],
+    actor: Actor,
+    now: datetime,
+) -> Ruling:
     ruling = Ruling(
         item_id=item.id,
         decision_id=item.decision_id,
@@ -202,104 +308,13 @@ def _record(session: Session, item: ReviewItem, said: Said, actor: Actor, now: d
         note=said.note,
         fingerprint=said.fingerprint,
         held_seconds=(now - item.claimed_at).total_seconds() if item.claimed_at else 0.0,
+        verdict=judged[0],
+        severity=judged[1],
         at=now,
     )
     session.add(ruling)
     session.flush()  # the label below names its id
     return ruling
-
-
-def second_line(item: ReviewItem, now: datetime) -> ReviewItem:
-    """The same case waiting in the second line, ahead of its ordinary work, for as long again as in the first."""
-    return ReviewItem(
-        decision_id=item.decision_id,
-        agent=item.agent,
-        version=item.version,
-        rollout_id=item.rollout_id,
-        case_id=item.case_id,
-        kind=item.kind,
-        level=item.level + 1,
-        segment=item.segment,
-        priority=item.priority + 1,
-        fingerprint=item.fingerprint,
-        created_at=now,
-        due_at=item.due_at,
-        expires_at=now + (item.due_at - item.created_at),
-        state="waiting",
-    )
-
-
-def _conclude(
-    session: Session, item: ReviewItem, decision: Decision, ruling: Ruling, agent: AgentEntry, now: datetime
-) -> None:
-    session.add(Label(**label_row(item, ruling, verdict(decision, ruling, agent))))
-    decision.mark_unsettled()
-    if item.kind == "review":
-        for name, value in outcome_row(decision, ruling, item.state).items():
-            setattr(decision, name, value)
-    delivery.tell(session, decision, kind=told_as(item), now=now, ruling=told_ruling(item, ruling))
-    send_after_commit(session, "routing.settle")
-    send_after_commit(session, "decisions:ruled", about=decision.id)
-
-
-def told_as(item: ReviewItem) -> str:
-    """The kind of the message to the agent."""
-    return f"{'decision' if item.kind == 'review' else 'audit'}.ruled"
-
-
-def told_ruling(item: ReviewItem, ruling: Ruling) -> AuditRulingOut | None:
-    """What a message on an audit brings along. After a review the decision's own outcome says it."""
-    if item.kind == "review":
-        return None
-    return AuditRulingOut(
-        ruling=ruling.ruling,
-        reason_code=ruling.reason_code,
-        note=ruling.note,
-        output=ruling.output,
-        by=ruling.login,
-        at=ruling.at,
-    )
-
-
-def label_row(item: ReviewItem, ruling: Ruling, said: tuple[str, str | None]) -> dict[str, Any]:
-    """The label that follows from a ruling; `said` is its verdict and severity."""
-    return {
-        "id": new_id(),
-        "decision_id": item.decision_id,
-        "verdict": said[0],
-        "severity": said[1],
-        "source": item.kind,
-        "source_id": ruling.id,
-        "person": ruling.login,
-        "note": ruling.note[:500],
-        "at": ruling.at,
-    }
-
-
-def outcome_row(decision: Decision, ruling: Ruling, state: str) -> dict[str, Any]:
-    """How a decision ended by a ruling; what may be used downstream is its output, and nothing after a reject."""
-    return {
-        "outcome": state,
-        "outcome_at": ruling.at,
-        "outcome_output": {"approve": decision.output, "edit": ruling.output}.get(ruling.ruling),
-        "outcome_detail": {"by": ruling.login, "reason_code": ruling.reason_code, "note": ruling.note},
-    }
-
-
-def verdict(decision: Decision, ruling: Ruling, agent: AgentEntry) -> tuple[str, str | None]:
-    """
-    Verdict and severity. An override changed the outcome: a reject, or an edit that the comparison does not
-    call equal.
-    """
-    if ruling.ruling == "approve":
-        return "agree", None
-    if ruling.ruling == "edit":
-        result = compare(decision.output, ruling.output, agent.comparison, schema_valid=decision.output_valid)
-        return ("override", result.severity or "major") if result.kind != "equal" else ("agree", None)
-    severity = next(
-        (reason.severity for reason in agent.settings.reasons if reason.code == ruling.reason_code), "major"
-    )
-    return "override", severity
 
 
 def release_expired(session: Session, now: datetime) -> int:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, Integer, String, Text, text
+from sqlalchemy import Boolean, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kit.dialects import Json
@@ -37,18 +37,28 @@ class ReviewItem(Table):
             postgresql_where=text("state = 'waiting'"),
             sqlite_where=text("state = 'waiting'"),
         ),
+        Index(  # the same for who works one segment; cases without one take no room in it
+            "ix_review_items_waiting_in_segment",
+            "agent",
+            "segment",
+            "level",
+            text("priority DESC"),
+            "due_at",
+            "id",
+            postgresql_where=text("state = 'waiting' AND segment <> ''"),
+            sqlite_where=text("state = 'waiting' AND segment <> ''"),
+        ),
         Index(
             "ix_review_items_waiting_of_rollout",
             "rollout_id",
             postgresql_where=text("state = 'waiting' AND kind = 'review'"),
             sqlite_where=text("state = 'waiting' AND kind = 'review'"),
         ),
-        Index(  # what the sweep for overdue cases looks through: the first line by due_at, the second by expires_at
-            "ix_review_items_waiting_due_at",
-            "level",
-            "due_at",
-            postgresql_where=text("state = 'waiting'"),
-            sqlite_where=text("state = 'waiting'"),
+        Index(  # what the sweep for overdue cases looks through: the first line by this, the second by expires_at
+            "ix_review_items_waiting_escalates_at",
+            "escalates_at",
+            postgresql_where=text("state = 'waiting' AND escalates_at IS NOT NULL"),
+            sqlite_where=text("state = 'waiting' AND escalates_at IS NOT NULL"),
         ),
         Index(
             "ix_review_items_waiting_expires_at",
@@ -61,6 +71,12 @@ class ReviewItem(Table):
             "claimed_until",
             postgresql_where=text("state = 'waiting' AND claimed_until IS NOT NULL"),
             sqlite_where=text("state = 'waiting' AND claimed_until IS NOT NULL"),
+        ),
+        Index(
+            "ix_review_items_concludes_at",
+            "concludes_at",
+            postgresql_where=text("concludes_at IS NOT NULL"),
+            sqlite_where=text("concludes_at IS NOT NULL"),
         ),
     )
 
@@ -77,20 +93,36 @@ class ReviewItem(Table):
     fingerprint: Mapped[str] = mapped_column(String(64))  # of input and output as shown; a ruling names it
     created_at: Mapped[datetime]
     due_at: Mapped[datetime]
+    escalates_at: Mapped[datetime | None]  # in the first line: when it is passed on to the second
     expires_at: Mapped[datetime | None]  # in the second line: when it ends without a ruling
     # waiting, or how it ended: approved edited rejected escalated expired cancelled superseded
     state: Mapped[str] = mapped_column(String(16), default="waiting")
     claimed_by: Mapped[str | None] = mapped_column(String(128))
     claimed_at: Mapped[datetime | None]
     claimed_until: Mapped[datetime | None]
+    # Held for who claimed it as one of their next, and not seen yet.
+    ahead: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    concludes_at: Mapped[datetime | None]  # ruled, and can be undone until then; nothing came of it so far
     ended_at: Mapped[datetime | None]
+    arm: Mapped[str] = mapped_column(String(16), default="assisted", server_default="assisted")  # or blind
+    arm_probability: Mapped[float | None]  # of having become blind; None where nobody could be asked
 
 
 class Ruling(Table):
-    """What a person said of a queued output. One per item; never changed."""
+    """What a person said of a queued output. One per item, but for those that were undone; never changed."""
 
     __tablename__ = "rulings"
-    __table_args__ = (Index(None, "item_id", unique=True), Index(None, "login", "at"))
+    __table_args__ = (
+        Index(None, "item_id"),
+        Index(
+            "ix_rulings_standing",
+            "item_id",
+            unique=True,
+            postgresql_where=text("undone_at IS NULL"),
+            sqlite_where=text("undone_at IS NULL"),
+        ),
+        Index(None, "login", "at"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     item_id: Mapped[UUID]
@@ -102,4 +134,8 @@ class Ruling(Table):
     note: Mapped[str] = mapped_column(Text, default="")
     fingerprint: Mapped[str] = mapped_column(String(64))
     held_seconds: Mapped[float]  # from claim to ruling
+    # What it says of the output, as worked out when it was given; None for an escalation and in older rows.
+    verdict: Mapped[str | None] = mapped_column(String(16))
+    severity: Mapped[str | None] = mapped_column(String(16))
     at: Mapped[datetime]
+    undone_at: Mapped[datetime | None]  # taken back before anybody was told; nothing ever comes of it

@@ -47,7 +47,8 @@ def first_review(session: Session, agent: str | None) -> datetime | None:
 
 def handled(session: Session, agent: str | None, since: datetime) -> Handled:
     """Rulings since then. Those read from a file were never held and are left out."""
-    wanted = select(func.count(), func.avg(Ruling.held_seconds)).where(Ruling.at >= since, Ruling.held_seconds > 0.0)
+    timed = Ruling.at >= since, Ruling.held_seconds > 0.0, Ruling.undone_at.is_(None)
+    wanted = select(func.count(), func.avg(Ruling.held_seconds)).where(*timed)
     if agent is not None:
         wanted = wanted.join(ReviewItem, ReviewItem.id == Ruling.item_id).where(ReviewItem.agent == agent)
     rulings, seconds = session.execute(wanted).one()
