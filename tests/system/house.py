@@ -50,10 +50,12 @@ class House:
         soon(ready, f"{url} answers")
 
     @contextmanager
-    def another_web(self, *, redis: bool = True) -> Iterator[str]:
+    def another_web(self, *, redis: bool = True, looks_every: float | None = None) -> Iterator[str]:
         """The address of one more web process on the same database; without Redis, nobody tells it anything."""
         port = free_port("127.0.0.1")
         environment = dict(self.stack.environment)
+        if looks_every is not None:
+            environment["PHASEGATE_SNAPSHOT_SECONDS"] = str(looks_every)
         if not redis:
             del environment["PHASEGATE_REDIS_URL"]
         argv = [sys.executable, "-m", "uvicorn", "--factory", "web_app:from_environment", "--port", str(port)]
