@@ -47,7 +47,7 @@ class OutField:
 def out_fields(output: Any, named: Sequence[FieldView], schema: Any) -> list[OutField]:
     """The rows of an output, in the agent's order."""
     views = named_fields(_with_known(output, schema), named, "Output")
-    return [_field(output, view, _schema_at(schema, view.path)) for view in views]
+    return [_field(output, view, schema_at(schema, view.path)) for view in views]
 
 
 def with_draft(fields: list[OutField], form: Posted, errors: dict[str, str]) -> list[OutField]:
@@ -69,7 +69,7 @@ def read_output(output: Any, fields: Sequence[OutField], form: Posted) -> Any:
     wrong = []
     for one in changed:
         try:
-            value = _read(one, form.text(one.name))
+            value = read_field(one, form.text(one.name))
         except ValueError as error:
             wrong.append(Place(one.path, str(error), ""))
             continue
@@ -100,7 +100,7 @@ def _with_known(output: Any, schema: Any) -> Any:
     return output | {key: None for key in known if key not in output}
 
 
-def _schema_at(schema: Any, path: str) -> dict[str, Any]:
+def schema_at(schema: Any, path: str) -> dict[str, Any]:
     for part in parse_path(path):
         if not isinstance(schema, dict):
             return {}
@@ -164,7 +164,7 @@ def _control(
     return ("area" if view.show == "longtext" or long else "text"), ()
 
 
-def _read(field: OutField, text: str) -> Any:
+def read_field(field: OutField, text: str) -> Any:
     """What a person typed, as a value."""
     if field.control == "json":
         return _read_json(text)

@@ -69,6 +69,7 @@ def show_people(
         errors=errors,
         agreement=people_views.agreement_view(report.agreement, names),
         strength=people_views.strength(report.agreement),
+        arms=people_views.arms_rows(report.arms),
         blind=people_views.blind_rows(report.blind),
         reviewers=people_views.reviewer_rows(report.reviewers, names),
         right=people_views.right_view(report),

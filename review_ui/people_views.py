@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from evidence.agreement.kappa import Coefficient, Share
 from evidence.staffing import HourOfWeek
 from rollout.domain import words
-from routing.people.schemas import blind_words
-from routing.people.service import Blind, PeopleReport, Reviewer
+from routing.people.schemas import arms_words, blind_words
+from routing.people.service import Arms, Blind, PeopleReport, Reviewer
 from routing.people.verdicts import Agreement
 from routing.staffing.schemas import DAYS
 from routing.staffing.service import Plan
@@ -55,6 +55,20 @@ class BlindRow:
     version: str
     blind: Figure
     assisted: Figure
+    words: str
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ArmsRow:
+    """Reviews or audits of a version: overridden in the blind arm and in the assisted one."""
+
+    version: str
+    kind: str
+    corrected: Figure
+    assisted: Figure
+    equal: Figure
+    gave_way: Figure
     words: str
     shown: bool
 
@@ -148,6 +162,22 @@ def blind_rows(found: Sequence[Blind]) -> list[BlindRow]:
         )
         for row in found
     ]  # fmt: skip
+
+
+def arms_rows(found: Sequence[Arms]) -> list[ArmsRow]:
+    return [
+        ArmsRow(
+            row.version,
+            "reviews" if row.kind == "review" else "audits",
+            figure(row.corrected),
+            figure(row.assisted),
+            figure(row.equal),
+            figure(row.gave_way),
+            arms_words(row),
+            row.found.shown,
+        )
+        for row in found
+    ]
 
 
 def reviewer_rows(found: Sequence[Reviewer], names: Mapping[str, str]) -> list[ReviewerRow]:

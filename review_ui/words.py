@@ -30,6 +30,7 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "human": ("", "person", ""),
     "block": ("bad", "block", ""),
     "audit": ("", "search", "open"),
+    "blind": ("", "hidden", "open"),
     "escalated": ("warn", "up", ""),
     "minor": ("", "flag", ""),
     "major": ("warn", "flag", ""),

@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from rollout.gates.tables import Total
 from rollout.versions.tables import Rollout
 from routing.cases.tables import Decision, Label
+from routing.domain.sampling import ASSISTED
+from routing.reviews.tables import ReviewItem, Ruling
+from routing.supervision.tables import BlindAnswer
 
 RULED = ("review", "audit")
 """The sources in which a reviewer saw the output and said what they think of it."""
@@ -54,6 +57,22 @@ class LaneTotal(NamedTuple):
     lane: str
     agreed: int
     overridden: int
+
+
+class ArmTotal(NamedTuple):
+    """
+    How often cases of a version got this verdict, by the arm they were drawn for and with which probability.
+
+    `equal`: whether the answer given before seeing the output was the same; None in the assisted arm.
+    """
+
+    version: str
+    kind: str
+    probability: float | None
+    arm: str
+    equal: bool | None
+    verdict: str
+    times: int
 
 
 def several_verdicts(session: Session, scope: Scope) -> tuple[list[Given], bool]:
@@ -124,6 +143,36 @@ def lanes(session: Session, scope: Scope) -> Sequence[LaneTotal]:
         LaneTotal(version, lane, int(agreed), int(overridden))
         for version, lane, agreed, overridden in session.execute(wanted)
     ]
+
+
+def arms(session: Session, scope: Scope) -> Sequence[ArmTotal]:
+    """
+    What came of the cases that were drawn for either arm. Where a case of the blind arm was ruled without an answer
+    of that person (recorded work), it belongs to neither.
+    """
+    answered = and_(BlindAnswer.item_id == ReviewItem.id, BlindAnswer.login == Ruling.login)
+    columns = (
+        ReviewItem.version,
+        ReviewItem.kind,
+        ReviewItem.arm_probability,
+        ReviewItem.arm,
+        BlindAnswer.equal,
+        Label.verdict,
+    )
+    wanted = (
+        select(*columns, func.count())
+        .select_from(Label)
+        .join(Decision, Decision.id == Label.decision_id)
+        .join(Ruling, Ruling.id == Label.source_id)
+        .join(ReviewItem, ReviewItem.id == Ruling.item_id)
+        .outerjoin(BlindAnswer, answered)
+        .where(*_decided(scope), Label.source.in_(RULED), Label.verdict.in_(_SAID))
+        .where(ReviewItem.arm_probability > 0.0, ReviewItem.arm_probability < 1.0)
+        .where(or_(ReviewItem.arm == ASSISTED, BlindAnswer.id.is_not(None)))
+        .group_by(*columns)
+        .order_by(*columns[:3])
+    )
+    return [ArmTotal(*row) for row in session.execute(wanted)]
 
 
 def _decided(scope: Scope) -> list[ColumnElement[Any]]:

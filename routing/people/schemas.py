@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from kit.http import Out
-from routing.people.service import Blind, PeopleReport
+from routing.people.service import Arms, Blind, PeopleReport
 
 
 class ShareOut(Out):
@@ -66,6 +66,29 @@ class BlindOut(Out):
     words: str
 
 
+class ArmsOut(Out):
+    """
+    Reviews or audits of one version. Those drawn for the blind arm were answered before their reviewer saw the output.
+
+    `corrected_override_rate` is the one of the blind arm, `assisted_override_rate` that of all others drawn beside it;
+    `difference` is how much more often those who saw the output at once agreed. These bounds hold at every look
+    together. `equal`: answers given before that were the same as the output; `gave_way`: of those that were not, how
+    many reviewers approved the output all the same.
+    """
+
+    version: str
+    kind: str  # review | audit
+    corrected_override_rate: ShareOut
+    assisted_override_rate: ShareOut
+    difference: float | None
+    lower: float
+    upper: float
+    shown: bool
+    equal: ShareOut
+    gave_way: ShareOut
+    words: str
+
+
 class ReviewerOut(Out):
     """
     How often a reviewer overrode, in reviews and in audits.
@@ -103,6 +126,7 @@ class PeopleOut(Out):
     since: datetime
     until: datetime
     agreement: AgreementOut
+    arms: list[ArmsOut]
     blind_against_assisted: list[BlindOut]
     reviewers: list[ReviewerOut]
     who_was_right: RightOut
@@ -122,6 +146,23 @@ def blind_words(row: Blind) -> str:
         return f"{told} That is more than chance ({sure}): seeing the output may sway them, or the cases were easier."
     if found.upper < 0.0:
         return f"{told} Seeing the output did not make them agree: they agreed less often, beyond chance."
+    return f"{told} That may be chance; a sway of up to {_points(found.upper)} is not ruled out."
+
+
+def arms_words(row: Arms) -> str:
+    """What the random comparison says."""
+    found = row.found
+    if found.difference is None:
+        side = "answered before seeing the output" if not found.blind.whole else "was shown the output at once"
+        return f"Nothing can be said yet: nobody who {side} has ruled."
+    points = f"{abs(found.difference) * 100:.1f} points {'less' if found.difference >= 0 else 'more'} often"
+    told = f"Reviewers who saw the output at once overrode it {points} than those who answered first."
+    if found.shown:
+        return (
+            f"{told} That is more than chance (at least {_points(found.lower)}, at every look): it sways them."
+        )
+    if found.upper < 0.0:
+        return f"{told} Seeing it did not make them agree: they overrode it more often, beyond chance."
     return f"{told} That may be chance; a sway of up to {_points(found.upper)} is not ruled out."
 
 
@@ -149,6 +190,7 @@ def people_out(report: PeopleReport) -> PeopleOut:
             pairs=[PairOut.model_validate(pair) for pair in found.pairs],
             pairs_left_out=found.pairs_left_out,
         ),
+        arms=[_arms_out(row) for row in report.arms],
         blind_against_assisted=[_blind_out(row) for row in report.blind],
         reviewers=[ReviewerOut.model_validate(row) for row in report.reviewers],
         who_was_right=RightOut(
@@ -160,6 +202,22 @@ def people_out(report: PeopleReport) -> PeopleOut:
             both_wrong=report.right.both_wrong,
         ),
         cut=report.cut,
+    )
+
+
+def _arms_out(row: Arms) -> ArmsOut:
+    return ArmsOut(
+        version=row.version,
+        kind=row.kind,
+        corrected_override_rate=ShareOut.model_validate(row.corrected),
+        assisted_override_rate=ShareOut.model_validate(row.assisted),
+        difference=row.found.difference,
+        lower=row.found.lower,
+        upper=row.found.upper,
+        shown=row.found.shown,
+        equal=ShareOut.model_validate(row.equal),
+        gave_way=ShareOut.model_validate(row.gave_way),
+        words=arms_words(row),
     )
 
 

@@ -17,8 +17,9 @@ from evidence.agreement.kappa import Share, percent_agreement
 from evidence.agreement.reviewers import BlindAgainstAssisted, blind_against_assisted
 from governance.actors import Actor
 from kit.errors import Invalid, Place
+from routing.domain.sampling import ASSISTED, BLIND
 from routing.people import queries, verdicts
-from routing.people.queries import LaneTotal, Ruled, Scope
+from routing.people.queries import ArmTotal, LaneTotal, Ruled, Scope
 from routing.people.verdicts import Agreement, Right
 
 DEFAULT_WINDOW = timedelta(days=90)
@@ -31,6 +32,32 @@ class Blind(NamedTuple):
 
     version: str
     found: BlindAgainstAssisted
+
+
+class Arms(NamedTuple):
+    """
+    Reviews or audits of one version: those whose reviewer answered before seeing the output against the others. Which
+    is which was drawn, so nothing but seeing it differs.
+
+    `equal`: of the answers given before, those that the agent's comparison calls the same as its output. `gave_way`:
+    of the answers that differed, those whose reviewer approved the output once they saw it.
+    """
+
+    version: str
+    kind: str
+    found: BlindAgainstAssisted
+    equal: Share
+    gave_way: Share
+
+    @property
+    def corrected(self) -> Share:
+        """Overridden in the blind arm: the rate that nobody's habit of agreeing has lowered."""
+        return _turned(self.found.blind)
+
+    @property
+    def assisted(self) -> Share:
+        """Overridden by those who saw the output at once."""
+        return _turned(self.found.assisted)
 
 
 class Reviewer(NamedTuple):
@@ -53,6 +80,7 @@ class PeopleReport:
 
     scope: Scope
     agreement: Agreement
+    arms: tuple[Arms, ...]
     blind: tuple[Blind, ...]
     reviewers: tuple[Reviewer, ...]
     right: Right
@@ -86,10 +114,49 @@ def report(session: Session, scope: Scope) -> PeopleReport:
     return PeopleReport(
         scope=scope,
         agreement=verdicts.agreement(given),
+        arms=_arms(queries.arms(session, scope)),
         blind=_blind(queries.lanes(session, scope)),
         reviewers=_reviewers(queries.rulings(session, scope)),
         right=verdicts.right(given),
         cut=cut,
+    )
+
+
+def _turned(agreed: Share) -> Share:
+    share = None if agreed.share is None else 1.0 - agreed.share
+    return Share(agreed.whole - agreed.part, agreed.whole, share, 1.0 - agreed.upper, 1.0 - agreed.lower)
+
+
+def _arms(rows: Sequence[ArmTotal]) -> tuple[Arms, ...]:
+    """
+    By version and kind. Cases drawn with different probabilities are of different weeks and must not be pooled: where
+    the share was changed, those of the probability with the most verdicts are compared.
+    """
+    drawn: dict[tuple[str, str], dict[float | None, list[ArmTotal]]] = {}
+    for row in rows:
+        drawn.setdefault((row.version, row.kind), {}).setdefault(row.probability, []).append(row)
+    return tuple(
+        _arm(version, kind, max(found.values(), key=lambda some: sum(row.times for row in some)))
+        for (version, kind), found in drawn.items()
+    )
+
+
+def _arm(version: str, kind: str, rows: Sequence[ArmTotal]) -> Arms:
+    def times(arm: str, *, verdict: str | None = None, equal: bool | None = None) -> int:
+        return sum(
+            row.times
+            for row in rows
+            if row.arm == arm and verdict in {None, row.verdict} and (equal is None or row.equal is equal)
+        )
+
+    return Arms(
+        version,
+        kind,
+        blind_against_assisted(
+            (times(BLIND, verdict="agree"), times(BLIND)), (times(ASSISTED, verdict="agree"), times(ASSISTED))
+        ),
+        equal=percent_agreement(times(BLIND, equal=True), times(BLIND)),
+        gave_way=percent_agreement(times(BLIND, verdict="agree", equal=False), times(BLIND, equal=False)),
     )
 
 

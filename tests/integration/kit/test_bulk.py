@@ -64,7 +64,8 @@ def item(of: dict[str, Any]) -> dict[str, Any]:
         "id": new_id(), "decision_id": of["id"], "agent": "claims", "version": "v1", "rollout_id": new_id(),
         "case_id": of["case_id"], "kind": "review", "level": 1, "segment": "", "priority": 0, "fingerprint": "f",
         "created_at": NOW, "due_at": NOW, "state": "waiting", "claimed_by": None, "claimed_at": None,
-        "claimed_until": None, "ended_at": None, "expires_at": None,
+        "claimed_until": None, "ended_at": None, "expires_at": None, "arm": "assisted",
+        "arm_probability": None,
     }  # fmt: skip
 
 
