@@ -3,8 +3,9 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
-from itertools import count
+from itertools import count, islice
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from rollout.agents.queries import get_agent
 from rollout.domain.phase import FreezeMode, Phase
 from rollout.gates import service as gates
 from rollout.plans import service as plans
-from rollout.processes.following import wait_until_in_force
+from rollout.processes.following import WAITERS, wait_until_in_force
 from rollout.processes.tables import WebProcess
 from rollout.versions import queries as version_queries
 from rollout.versions import service as versions
@@ -88,6 +89,12 @@ def freeze(ctx: Context, row: Rollout) -> None:
     with ctx.db.begin() as session:
         kept = session.get_one(Rollout, row.id)
         versions.freeze(session, kept, FreezeMode.ROUTING, actor=SYSTEM, now=ctx.clock.now(), reason="a test")
+
+
+def follow(ctx: Context, process_id: UUID) -> None:
+    """As if this process said that it has everything in force."""
+    with ctx.db.begin() as session:
+        session.execute(update(WebProcess).where(WebProcess.id == process_id).values(in_force=10**6))
 
 
 def test_what_was_decided_before_a_freeze_is_decided_again_where_it_is_stored(ctx: Context, row: Rollout) -> None:
@@ -256,16 +263,35 @@ class TestOverHttp:
         assert "not said to be in force by 1 of 2 web processes: web-7 (process 4711), last seen" in said["words"]
 
     def test_it_is_done_as_soon_as_the_last_one_says_so(self, ctx: Context, client: TestClient, stuck: UUID) -> None:
-        def follow() -> None:
-            with ctx.db.begin() as session:
-                session.execute(update(WebProcess).where(WebProcess.id == stuck).values(in_force=10**6))
-
-        late = threading.Timer(0.5, follow)
+        late = threading.Timer(0.5, follow, (ctx, stuck))
         late.start()
         found = client.post(f"{ROLLOUT}/freeze", json=WHY, params={"wait": True, "within": 30}).json()["in_force"]
         late.join()
 
         assert (found["done"], found["acknowledged"]) == (True, 2)
+
+    def test_many_who_wait_keep_nobody_from_being_answered(self, ctx: Context, client: TestClient, stuck: UUID) -> None:
+        agents = [f"agent-{number}" for number in range(2 * WAITERS)]
+        for agent in agents:
+            factories.agent(ctx, agent)
+            factories.rollout(ctx, agent, phase=Phase.FULL)
+
+        def wait(agent: str) -> Any:
+            path = ROLLOUT.replace("claims", agent)
+            return client.post(f"{path}/freeze", json=WHY, params={"wait": True, "within": 30}).json()
+
+        with ThreadPoolExecutor(2 * WAITERS) as pool:
+            calls = [pool.submit(wait, agent) for agent in agents]
+            told = [call.result() for call in islice(as_completed(calls, timeout=25), WAITERS)]
+            assert client.get(ROLLOUT).status_code == 200
+            assert sum(not call.done() for call in calls) == WAITERS
+            follow(ctx, stuck)
+            said = [call.result()["in_force"] for call in calls]
+
+        assert all(one["kind"] == "frozen" for one in told)  # the brake itself is refused to nobody
+        assert {one["in_force"]["done"] for one in told} == {False}
+        assert told[0]["in_force"]["words"].endswith("Nobody waited for it: 8 others wait here already.")
+        assert sum(one["done"] for one in said) == WAITERS
 
     @pytest.mark.parametrize("within", ["0", "-1", "31", "nan", "soon"])
     def test_nobody_waits_for_ever(self, client: TestClient, within: str) -> None:
