@@ -51,6 +51,7 @@ from routing.registrar import Registrar
 from routing.reviews import api as reviews_api
 from routing.snapshot import SnapshotHolder
 from routing.staffing import api as staffing_api
+from routing.supervision import api as supervision_api
 from routing.thresholds import api as thresholds_api
 from routing.writer import Writer
 
@@ -62,6 +63,7 @@ _ROUTERS = (
     bulk_api.router,
     cases_api.router,
     reviews_api.router,
+    supervision_api.router,
     delivery_api.router,
     routing_api.router,
     gates_api.router,

@@ -16,6 +16,7 @@ import routing.cases.tables
 import routing.delivery.tables
 import routing.drift.tables
 import routing.reviews.tables
+import routing.supervision.tables
 import routing.thresholds.tables
 from kit.tables import Table
 
@@ -36,6 +37,7 @@ MODULES = (
     routing.delivery.tables,
     routing.drift.tables,
     routing.reviews.tables,
+    routing.supervision.tables,
     routing.thresholds.tables,
 )
 
