@@ -22,6 +22,7 @@ from tests import factories
 
 LEASE = timedelta(minutes=10)
 HOURS = timedelta(hours=2)  # review_within_hours of every version here
+HALF = HOURS / 2  # when the second line gets a case
 A_MOMENT = timedelta(microseconds=1)
 
 
@@ -94,35 +95,35 @@ def rule(ctx: Context, actor: Actor, item: ReviewItem, ruling: Any) -> None:
         service.rule(session, item.id, said, agent=agent, actor=actor, now=ctx.clock.now())
 
 
-def test_at_its_due_time_nothing_happens_yet(ctx: Context, clock: FixedClock) -> None:
+def test_until_half_of_its_time_is_over_nothing_happens(ctx: Context, clock: FixedClock) -> None:
     decision = factories.decision(ctx)
-    clock.move(HOURS)
+    clock.move(HALF)
 
     assert sweep(ctx) == 0
     assert states(ctx, decision.id) == ["waiting"]
 
 
-def test_what_nobody_ruled_on_in_time_waits_in_the_second_line_and_nobody_is_told(
+def test_after_half_of_its_time_a_case_waits_in_the_second_line_and_nobody_is_told(
     ctx: Context, clock: FixedClock
 ) -> None:
     decision = factories.decision(ctx)
-    clock.move(HOURS + A_MOMENT)
+    clock.move(HALF + A_MOMENT)
 
     assert sweep(ctx) == 1
 
     first, second = items(ctx, decision.id)
     assert (first.state, second.state, second.level, second.priority) == ("escalated", "waiting", 2, first.priority + 1)
-    assert second.expires_at == clock.now() + HOURS
+    assert second.expires_at == clock.now() + HALF == second.due_at + A_MOMENT
     assert stored(ctx, decision.id).outcome is None
     assert rows(ctx, OutboxMessage) == rows(ctx, Label) == rows(ctx, Ruling) == []
     assert verbs(ctx) == ["review.overdue"]
 
 
-def test_after_as_long_again_it_ends_without_an_answer_and_goes_to_a_person(ctx: Context, clock: FixedClock) -> None:
+def test_when_all_of_its_time_is_over_it_ends_without_an_answer_and_goes_to_a_person(ctx: Context, clock: FixedClock) -> None:
     decision = factories.decision(ctx)
-    clock.move(HOURS + A_MOMENT)
+    clock.move(HALF + A_MOMENT)
     sweep(ctx)
-    clock.move(HOURS)
+    clock.move(HALF)
     assert sweep(ctx) == 0
     clock.move(A_MOMENT)
 
@@ -136,6 +137,22 @@ def test_after_as_long_again_it_ends_without_an_answer_and_goes_to_a_person(ctx:
     assert rows(ctx, Ruling) == rows(ctx, Label) == []
     assert [message.kind for message in rows(ctx, OutboxMessage)] == ["decision.expired"]
     assert verbs(ctx) == ["review.overdue", "review.expired"]
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_the_agents_owner_says_how_much_of_the_time_is_the_first_lines(
+    ctx: Context, clock: FixedClock, share: float
+) -> None:
+    factories.agent(ctx, "refunds", second_line_at=share)
+    factories.rollout(ctx, "refunds", review_within_hours=2)
+    decision = factories.decision(ctx, agent="refunds")
+    clock.move(HOURS * share)
+    assert sweep(ctx) == 0
+
+    clock.move(A_MOMENT)
+
+    assert sweep(ctx) == 1
+    assert states(ctx, decision.id) == ["escalated", "waiting"]
 
 
 def test_an_expired_case_stays_without_a_verdict_which_counts_against_the_agent(
@@ -161,17 +178,18 @@ def test_again_does_nothing(ctx: Context, clock: FixedClock) -> None:
     assert (sweep(ctx), sweep(ctx)) == (1, 0)
 
 
-def test_after_a_long_outage_the_second_line_still_has_its_full_time(ctx: Context, clock: FixedClock) -> None:
+def test_after_a_long_outage_the_second_line_still_has_half_of_the_time(ctx: Context, clock: FixedClock) -> None:
     decision = factories.decision(ctx)
     clock.move(timedelta(days=30))
 
     assert (sweep(ctx), sweep(ctx)) == (1, 0)
     assert states(ctx, decision.id) == ["escalated", "waiting"]
+    assert items(ctx, decision.id)[1].expires_at == clock.now() + HALF
 
 
 def test_what_somebody_holds_is_left_alone_until_the_lease_ends(ctx: Context, clock: FixedClock, alice: Actor) -> None:
     decision = factories.decision(ctx)
-    clock.move(HOURS)
+    clock.move(HALF)
     hold(ctx, alice, items(ctx, decision.id)[0])
     clock.move(LEASE)
     assert sweep(ctx) == 0
@@ -193,13 +211,14 @@ def test_a_ruling_in_the_second_line_counts_as_any_other(ctx: Context, clock: Fi
     assert stored(ctx, decision.id).outcome == "approved"
 
 
-def test_what_a_person_escalated_has_its_full_time_there_and_then_expires(
-    ctx: Context, clock: FixedClock, alice: Actor
+@pytest.mark.parametrize(("after", "left"), [(HALF / 2, HALF * 1.5), (HOURS * 0.75, HALF)], ids=["early", "late"])
+def test_what_a_person_escalated_has_the_rest_of_the_time_there_or_half_of_it_and_then_expires(
+    ctx: Context, clock: FixedClock, alice: Actor, after: timedelta, left: timedelta
 ) -> None:
     decision = factories.decision(ctx)
-    clock.move(timedelta(hours=1))
+    clock.move(after)
     rule(ctx, alice, hold(ctx, alice, items(ctx, decision.id)[0]), "escalate")
-    clock.move(HOURS)
+    clock.move(left)
     assert sweep(ctx) == 0
 
     clock.move(A_MOMENT)
