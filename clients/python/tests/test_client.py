@@ -132,6 +132,11 @@ def test_a_failure_is_reported_for_its_decision(ask: Callable[..., Any]) -> None
     assert ask("report_failure", "d-1", "major", "read a 1 as a 7", "1", handler=server) == {"id": "f-1"}
     assert server.requests[0].url.path == "/v1/decisions/d-1/failures"
     assert json.loads(server.requests[0].content)["correct_output"] == "1"
+    assert len(server.requests[0].headers["Idempotency-Key"]) == 36
+
+    ask("report_failure", "d-1", "major", "read a 1 as a 7", key="ticket-7", handler=server)
+
+    assert server.requests[1].headers["Idempotency-Key"] == "ticket-7"
 
 
 def test_a_case_is_shown_as_the_api_tells_it(ask: Callable[..., Any]) -> None:

@@ -79,6 +79,12 @@ def test_one_human_output_goes_alone_and_many_go_as_items() -> None:
     assert body_of(requests.add_human_outputs("reader", items))["items"][1] == {"case_id": "form-2", "output": None}
 
 
-def test_only_a_failure_report_must_not_be_repeated() -> None:
-    assert not requests.report_failure("d-1", "major", "read a 1 as a 7").is_repeatable
-    assert requests.decide(proposal()).is_repeatable
+def test_only_a_failure_report_needs_a_key_to_be_the_same_when_repeated() -> None:
+    assert requests.report_failure("d-1", "major", "read a 1 as a 7", key="ticket-7").idempotency_key == "ticket-7"
+    assert requests.decide(proposal()).idempotency_key is None
+
+
+@pytest.mark.parametrize("key", ["", " ticket", "ticket\n7", "Störung", "x" * 201])
+def test_a_key_that_no_header_can_hold_is_refused_before_it_is_sent(key: str) -> None:
+    with pytest.raises(Unsendable):
+        requests.report_failure("d-1", "major", "read a 1 as a 7", key=key)

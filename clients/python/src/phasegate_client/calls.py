@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from phasegate_client import answers, requests
 from phasegate_client.answers import Expected, Reply, StoredHumanOutput
@@ -28,7 +29,6 @@ from phasegate_client.errors import (
     Unanswered,
     Unavailable,
     Unexpected,
-    Unreachable,
     Unsendable,
 )
 from phasegate_client.requests import HumanOutput, Proposal, Request, Severity
@@ -253,10 +253,11 @@ class Calls:
         return answers.read_human_outputs(reply, case_ids)
 
     def report_failure(
-        self, decision: Decision | str, severity: Severity, description: str, correct_output: Any
+        self, decision: Decision | str, severity: Severity, description: str, correct_output: Any, key: str | None
     ) -> Call[dict[str, Any]]:
         decision_id = decision.id if isinstance(decision, Decision) else decision
-        request = requests.report_failure(decision_id, severity, description, correct_output)
+        key = key if key is not None else str(uuid4())  # of this report, however often it is sent
+        request = requests.report_failure(decision_id, severity, description, correct_output, key=key)
         reply = yield from self._exchange(request, self.budget)
         return answers.read_object(reply)
 
@@ -312,19 +313,17 @@ class Calls:
             if trouble is None:
                 assert isinstance(result, Reply)  # a step that is sent is answered or fails
                 return result
-            if before is not None and isinstance(trouble, TimedOut) and request.is_repeatable:
+            if before is not None and isinstance(trouble, TimedOut):
                 trouble = before  # what went wrong says more than that the rest of the time was short
             tries += 1
-            pause = self._pause_before_retry(request, trouble, tries)
+            pause = self._pause_before_retry(trouble, tries)
             if pause is None or pause >= deadline - self.clock():
                 raise trouble
             yield Pause(pause)
 
-    def _pause_before_retry(self, request: Request, trouble: PhasegateError, tries: int) -> float | None:
-        """Seconds, or None when trying again is useless, or could do the same thing twice."""
+    def _pause_before_retry(self, trouble: PhasegateError, tries: int) -> float | None:
+        """Seconds, or None when trying again is useless."""
         if not isinstance(trouble, Unanswered) or tries >= MOST_TRIES:
-            return None
-        if not request.is_repeatable and not _certainly_not_done(trouble):
             return None
         pause = self._backoff(tries, most=0.5)
         if isinstance(trouble, Unavailable) and trouble.retry_after is not None:
@@ -367,9 +366,3 @@ def _untold(decision: Decision, trouble: PhasegateError) -> Decision:
 
 def _same_as(known: Decision) -> Expected:
     return Expected(known.agent, known.case_id, known.version, known.attempt, known.id)
-
-
-def _certainly_not_done(trouble: Unanswered) -> bool:
-    if isinstance(trouble, Unreachable):
-        return trouble.never_sent
-    return isinstance(trouble, Unavailable) and trouble.status in {429, 503}

@@ -143,13 +143,19 @@ class Phasegate:
         return self._run(self._calls.add_human_outputs(list(items), agent))
 
     def report_failure(
-        self, decision: Decision | str, severity: Severity, description: str, correct_output: Any = None
+        self,
+        decision: Decision | str,
+        severity: Severity,
+        description: str,
+        correct_output: Any = None,
+        *,
+        key: str | None = None,
     ) -> dict[str, Any]:
         """
         Report that this decision went wrong in production. Raises when it is not stored, and after `Unanswered`
-        it may be: look before reporting again.
+        it may be. With a `key` of your own, the id of a ticket, reporting again is the same report.
         """
-        return self._run(self._calls.report_failure(decision, severity, description, correct_output))
+        return self._run(self._calls.report_failure(decision, severity, description, correct_output, key))
 
     def case(self, case_id: str, *, agent: str | None = None) -> dict[str, Any]:
         """Everything known of a case, as the API answers it."""
@@ -325,10 +331,16 @@ class AsyncPhasegate:
         return await self._run(self._calls.add_human_outputs(list(items), agent))
 
     async def report_failure(
-        self, decision: Decision | str, severity: Severity, description: str, correct_output: Any = None
+        self,
+        decision: Decision | str,
+        severity: Severity,
+        description: str,
+        correct_output: Any = None,
+        *,
+        key: str | None = None,
     ) -> dict[str, Any]:
         """See `Phasegate.report_failure`."""
-        return await self._run(self._calls.report_failure(decision, severity, description, correct_output))
+        return await self._run(self._calls.report_failure(decision, severity, description, correct_output, key))
 
     async def case(self, case_id: str, *, agent: str | None = None) -> dict[str, Any]:
         """See `Phasegate.case`."""

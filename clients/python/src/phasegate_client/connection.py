@@ -27,7 +27,7 @@ from phasegate_client.spool import Spool
 log = logging.getLogger("phasegate_client")
 
 Headers = Callable[[], Mapping[str, str]]
-_OURS = {"authorization", "accept", "user-agent", "content-type", "content-length", "host"}
+_OURS = {"authorization", "accept", "user-agent", "content-type", "content-length", "host", "idempotency-key"}
 
 LARGEST_ANSWER = 32 * 1024 * 1024  # bytes; a body without end must not eat the agent's memory
 
@@ -57,6 +57,8 @@ class Address:
         }
         if step.request.body is not None:
             headers["Content-Type"] = "application/json"
+        if step.request.idempotency_key is not None:
+            headers["Idempotency-Key"] = step.request.idempotency_key
         return httpx2.Request(
             step.request.method,
             self.base_url + step.request.path,

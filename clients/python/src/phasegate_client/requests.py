@@ -18,6 +18,7 @@ from phasegate_client.errors import Unsendable
 from phasegate_client.json_text import as_json, confidence_as_json, encode
 
 LARGEST_BATCH = 1000  # items
+LONGEST_KEY = 200  # characters
 LONGEST_BATCH = 3 * 1024 * 1024  # bytes; the server takes 4 MiB
 
 Severity = Literal["minor", "major", "severe", "critical"]
@@ -25,12 +26,12 @@ Severity = Literal["minor", "major", "severe", "critical"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`is_repeatable` when sending it twice changes nothing more than sending it once."""
+    """Sent twice, it changes nothing more than sent once: what it is about says so, or else its `idempotency_key`."""
 
     method: str
     path: str
     body: bytes | None = None
-    is_repeatable: bool = True
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +141,13 @@ def _human_output(item: HumanOutput, place: str) -> dict[str, Any]:
 
 
 def report_failure(
-    decision_id: str | None, severity: Severity, description: str, correct_output: Any = None
+    decision_id: str | None, severity: Severity, description: str, correct_output: Any = None, *, key: str
 ) -> Request:
     body: dict[str, Any] = {"severity": severity, "description": description}
     if correct_output is not None:
         body["correct_output"] = as_json(correct_output, "correct_output", words_for_non_finite=False)
     path = f"/v1/decisions/{_segment(_named(decision_id, 'the id of the decision'))}/failures"
-    # Sent twice it would be two failures.
-    return Request("POST", path, encode(body), is_repeatable=False)
+    return Request("POST", path, encode(body), _header(key, "key"))
 
 
 def show_case(agent: str | None, case_id: str) -> Request:
@@ -156,6 +156,12 @@ def show_case(agent: str | None, case_id: str) -> Request:
 
 def _agent(agent: str | None) -> str:
     return f"/v1/agents/{_segment(_named(agent, 'agent'))}"
+
+
+def _header(text: str, what: str) -> str:
+    if not 1 <= len(text) <= LONGEST_KEY or not text.isascii() or not text.isprintable() or text != text.strip():
+        raise Unsendable(f"{what} has to be 1 to {LONGEST_KEY} plain characters: {text!r}")
+    return text
 
 
 def _named(name: str | None, what: str) -> str:
