@@ -37,6 +37,7 @@ _SETTINGS: dict[str, Any] = {
         {"code": "unreadable", "words": "Scan is unreadable", "severity": "minor"},
         {"code": "scanner_fault", "words": "Scanner fault", "severity": "major"},
     ],
+    "undo_seconds": 0,  # the clock of the demo stands while people rule: no window would ever end
 }
 _RULES: dict[str, Any] = {
     # No threshold: the labels of shadow and supervised production find it, and the owner puts it in force.
