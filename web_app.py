@@ -39,6 +39,7 @@ from rollout.reviewers import api as reviewers_api
 from rollout.versions import api as versions_api
 from routing import api as routing_api
 from routing import hot, waiting
+from routing.a2i import api as a2i_api
 from routing.answering import Answering
 from routing.audits import api as audits_api
 from routing.bulk import api as bulk_api
@@ -65,6 +66,7 @@ _ROUTERS = (
     reviews_api.router,
     supervision_api.router,
     delivery_api.router,
+    a2i_api.router,
     routing_api.router,
     gates_api.router,
     versions_api.router,

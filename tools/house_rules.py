@@ -17,6 +17,7 @@ PACKAGES = ("kit", "evidence", "governance", "rollout", "routing", "review_ui", 
 _STATEMENTS = {"select", "insert", "update", "delete", "text"}
 _ASYNC = {
     "routing/hot.py",
+    "routing/a2i/api.py",
     "routing/writer.py",
     "routing/waiting.py",
     "routing/answering.py",

@@ -16,10 +16,12 @@ from sqlalchemy.orm import Session
 from standardwebhooks import Webhook as Signer
 
 from kit.db import send_after_commit
+from kit.ids import new_id
 from rollout.versions import queries as version_queries
 from rollout.versions import steps
 from rollout.versions.schemas import ChangeOut
 from rollout.versions.tables import PhaseChange
+from routing.a2i import shapes
 from routing.cases.outcomes import outcome_of
 from routing.cases.schemas import decision_out
 from routing.cases.tables import Decision
@@ -66,24 +68,28 @@ def tell(
     Write the message; it is sent once this transaction is stored, and by the sweep in any case.
 
     The data is the decision as the API shows it. An audit leaves the decision as it was, so the message brings the
-    `ruling` beside it.
+    `ruling` beside it. A human loop that ended is told once more, as Amazon A2I would tell it.
     """
     data = decision_out(decision, outcome_of(decision)).model_dump(mode="json")
     if ruling is not None:
         data["audit_ruling"] = ruling.model_dump(mode="json")
+    told = {kind: data}
+    if shapes.is_loop(decision) and kind.startswith("decision."):
+        told[shapes.STATUS_CHANGE] = shapes.event(decision, new_id(), now)
     for webhook in queries.active_webhooks(session, decision.agent):
-        session.add(
-            OutboxMessage(
-                agent=decision.agent,
-                kind=kind,
-                subject=str(webhook.id),
-                body={"type": kind, "timestamp": now.isoformat(), "data": data},
-                state="waiting",
-                attempts=0,
-                due_at=now,
-                created_at=now,
+        for name, said in told.items():
+            session.add(
+                OutboxMessage(
+                    agent=decision.agent,
+                    kind=name,
+                    subject=str(webhook.id),
+                    body={"type": name, "timestamp": now.isoformat(), "data": said},
+                    state="waiting",
+                    attempts=0,
+                    due_at=now,
+                    created_at=now,
+                )
             )
-        )
         send_after_commit(session, "routing.deliver")
 
 
