@@ -14,6 +14,7 @@ from celery import Task as CeleryTask
 import governance.audit.tasks  # noqa: F401 - importing registers the tasks
 import rollout.gates.tasks  # noqa: F401
 import routing.archives.tasks
+import routing.notifications.tasks
 import routing.tasks
 import routing.thresholds.tasks  # noqa: F401
 from kit import logging as kit_logging

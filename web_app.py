@@ -18,6 +18,7 @@ from sqlalchemy import text
 from starlette.types import Receive, Scope, Send
 
 import review_ui
+import routing.notifications.tasks
 import routing.tasks  # noqa: F401 - registers them, so that what is sent to them finds its queue
 from governance.people import api as people_api
 from governance.people.keyring import Keyring
@@ -47,6 +48,7 @@ from routing.bulk.stream import Slots
 from routing.cases import api as cases_api
 from routing.delivery import api as delivery_api
 from routing.drift import api as drift_api
+from routing.notifications import api as notifications_api
 from routing.people import api as verdicts_api
 from routing.registrar import Registrar
 from routing.reviews import api as reviews_api
@@ -80,6 +82,7 @@ _ROUTERS = (
     audits_api.router,
     verdicts_api.router,
     staffing_api.router,
+    notifications_api.router,
     agents_api.router,
     people_api.router,
 )

@@ -50,6 +50,10 @@ class Settings(BaseSettings):
         12.0, gt=0, lt=365, description="How many false alarms all guardrails together may raise in a year."
     )
     webhooks_allow_private: bool = Field(False, description="Let webhooks be http, and inside the own network.")
+    public_url: str | None = Field(None, description="What people type to get here; empty: http://host:port.")
+    smtp_url: str | None = Field(None, description="smtps://user:password@host, smtp:// (STARTTLS) or smtp+plain://.")
+    mail_from: str = Field("phasegate@localhost", description="Sender of e-mails.")
+    notify_before_minutes: float = Field(15.0, gt=0, description="How long before its time is over a case is told of.")
     log_level: str = "INFO"
 
     @property
@@ -59,6 +63,11 @@ class Settings(BaseSettings):
             return self.database_url
         self.data_dir.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{(self.data_dir / 'phasegate.db').resolve()}"
+
+    @property
+    def base_url(self) -> str:
+        """What links in messages begin with."""
+        return self.public_url.rstrip("/") if self.public_url else f"http://{self.host}:{self.port}"
 
     def check_secret(self) -> None:
         """Refuse a database for many hosts without a key for all of them: each host would make up its own."""

@@ -15,6 +15,7 @@ import routing.archives.tables
 import routing.cases.tables
 import routing.delivery.tables
 import routing.drift.tables
+import routing.notifications.tables
 import routing.reviews.tables
 import routing.supervision.tables
 import routing.thresholds.tables
@@ -36,6 +37,7 @@ MODULES = (
     routing.cases.tables,
     routing.delivery.tables,
     routing.drift.tables,
+    routing.notifications.tables,
     routing.reviews.tables,
     routing.supervision.tables,
     routing.thresholds.tables,

@@ -1,0 +1,75 @@
+"""When somebody may be written to."""
+
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routing.domain.telling import GAP, Hours, is_quiet, next_time
+
+NINE = datetime(2026, 1, 5, 9, tzinfo=UTC)
+ZURICH = "Europe/Zurich"
+
+
+class TestQuietHours:
+    @pytest.mark.parametrize(
+        ("hour", "quiet"),
+        [(21, False), (22, True), (23, True), (0, True), (6, True), (7, False), (12, False)],
+    )
+    def test_they_go_over_midnight(self, hour: int, quiet: bool) -> None:
+        hours = Hours(quiet_from=time(22), quiet_until=time(7))
+
+        assert is_quiet(hours, NINE.replace(hour=hour)) is quiet
+
+    @pytest.mark.parametrize(("hour", "quiet"), [(11, False), (12, True), (13, False)])
+    def test_they_may_lie_within_a_day(self, hour: int, quiet: bool) -> None:
+        assert is_quiet(Hours(quiet_from=time(12), quiet_until=time(13)), NINE.replace(hour=hour)) is quiet
+
+    def test_they_are_by_the_clock_on_the_wall_in_winter_and_in_summer(self) -> None:
+        hours = Hours(zone=ZURICH, quiet_from=time(22), quiet_until=time(7))
+
+        assert [is_quiet(hours, datetime(2026, month, 5, 5, 30, tzinfo=UTC)) for month in (1, 7)] == [True, False]
+
+    def test_without_them_it_is_never_quiet(self) -> None:
+        assert not is_quiet(Hours(), NINE.replace(hour=3))
+
+
+class TestNextTime:
+    def test_the_first_message_goes_at_once(self) -> None:
+        assert next_time(Hours(), None, NINE) == NINE
+
+    def test_the_next_one_waits_for_five_minutes(self) -> None:
+        assert next_time(Hours(), NINE, NINE) == NINE + GAP
+
+    def test_together_once_an_hour(self) -> None:
+        assert next_time(Hours(pace="hourly"), NINE, NINE) == NINE + timedelta(hours=1)
+
+    def test_together_at_an_hour_of_the_day(self) -> None:
+        daily = Hours(zone=ZURICH, pace="daily", daily_at=time(8))
+
+        assert next_time(daily, None, NINE) == datetime(2026, 1, 6, 7, tzinfo=UTC)
+        assert next_time(daily, None, NINE.replace(hour=6)) == NINE.replace(hour=7)
+
+    def test_the_hour_stays_the_same_on_the_wall_when_clocks_change(self) -> None:
+        daily = Hours(zone=ZURICH, pace="daily", daily_at=time(8))
+        before = datetime(2026, 3, 28, 7, tzinfo=UTC)
+
+        assert next_time(daily, before, before) == datetime(2026, 3, 29, 6, tzinfo=UTC)
+
+
+@given(
+    pace=st.sampled_from(["soon", "hourly", "daily"]),
+    told=st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),
+    later=st.timedeltas(timedelta(), timedelta(days=2)),
+    at=st.times(),
+)
+def test_no_two_messages_are_ever_nearer_than_five_minutes(
+    pace: str, told: datetime, later: timedelta, at: time
+) -> None:
+    hours = Hours(zone=ZURICH, pace=pace, daily_at=at)  # type: ignore[arg-type]
+
+    following = next_time(hours, told, told + later)
+
+    assert following >= told + GAP
+    assert following >= told + later
