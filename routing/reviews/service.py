@@ -138,7 +138,11 @@ def ahead(
         if item is None:
             break
         items.append(item)
-    return items
+    return sorted(items, key=_turn)
+
+
+def _turn(item: ReviewItem) -> tuple[int, datetime, UUID]:
+    return -item.priority, item.due_at, item.id
 
 
 def leave(session: Session, *, actor: Actor, everything: bool = False) -> int:
