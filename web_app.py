@@ -147,7 +147,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     listener = None
     if ctx.settings.redis_url:
         channels = {"policies:changed": app.state.holder.wake, "keys:changed": app.state.holder.wake,
-                    "decisions:ruled": waiters.ring}  # fmt: skip
+                    "decisions:ruled": waiters.ring, "reviews:changed": app.state.live.ring}  # fmt: skip
         listener = Listener(ctx.settings.redis_url, channels)
         listener.start()
     try:

@@ -12,6 +12,7 @@ from review_ui import (
     agents,
     desk,
     failures,
+    live,
     people_page,
     plan,
     problems,
@@ -30,9 +31,12 @@ _Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 def install(app: FastAPI) -> None:
     """Add the pages to an application whose errors `kit.http` already answers."""
+    app.state.live = live.Live(app.state.ctx)
+    app.state.ctx.listen("reviews:changed", app.state.live.ring)
     for room in (
         sign_in,
         queue,
+        live,
         desk,
         agents,
         agent,

@@ -1,24 +1,26 @@
 """
 The review desk: take the next case, look, rule.
 
-The page's script sends the same forms in the background and gets the next case as fragments; without it they
-are ordinary forms. Either way a ruling and the taking of the next case are two transactions: what was ruled
-stays ruled when there is no next.
+The page's script sends the same forms in the background. It gets the cases that follow with every answer, held for
+this person for a minute and not yet seen, and shows the first of them before a ruling is stored; so it names the case
+it shows, and that one is claimed when the ruling is. Without the script they are ordinary forms. Either way a ruling
+and the taking of the next case are two transactions: what was ruled stays ruled when there is no next.
 """
 
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
 from kit.context import Context
-from kit.errors import Invalid
+from kit.errors import Conflict, Invalid, NotFound
 from kit.http import Ctx
 from review_ui import desk_views as views
 from review_ui import words
+from review_ui.blind_form import read_answer
 from review_ui.forms import out_fields, read_output
 from review_ui.pages import FormDep, Posted, Viewer, ViewerDep, go, in_background, render
 from routing.cases.tables import Decision
@@ -26,10 +28,14 @@ from routing.reviews import queries, service
 from routing.reviews.api import agent_entry, lease_of
 from routing.reviews.tables import ReviewItem
 from routing.snapshot import AgentEntry
+from routing.supervision import service as supervision
+from routing.supervision import veil
 
 router = APIRouter(prefix="/review", include_in_schema=False)
 
 AgentQuery = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
+
+_AHEAD = 3  # cases that are in the page before their turn
 
 
 @router.get("")
@@ -37,21 +43,16 @@ def show(request: Request, viewer: ViewerDep, ctx: Ctx, agent: AgentQuery = "", 
     """The case this person holds. Looking takes none: that is a POST."""
     viewer.actor.require("review")
     with ctx.db.read() as session:
-        held = _held(session, viewer, ctx, agent, item)
-        view = _case(request, session, held, ctx) if held is not None else None
-        status = views.status_of(session, viewer, ctx.clock.now(), agent)
-    return _desk(request, viewer, view, status, ctx)
+        held = _held(session, viewer, ctx.clock.now(), agent, item)
+        shown = _shown(request, session, viewer, ctx, agent, held)
+    return _desk(request, viewer, shown)
 
 
 @router.post("/next")
 def take_next(request: Request, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Response:
     """Hold the next case in turn."""
     viewer.actor.require("review")
-    with ctx.db.begin() as session:
-        service.claim_next(
-            session, actor=viewer.actor, now=ctx.clock.now(), lease=lease_of(ctx), agent=form.text("agent") or None
-        )
-    return _to_desk(request, viewer, ctx, form.text("agent"))
+    return _go_on(request, viewer, ctx, form)
 
 
 @router.post("/{item_id}/claim")
@@ -60,18 +61,16 @@ def claim(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx, form: Fo
     viewer.actor.require("review")
     with ctx.db.begin() as session:
         service.claim(session, item_id, actor=viewer.actor, now=ctx.clock.now(), lease=lease_of(ctx))
-    return _to_desk(request, viewer, ctx, form.text("agent"), item=item_id)
+    return _go_on(request, viewer, ctx, form, item=item_id)
 
 
 @router.post("/{item_id}/renew")
-def renew(item_id: UUID, viewer: ViewerDep, ctx: Ctx, _form: FormDep) -> JSONResponse:
+def renew(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Response:
     """A sign of life: the case stays this person's for another while. A conflict says who has it."""
     viewer.actor.require("review")
-    now = ctx.clock.now()
     with ctx.db.begin() as session:
-        item = service.renew(session, item_id, actor=viewer.actor, now=now, lease=lease_of(ctx))
-        until = item.claimed_until or now
-    return JSONResponse({"seconds": int((until - now).total_seconds()), "until": words.stamp(until)})
+        service.renew(session, item_id, actor=viewer.actor, now=ctx.clock.now(), lease=lease_of(ctx))
+    return _go_on(request, viewer, ctx, form, item=item_id)
 
 
 @router.post("/{item_id}/release")
@@ -80,16 +79,15 @@ def release(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx, form: 
     viewer.actor.require("review")
     with ctx.db.begin() as session:
         service.release(session, item_id, actor=viewer.actor)
+    return _go_on(request, viewer, ctx, form, but=(item_id,), said="Given back to the queue.")
+
+
+@router.post("/leave", status_code=204)
+def leave(viewer: ViewerDep, ctx: Ctx, _form: FormDep) -> None:
+    """Give back what was held ahead; the page is closed or out of sight."""
+    viewer.actor.require("review")
     with ctx.db.begin() as session:
-        service.claim_next(
-            session,
-            actor=viewer.actor,
-            now=ctx.clock.now(),
-            lease=lease_of(ctx),
-            agent=form.text("agent") or None,
-            but=(item_id,),
-        )
-    return _to_desk(request, viewer, ctx, form.text("agent"), said="Given back to the queue.")
+        service.leave(session, actor=viewer.actor)
 
 
 @router.post("/{item_id}/rule")
@@ -101,11 +99,42 @@ def rule(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx, form: For
             said = _rule(request, session, item_id, viewer, ctx, form)
     except Invalid as problem:
         return _once_more(request, item_id, viewer, ctx, form, problem)
+    return _go_on(request, viewer, ctx, form, said=said)
+
+
+@router.post("/{item_id}/answer")
+def answer(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Response:
+    """Store what this person says before they see the output; then the same case with the output."""
+    viewer.actor.require("review")
+    try:
+        with ctx.db.begin() as session:
+            _answer(request, session, item_id, viewer, ctx, form)
+    except Invalid as problem:
+        return _once_more(request, item_id, viewer, ctx, form, problem)
+    return _go_on(request, viewer, ctx, form, item=item_id, said="Your answer is stored.", again=True)
+
+
+@router.post("/{item_id}/undo")
+def undo(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Response:
+    """Take a ruling back before the agent is told; the case is on the desk again."""
+    viewer.actor.require("review")
     with ctx.db.begin() as session:
-        service.claim_next(
-            session, actor=viewer.actor, now=ctx.clock.now(), lease=lease_of(ctx), agent=form.text("agent") or None
-        )
-    return _to_desk(request, viewer, ctx, form.text("agent"), said=said)
+        service.undo(session, item_id, actor=viewer.actor, now=ctx.clock.now(), lease=lease_of(ctx))
+    return _go_on(request, viewer, ctx, form, item=item_id, said="" if in_background(request) else "Undone.")
+
+
+def _answer(request: Request, session: Session, item_id: UUID, viewer: Viewer, ctx: Context, form: Posted) -> None:
+    item = queries.get_item(session, item_id)
+    case = _case(request, session, item, viewer, ctx.clock.now())
+    supervision.answer(
+        session,
+        item_id,
+        read_answer(case.fields, form) if case.veiled else None,
+        agent=agent_entry(request, item.agent),
+        actor=viewer.actor,
+        now=ctx.clock.now(),
+        lease=lease_of(ctx),
+    )
 
 
 def _rule(request: Request, session: Session, item_id: UUID, viewer: Viewer, ctx: Context, form: Posted) -> str:
@@ -142,9 +171,8 @@ def _in_words(said: service.Said, entry: AgentEntry) -> str:
     return {"approve": "Approved.", "edit": "Approved with edits.", "escalate": "Escalated."}[said.ruling]
 
 
-def _held(session: Session, viewer: Viewer, ctx: Context, agent: str, item_id: UUID | None) -> ReviewItem | None:
+def _held(session: Session, viewer: Viewer, now: datetime, agent: str, item_id: UUID | None) -> ReviewItem | None:
     """The named case if this person holds it, else the first they hold."""
-    now = ctx.clock.now()
     if item_id is not None:
         item = queries.get_item(session, item_id)
         if item.state == "waiting" and item.claimed_by == viewer.login and (item.claimed_until or now) >= now:
@@ -152,24 +180,46 @@ def _held(session: Session, viewer: Viewer, ctx: Context, agent: str, item_id: U
     return queries.held_by(session, viewer.login, now, agent=agent or None)
 
 
-def _case(request: Request, session: Session, item: ReviewItem, ctx: Context) -> views.CaseView:
-    decision = queries.get_decision(session, item.decision_id)
-    passed_on = item.level > 1 and queries.was_escalated_by_a_person(session, item)
-    return views.case_of(item, decision, agent_entry(request, item.agent), ctx.clock.now(), passed_on=passed_on)
-
-
-def _to_desk(
-    request: Request, viewer: Viewer, ctx: Context, agent: str, *, item: UUID | None = None, said: str = ""
+def _go_on(
+    request: Request,
+    viewer: Viewer,
+    ctx: Context,
+    form: Posted,
+    *,
+    item: UUID | None = None,
+    but: tuple[UUID, ...] = (),
+    said: str = "",
+    again: bool = False,
 ) -> Response:
-    """The desk as it stands now: as fragments for the script, else by going there."""
+    """The case to look at now: this one, else the one the page shows already, else the next in turn."""
+    agent, now = form.text("agent"), ctx.clock.now()
+    with ctx.db.begin() as session:
+        held = queries.get_item(session, item) if item is not None else _claim_shown(session, viewer, ctx, form)
+        if held is None:
+            held = service.claim_next(
+                session, actor=viewer.actor, now=now, lease=lease_of(ctx), agent=agent or None, but=but
+            )
     if not in_background(request):
         asked = [f"{key}={quote(str(value))}" for key, value in (("agent", agent), ("item", item)) if value]
         return go("/review" + ("?" + "&".join(asked) if asked else ""), said=said)
+    with ctx.db.begin() as session:
+        ahead = service.ahead(session, actor=viewer.actor, now=now, count=_AHEAD, agent=agent or None) if held else []
     with ctx.db.read() as session:
-        held = _held(session, viewer, ctx, agent, item)
-        view = _case(request, session, held, ctx) if held is not None else None
-        status = views.status_of(session, viewer, ctx.clock.now(), agent)
-    return _desk(request, viewer, view, status, ctx, ruled=f"{said} {words.many(status.left)} left." if said else "")
+        held = queries.get_item(session, held.id) if held is not None else None
+        shown = _shown(request, session, viewer, ctx, agent, held, ahead=[one.id for one in ahead])
+    shown.have = frozenset(form.text("have").split())
+    shown.again = again
+    shown.ruled = said if again else f"{said} {words.many(shown.queue.left)} left." if said else ""
+    return _desk(request, viewer, shown)
+
+
+def _claim_shown(session: Session, viewer: Viewer, ctx: Context, form: Posted) -> ReviewItem | None:
+    """The case that the page shows by now, if this person may still have it."""
+    try:
+        shown = UUID(form.text("shown"))
+        return service.claim(session, shown, actor=viewer.actor, now=ctx.clock.now(), lease=lease_of(ctx))
+    except (ValueError, NotFound, Conflict):
+        return None
 
 
 def _once_more(
@@ -178,29 +228,51 @@ def _once_more(
     """The same case with the draft in it and the reasons why it could not be stored."""
     with ctx.db.read() as session:
         item = queries.get_item(session, item_id)
-        view = views.with_problem(_case(request, session, item, ctx), form, problem)
-        status = views.status_of(session, viewer, ctx.clock.now(), form.text("agent"))
-    return _desk(request, viewer, view, status, ctx, http_status=422)
+        shown = _shown(request, session, viewer, ctx, form.text("agent"), item)
+    if shown.case is not None:
+        shown.case = views.with_problem(shown.case, form, problem)
+    shown.again = True
+    return _desk(request, viewer, shown, status=422)
 
 
-def _desk(
+def _shown(
     request: Request,
+    session: Session,
     viewer: Viewer,
-    view: views.CaseView | None,
-    status: views.Status,
     ctx: Context,
+    agent: str,
+    held: ReviewItem | None,
     *,
-    ruled: str = "",
-    http_status: int = 200,
-) -> Response:
-    return render(
-        request,
-        "desk/_regions.html" if in_background(request) else "desk/page.html",
-        viewer=viewer,
-        status=http_status,
-        case=view,
-        queue=status,
+    ahead: list[UUID] | None = None,
+) -> views.Desk:
+    """All that the page shows, read in one transaction."""
+    now = ctx.clock.now()
+    if held is not None and ahead is not None:
+        following = [queries.get_item(session, item_id) for item_id in ahead]
+        taken = queries.looked_at(session, viewer.login, now, agent=agent or None)
+        following[:0] = [one for one in taken if one.id != held.id]
+    else:
+        following = []
+    ruled = queries.may_undo(session, viewer.login, now)
+    return views.Desk(
+        case=_case(request, session, held, viewer, now) if held is not None else None,
+        ahead=[_case(request, session, one, viewer, now) for one in following],
+        prefetched=ahead is not None,
+        queue=views.status_of(session, viewer, now, agent),
+        undo_item=ruled.id if ruled is not None else None,
+        undo_seconds=views.seconds_until(ruled.concludes_at, now) if ruled is not None else 0,
         lease_seconds=ctx.settings.lease_seconds,
-        dwell_ms=views.DWELL_MS,
-        ruled=ruled,
     )
+
+
+def _case(request: Request, session: Session, item: ReviewItem, viewer: Viewer, now: datetime) -> views.CaseView:
+    decision = queries.get_decision(session, item.decision_id)
+    passed_on = item.level > 1 and queries.was_escalated_by_a_person(session, item)
+    given = veil.answer_of(session, item, viewer.login)
+    entry = agent_entry(request, item.agent)
+    return views.case_of(item, decision, entry, now, passed_on=passed_on, answer=given)
+
+
+def _desk(request: Request, viewer: Viewer, shown: views.Desk, *, status: int = 200) -> Response:
+    template = "desk/_regions.html" if in_background(request) else "desk/page.html"
+    return render(request, template, viewer=viewer, status=status, desk=shown, case=shown.case, queue=shown.queue)

@@ -8,19 +8,24 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from evidence.comparing import compare
 from kit.errors import Invalid
 from review_ui import words
+from review_ui.blind_form import Beside, beside, blank_fields
 from review_ui.forms import OutField, field_errors, out_fields, with_draft
 from review_ui.pages import Posted, Viewer
-from review_ui.shown import Shown, Tab, label_of, plain, pretty, show_all, steps_of
-from rollout.agents.schemas import RejectReason
+from review_ui.shown import Shown, label_of, plain, pretty, show_all
+from review_ui.trace import Tab, steps_of
+from rollout.agents.schemas import DeskSettings, RejectReason
 from routing.cases.tables import Decision
+from routing.domain.sampling import BLIND
 from routing.reviews import queries, service
 from routing.reviews.tables import ReviewItem
 from routing.snapshot import AgentEntry
+from routing.supervision.tables import BlindAnswer
 
-DWELL_MS = 800
 MOST_REASONS = 9
+LONGEST_DWELL = 20.0  # seconds; whoever reads longer than that is not held up by it
 
 # Reasons that would tell how sure the agent was; a reviewer judges first.
 _ABOUT_CONFIDENCE = {"below_threshold", "above_threshold", "outside_ramp"}
@@ -34,7 +39,7 @@ class CaseView:
     agent: str
     case_id: str
     version: str
-    kind: str  # review | audit | escalated
+    kind: str  # review | audit | escalated | blind
     why: str
     facts: list[tuple[str, str]]
     tabs: list[Tab]
@@ -48,6 +53,37 @@ class CaseView:
     signals: list[tuple[str, str]]
     problem: str = ""
     note: str = ""
+    veiled: bool = False
+    """The output is not shown before the reviewer has answered; `fields` are empty ones for the answer."""
+    own: Sequence[Beside] = ()
+    """What the reviewer had answered, beside what the agent said."""
+    dwell_ms: int = 0
+    """How long it is shown before it can be approved: by how much there is to read."""
+    see_all: bool = False
+    """Whether all of its evidence must have been looked at before it can be approved."""
+
+
+@dataclass(slots=True)
+class Desk:
+    """The whole page: the case, those that follow it, how the queue stands, and what can be undone."""
+
+    case: CaseView | None
+    ahead: list[CaseView]
+    prefetched: bool
+    """Whether `ahead` was asked for; else the page keeps what it has."""
+    queue: "Status"
+    undo_item: UUID | None
+    undo_seconds: int
+    lease_seconds: int
+    have: frozenset[str] = frozenset()
+    """Items that are in the page already."""
+    again: bool = False
+    """The case is shown anew though the page has it."""
+    ruled: str = ""
+
+    @property
+    def ahead_seconds(self) -> int:
+        return min((one.seconds for one in self.ahead), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +132,22 @@ def status_of(session: Session, viewer: Viewer, now: datetime, agent: str) -> St
 
 
 def case_of(
-    item: ReviewItem, decision: Decision, agent: AgentEntry, now: datetime, *, passed_on: bool = False
+    item: ReviewItem,
+    decision: Decision,
+    agent: AgentEntry,
+    now: datetime,
+    *,
+    passed_on: bool = False,
+    answer: BlindAnswer | None = None,
 ) -> CaseView:
-    """`passed_on`: a person escalated it; else it is in the second line because its time was over in the first."""
+    """
+    `passed_on`: a person escalated it; else it is in the second line because its time was over in the first.
+    `answer`: what who looks at it said before they saw the output; without one a case of the blind arm is veiled.
+    """
     settings = agent.settings
     held = item.claimed_until or now
+    if item.arm == BLIND and answer is None:
+        return _veiled(item, decision, agent, max(int((held - now).total_seconds()), 0))
     return CaseView(
         item_id=item.id,
         agent=item.agent,
@@ -118,7 +165,58 @@ def case_of(
         seconds=max(int((held - now).total_seconds()), 0),
         confidence=_confidence(decision),
         signals=[(label_of(key), plain(value)) for key, value in (decision.signals or {}).items()],
+        own=() if answer is None else _own(answer, decision, agent),
+        dwell_ms=dwell_ms(decision, settings.desk),
+        see_all=(decision.risk or "") in settings.desk.see_all_for_risks,
     )
+
+
+def dwell_ms(decision: Decision, desk: DeskSettings) -> int:
+    """Nobody has read a case sooner, so nobody can have approved it."""
+    length = len(pretty(decision.output)) + _letters(decision.input)
+    seconds = max(desk.least_seconds, min(length / 1000 * desk.seconds_per_1000_characters, LONGEST_DWELL))
+    return round(seconds * 1000)
+
+
+def _letters(value: Any) -> int:
+    """How much there is to read: no pictures, and no tables of numbers that are drawn as pictures."""
+    if isinstance(value, str):
+        return 0 if value.startswith("data:") else len(value)
+    if isinstance(value, dict):
+        return sum(_letters(one) for one in value.values())
+    return sum(_letters(one) for one in value) if isinstance(value, list) else 0
+
+
+def seconds_until(moment: datetime | None, now: datetime) -> int:
+    return max(int((moment - now).total_seconds()), 0) if moment is not None else 0
+
+
+def _veiled(item: ReviewItem, decision: Decision, agent: AgentEntry, seconds: int) -> CaseView:
+    """Nothing in it from which the output could be read or guessed, which the page's source would show."""
+    return CaseView(
+        item_id=item.id,
+        agent=item.agent,
+        case_id=item.case_id,
+        version=item.version,
+        kind="blind",
+        why=f"{item.arm_probability or 0.0:.0%} of cases ask you first, so that agreeing stays a decision.",
+        facts=[("Segment", decision.segment)] if decision.segment else [],
+        tabs=_tabs(decision, agent, veiled=True),
+        fields=blank_fields(decision.output, agent.settings),
+        action="",
+        reasons=(),
+        more_reasons=(),
+        fingerprint="",
+        seconds=seconds,
+        confidence="",
+        signals=[],
+        veiled=True,
+    )
+
+
+def _own(answer: BlindAnswer, decision: Decision, agent: AgentEntry) -> list[Beside]:
+    found = compare(decision.output, answer.output, agent.comparison, schema_valid=decision.output_valid)
+    return beside(answer.output, decision.output, agent.settings, found)
 
 
 def with_problem(view: CaseView, form: Posted, problem: Invalid) -> CaseView:
@@ -155,12 +253,12 @@ def _facts(decision: Decision) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value] + extra
 
 
-def _tabs(decision: Decision, agent: AgentEntry) -> list[Tab]:
+def _tabs(decision: Decision, agent: AgentEntry, *, veiled: bool = False) -> list[Tab]:
     """The fields that the agent names, the steps it took, and everything as it came."""
     named = agent.settings.fields.input
     fields = show_all(decision.input, named, "Input")
     tabs = [Tab("case", "Case", fields=fields)]
-    if decision.trace:
+    if decision.trace and not veiled:
         tabs.append(Tab("trace", "Trace", steps=steps_of(decision.trace)))
     if any(one.kind in {"image", "table"} for one in fields):
         tabs.append(Tab("all", "Everything", fields=[_as_it_came(decision.input)]))

@@ -22,6 +22,7 @@ from kit.context import Context
 from kit.errors import Forbidden, Invalid, Place, Unauthenticated
 from kit.http import Ctx
 from review_ui import words
+from review_ui.shown import beside
 from review_ui.static_files import asset
 
 COOKIE = "phasegate_session"
@@ -157,6 +158,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters.update(words.FILTERS)
+    made.filters["beside"] = beside
     return made
 
 

@@ -5,10 +5,9 @@ nobody may rule on what they have not seen. A value that is not what its field s
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -233,63 +232,19 @@ _SHOWS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """One piece of evidence."""
-
-    key: str
-    label: str
-    fields: list[Shown] = field(default_factory=list)
-    steps: list["Step"] = field(default_factory=list)
+_A_DOCUMENT = 400  # characters
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One line of a trace."""
-
-    name: str
-    detail: str
-    seconds: str
-    failed: bool
-
-
-_MOST_STEPS = 200
-_DEEPEST = 8  # levels of steps inside steps
-
-
-def steps_of(trace: list[Any] | None) -> list[Step]:
-    """
-    Any list of steps; the names that tracing tools use are understood. Steps inside a step follow it, under its name;
-    of a run that went well only the steps are of interest.
-    """
-    return [_step(entry, within) for entry, within in islice(_in_a_row(trace or [], ()), _MOST_STEPS)]
-
-
-def _in_a_row(trace: list[Any], within: tuple[str, ...]) -> Iterator[tuple[Any, tuple[str, ...]]]:
-    for entry in trace[:_MOST_STEPS]:
-        inner = entry.get("steps") if isinstance(entry, dict) else None
-        if not isinstance(inner, list) or not inner or len(within) > _DEEPEST:
-            yield entry, within
-        elif entry.get("kind") == "run" and not entry.get("error"):
-            yield from _in_a_row(inner, within)
+def beside(fields: Sequence[Shown]) -> list[list[Shown]]:
+    """Documents that follow one another stand side by side; everything else stands alone."""
+    groups: list[list[Shown]] = []
+    for one in fields:
+        if groups and _is_document(one) and _is_document(groups[-1][-1]):
+            groups[-1].append(one)
         else:
-            yield entry, within
-            yield from _in_a_row(inner, (*within, plain(entry.get("name") or "Step")[:40]))
+            groups.append([one])
+    return groups
 
 
-def _step(entry: Any, within: tuple[str, ...]) -> Step:
-    if not isinstance(entry, dict):
-        return Step(plain(entry)[:200], "", "", failed=False)
-    name = next((entry[key] for key in ("name", "step", "tool", "type") if entry.get(key)), "Step")
-    known = {"name", "step", "tool", "type", "seconds", "error", "status"}
-    known |= {"kind", "started_at", "steps", "cut", "traceparent"}
-    detail = ", ".join(f"{label_of(key).lower()} {plain(value)}" for key, value in entry.items() if key not in known)
-    seconds, error = entry.get("seconds"), entry.get("error")
-    if isinstance(error, dict) and error.get("words"):
-        detail = f"{plain(error['words'])}{', ' if detail else ''}{detail}"
-    return Step(
-        " › ".join((*within, plain(name)))[:200],
-        detail[:600],
-        f"{seconds:.1f}\u00a0s" if isinstance(seconds, (int, float)) else "",
-        failed=bool(entry.get("error")) or entry.get("status") in {"error", "failed"},
-    )
+def _is_document(one: Shown) -> bool:
+    return one.kind == "image" or (one.kind in {"longtext", "json"} and len(one.text) >= _A_DOCUMENT)

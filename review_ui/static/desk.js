@@ -1,36 +1,50 @@
-/* The review desk. The same forms as without this script, sent in the background: the next case is swapped in,
-   the lease is renewed while somebody is there, and a draft survives whatever happens to the connection. */
+/* The review desk. The same forms as without this script, sent in the background. The cases that follow are in the page
+   already, held for this person; a ruling shows the next one at once and is stored behind it, and what cannot be stored
+   comes back with its draft. */
 import { handlers, paintKeys } from "./keys.js";
-import { localTimes, toast } from "./page.js";
+import { compare, control } from "./compare.js";
+import * as drafts from "./drafts.js";
+import { listen, many } from "./live.js";
+import { localTimes, toast, untoast } from "./page.js";
+import { unseen, watch } from "./seen.js";
+import "./swipe.js";
 
 const desk = document.body;
 const $ = (selector, part = document) => part.querySelector(selector);
 const $$ = (selector, part = document) => [...part.querySelectorAll(selector)];
-const dwell = Number(desk.dataset.dwellMs), whole = Number(desk.dataset.leaseSeconds);
+const whole = Number(desk.dataset.leaseSeconds);
 const BACKGROUND = { "Phasegate-Background": "1" };
+const QUICK = 800;         // ms; no longer is a rejection held up, which approves nothing unread
+const PATIENCE = 20_000;   // ms; then nobody knows whether it was stored
+const now = () => performance.now();
 
-let shownAt = 0, lastReason = null, endsAt = 0, lost = false, lostAt = 0, activeAt = performance.now(), renewedAt = performance.now(), renewing = false;
-let unsent = null; // what to send again when the connection is back
-let dwellTimer;
+let shownAt = 0, lastReason = null, dwellTimer, unsent = null;
+let endsAt = 0, lost = false, lostAt = 0, activeAt = now(), renewedAt = now(), renewing = false;
+let ahead = [];       // the cases that follow: { item, parts, until }
+let behind = [];      // rulings on their way: { item, form, submitter, body, key, parts }
+let sending = null;   // until all of them are stored
+let done = [];        // what can be undone: { item, parts, until }
 
 const held = () => $(".case[data-item]");
+const itemShown = () => held()?.dataset.item || "";
+const veiled = () => held()?.hasAttribute("data-veiled");
 const rows = () => $$(".out-row");
 const changed = () => rows().filter((row) => row.hasAttribute("data-changed"));
 const say = (text) => { const note = $(".dock-note"); if (note) note.textContent = text; };
 const busy = (on) => { desk.ariaBusy = String(on); };
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+const draftKey = () => held() && drafts.keyOf(desk.dataset.viewer, held());
 
-/* drafts: by person, case and fingerprint, on this device only */
-const draftKey = () => held() && `draft:${desk.dataset.viewer}:${held().dataset.item}:${held().dataset.fingerprint}`;
+/* drafts */
 function saveDraft() {
   if (!held()) return;
   const values = Object.fromEntries(changed().map((row) => [control(row).name, control(row).value]));
-  try {
-    if (Object.keys(values).length) sessionStorage.setItem(draftKey(), JSON.stringify(values)); else sessionStorage.removeItem(draftKey());
-  } catch { /* a full or forbidden storage: the draft lasts as long as the page */ }
+  const free = $$("[data-draft], .dock #note").filter((field) => field.value);
+  drafts.keep(draftKey(), Object.assign(values, ...free.map((field) => ({ [field.name]: field.value }))));
 }
 function restoreDraft() {
-  let values = {};
-  try { values = JSON.parse(sessionStorage.getItem(draftKey()) || "{}"); } catch { /* unreadable is as good as none */ }
+  const values = drafts.kept(draftKey());
+  for (const field of $$("[data-draft], .dock #note")) if (field.name in values) field.value = values[field.name];
   for (const row of rows()) {
     const field = control(row);
     if (!field) continue;
@@ -38,66 +52,160 @@ function restoreDraft() {
     compare(field);
   }
 }
-function forgetDraft(key) { try { sessionStorage.removeItem(key); } catch { /* see saveDraft */ } }
 
 /* showing */
-const control = (row) => $("input.input, textarea.input, select.input", row);
+const partsShown = () => ({ case: $("[data-region=case]"), dock: $("[data-region=dock]") });
+function put(parts) {
+  if ($("[data-region=case]") === parts.case) return;
+  $("[data-region=case]").replaceWith(parts.case);
+  $("[data-region=dock]").replaceWith(parts.dock);
+  for (const pane of $$(".pane")) pane.scrollTop = 0;
+  if ($(".pane") && getComputedStyle($(".pane")).overflowY === "visible") scrollTo(0, 0);
+}
 function begin(focus) {
-  const now = held();
-  shownAt = performance.now();
+  shownAt = now();
   lost = false;
   unsent = null;
   hideBanners();
   localTimes();
   paintKeys();
   clearTimeout(dwellTimer);
-  if (now) {
-    endsAt = performance.now() + Number(now.dataset.seconds) * 1000;
-    renewedAt = performance.now();
+  if (held()) {
+    endsAt = now() + Number(held().dataset.seconds) * 1000;
+    renewedAt = now();
+    openReasons(false);
     restoreDraft();
-    const approve = $("[data-cmd=approve]");
-    approve.setAttribute("aria-disabled", "true");
-    dwellTimer = setTimeout(() => approve.removeAttribute("aria-disabled"), dwell);
+    watch(held());
+    const approve = $("[data-cmd=approve]"), dwell = dwellOf();
+    approve?.setAttribute("aria-disabled", "true");
+    dwellTimer = setTimeout(() => approve?.removeAttribute("aria-disabled"), dwell);
     label();
     paintLease();
   }
+  paintUndo();
   const wrong = $("[aria-invalid=true]");
-  if (focus) (wrong || $("[data-region=case] h1"))?.focus({ preventScroll: !wrong });
+  if (focus) (wrong || $("[data-region=case] [data-focus]") || $("[data-region=case] h1"))?.focus({ preventScroll: !wrong });
   document.title = `${$("[data-region=case] h1")?.textContent || "Review"} · Phasegate`;
 }
-function swap(html) {
-  const next = new DOMParser().parseFromString(html, "text/html");
-  for (const part of $$("[data-region]", next)) $(`[data-region=${part.dataset.region}]`)?.replaceWith(document.importNode(part, true));
-  for (const pane of $$(".pane")) pane.scrollTop = 0;
-  begin(true);
-  const ruled = $("[data-region=case]").dataset.ruled;
-  if (ruled) toast(ruled);
-}
+const dwellOf = () => (veiled() ? 0 : Number(held()?.dataset.dwellMs) || 0);
 function label() {
   const count = changed().length, words = $("[data-cmd=approve] [data-label]");
   if (words) words.textContent = count ? `Approve with ${count} edit${count > 1 ? "s" : ""}` : "Approve";
 }
 function hideBanners() { for (const one of $$(".desk-main > .banner")) one.hidden = true; }
 
-/* sending */
-async function send(form, submitter) {
+/* what the server answers: the status line, the case it holds for us, the ones that follow, what can be undone */
+function adopt(html, sentAt, { follow = true } = {}) {
+  const page = new DOMParser().parseFromString(html, "text/html"), told = $("[data-desk]", page)?.dataset || {};
+  const status = $("[data-region=status]", page);
+  if (status) { $("[data-region=status]").replaceWith(document.importNode(status, true)); localTimes($("[data-region=status]")); }
+  const known = ahead.find((one) => one.item === told.current);
+  followed(page, told, sentAt);
+  if (Number(told.undoSeconds) > 0) {
+    const ruled = [...done, ...behind].find((one) => one.item === told.undoItem);
+    done = [...done.filter((one) => one.item !== told.undoItem), { item: told.undoItem, parts: ruled?.parts, until: sentAt + Number(told.undoSeconds) * 1000 }];
+  }
+  const parts = { case: $("[data-region=case]", page), dock: $("[data-region=dock]", page) };
+  const another = told.current !== itemShown() || !itemShown();
+  if (known && follow && another) {
+    put(known.parts);
+    begin(true);
+    endsAt = sentAt + Number(told.seconds) * 1000;
+  } else if (parts.case && parts.dock && follow && (another || told.again !== undefined)) {
+    put({ case: document.importNode(parts.case, true), dock: document.importNode(parts.dock, true) });
+    begin(true);
+  } else if (told.current && told.current === itemShown()) {
+    endsAt = sentAt + Number(told.seconds) * 1000;
+    renewedAt = sentAt;
+  }
+  paintLease();
+  paintUndo();
+  return told;
+}
+function followed(page, told, sentAt) {
+  if (told.ahead === undefined) return;
+  const until = sentAt + (Number(told.aheadSeconds) - 5) * 1000, known = new Map(ahead.map((one) => [one.item, one]));
+  for (const template of $$("template[data-item]", page)) {
+    const parts = document.importNode(template.content, true);
+    known.set(template.dataset.item, { item: template.dataset.item, parts: { case: $("[data-region=case]", parts), dock: $("[data-region=dock]", parts) } });
+  }
+  const leaving = new Set([itemShown(), told.current, ...behind.map((one) => one.item)]);
+  ahead = told.ahead.split(" ").filter((item) => known.has(item) && !leaving.has(item)).map((item) => ({ ...known.get(item), until }));
+}
+function form(more = {}) {
+  const have = [itemShown(), ...ahead.map((one) => one.item)].filter(Boolean).join(" ");
+  return new URLSearchParams({ form_token: desk.dataset.formToken, agent: desk.dataset.agent || "", have, ...more });
+}
+async function ask(address, body) {
+  const keepalive = String(body).length < 50_000;   // a ruling outlives the page; browsers keep no more than 64 kB
+  return fetch(address, { method: "POST", body, headers: BACKGROUND, redirect: "error", keepalive, signal: AbortSignal.timeout(PATIENCE) });
+}
+const isProblem = (answer) => (answer.headers.get("content-type") || "").includes("problem+json");
+
+/* sending: at once with the next case in sight, else with keys at rest until the answer is there */
+function send(sent, submitter) {
   if (desk.ariaBusy === "true") return;
-  const body = new URLSearchParams(new FormData(form, submitter)), key = draftKey();
+  const body = new URLSearchParams(new FormData(sent, submitter));
+  const entry = { item: itemShown(), form: sent, submitter, body, key: draftKey(), parts: partsShown() };
+  if (!navigator.onLine) { unsent = () => send(sent, submitter); offline(true); return; }
+  const next = ahead[0];
+  if (sent.hasAttribute("data-wait") || changed().length || !next || next.until < now()) { wait(entry); return; }
+  ahead.shift();
+  behind.push(entry);
+  put(next.parts);
+  begin(true);
+  endsAt = now() + whole * 1000;   // the answer says it to the second
+  sending ||= deliver().finally(() => { sending = null; });
+}
+async function deliver() {
+  while (behind.length) {
+    const entry = behind[0], sentAt = now();
+    const next = behind[1]?.item || itemShown();
+    for (const [name, value] of form({ shown: next })) if (name !== "agent" || !entry.body.has("agent")) entry.body.set(name, value);
+    entry.body.set("have", [entry.body.get("have"), ...behind.map((one) => one.item)].join(" "));
+    let answer, text;
+    try { answer = await ask(entry.form.action, entry.body); text = await answer.text(); } catch { return comeBack(() => { unsent = () => send(entry.form, entry.submitter); offline(true); }); }
+    if (answer.status === 422 && !isProblem(answer)) return comeBack(() => adopt(text, sentAt));
+    if (!answer.ok) return comeBack(() => refused(answer.status, isProblem(answer) ? JSON.parse(text) : {}));
+    drafts.drop(entry.key);
+    const last = behind.length === 1, told = adopt(text, sentAt, { follow: last });
+    behind.shift();
+    if (told.ruled) announce(told);
+  }
+}
+/** What was not stored is shown again with its draft; what was shown meanwhile follows it. */
+function comeBack(tell) {
+  const back = behind.map(({ item, parts }) => ({ item, parts, until: Infinity }));
+  if (held()) back.push({ item: itemShown(), parts: partsShown(), until: endsAt });
+  behind = [];
+  ahead = [...back.slice(1), ...ahead];
+  put(back[0].parts);
+  begin(true);
+  tell();
+}
+async function wait(entry) {
+  await sending;
   busy(true);
   try {
-    const answer = await fetch(form.action, { method: "POST", body, headers: BACKGROUND, redirect: "error" });
-    const text = await answer.text();
-    if (answer.ok) { if (key) forgetDraft(key); swap(text); }
-    else if (answer.status === 422 && !isProblem(answer)) swap(text);
+    const sentAt = now();
+    for (const [name, value] of form()) if (!entry.body.has(name)) entry.body.set(name, value);
+    const answer = await ask(entry.form.action, entry.body), text = await answer.text();
+    if (answer.ok) {
+      drafts.drop(entry.key);
+      behind = [entry];   // so that undoing finds it as it was
+      const told = adopt(text, sentAt);
+      if (told.ruled) announce(told);
+    } else if (answer.status === 422 && !isProblem(answer)) adopt(text, sentAt);
     else refused(answer.status, isProblem(answer) ? JSON.parse(text) : {});
   } catch {
-    unsent = () => send(form, submitter);
+    unsent = () => send(entry.form, entry.submitter);
     offline(true);
   } finally {
+    behind = [];
     busy(false);
   }
 }
-const isProblem = (answer) => (answer.headers.get("content-type") || "").includes("problem+json");
+function announce(told) { toast(told.ruled, Number(told.undoSeconds) > 0 ? { undo: true, seconds: Number(told.undoSeconds) } : {}); }
 function refused(status, problem) {
   if (status === 409 && ("held_by" in problem || problem.type === "/problems/not-held")) return showLost(problem);
   hideBanners();
@@ -105,7 +213,6 @@ function refused(status, problem) {
   $("[data-refused-title]").textContent = status === 401 ? "You are signed out." : `${problem.title || "It could not be stored"}.`;
   $("[data-refused-words]").textContent = status === 401 ? "Nothing was recorded. Sign in again; your draft is kept." : `${capital(problem.detail || "Nothing was recorded")}. Your draft is kept.`;
 }
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 function offline(on) {
   const banner = $("[data-offline]");
   if (on && banner.hidden) $("[data-since]").textContent = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
@@ -113,31 +220,36 @@ function offline(on) {
   if (on) say("Nothing was recorded.");
 }
 document.addEventListener("submit", (event) => {
-  const form = event.target;
-  if (!form.closest("[data-region]")) return;
+  const sent = event.target;
+  if (!sent.closest("[data-region]")) return;
   event.preventDefault();
-  send(form, event.submitter);
+  send(sent, event.submitter);
 });
 
 /* ruling */
-function armed() {
+function armed(full = false) {
   if (!held()) return false;
   if (lost) { say("You do not hold this case any more. Nothing was recorded."); return false; }
-  if (performance.now() - shownAt >= dwell) return true;
-  say(`Ruling opens ${dwell / 1000} s after the case is shown. Nothing was recorded.`);
-  return false;
+  const least = full ? dwellOf() : Math.min(dwellOf(), QUICK), words = full && !veiled() ? unseen(held()) : "";
+  if (now() - shownAt < least) {
+    say(`${full ? "Approve opens" : "Rulings open"} ${(least / 1000).toFixed(1)} s after the case is shown. Nothing was recorded.`);
+    return false;
+  }
+  if (words) { say(`${words}: its risk is high. Nothing was recorded.`); return false; }
+  return true;
 }
 const reasons = () => $(".reasons");
-const reasonsOpen = () => reasons() && !reasons().hasAttribute("data-off");
-function openReasons(on) {
-  reasons().toggleAttribute("data-off", !on);
-  $("[data-cmd=reject]").setAttribute("aria-expanded", String(on));
-  if (on) { $("[data-reason]", reasons())?.focus(); say("Choose a reason with 1 to 9. Esc closes."); } else say("");
+const reasonsOpen = () => Boolean(reasons() && !reasons().hasAttribute("data-off"));
+function openReasons(open) {
+  if (!reasons()) return;
+  reasons().toggleAttribute("data-off", !open);
+  $("[data-cmd=reject]")?.setAttribute("aria-expanded", String(open));
+  say(open ? `Choose a reason with 1 to ${$$("[data-reason]").length}.${lastReason ? " R repeats the last one." : ""} Esc closes.` : "");
 }
 Object.assign(handlers, {
-  approve() { if (armed()) $("#rule").requestSubmit($("[data-cmd=approve]")); },
+  approve() { if (armed(true)) $("#rule").requestSubmit($("[data-cmd=approve]")); },
   reject() {
-    if (!held()) return;
+    if (!held() || !reasons()) return veiled() && say("Answer first. Then you can reject.");
     if (reasonsOpen() && lastReason) handlers.reason(lastReason); else openReasons(!reasonsOpen());
   },
   reason(key) {
@@ -146,54 +258,67 @@ Object.assign(handlers, {
     lastReason = key;
     $("#rule").requestSubmit(button);
   },
-  escalate() { if (armed()) $("#rule").requestSubmit($("[data-cmd=escalate]")); },
+  escalate() { const button = $(".dock [data-cmd=escalate]"); if (button && armed()) $("#rule").requestSubmit(button); },
   skip() { if (held()) $("#release").requestSubmit(); },
   edit() { const first = rows().map(control).find(Boolean); first?.closest("details")?.setAttribute("open", ""); first?.focus(); },
   submit() { if (held()) handlers.approve(); },
+  undo,
   restore() {
     if (reasonsOpen()) { openReasons(false); $("[data-region=case] h1").focus({ preventScroll: true }); return; }
     for (const row of changed()) { control(row).value = control(row).dataset.was; compare(control(row)); }
+    label();
     saveDraft();
     document.activeElement?.blur();
   },
   evidence() {
-    const tabs = $$("[role=tab]");
+    const tabs = $$(".case [role=tab]");
     tabs[(tabs.findIndex((tab) => tab.getAttribute("aria-selected") === "true") + 1) % tabs.length]?.click();
   },
   why() { const part = $("[data-why]"); if (part) part.open = !part.open; },
 });
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-cmd], [data-reason]");
-  if (!button) return;
-  event.preventDefault();               // the handlers send it, after they have looked whether it may be sent
-  if (button.dataset.reason) handlers.reason(button.dataset.reason); else handlers[button.dataset.cmd]?.();
-});
-document.addEventListener("click", (event) => {
-  if (!event.target.closest(".reasons button[name=ruling]:not([data-reason])")) return;
-  if (!armed()) event.preventDefault();
+  const button = event.target.closest("[data-reason]");
+  if (button) { event.preventDefault(); handlers.reason(button.dataset.reason); }
+  if (event.target.closest(".reasons button[name=ruling]:not([data-reason])") && !armed()) event.preventDefault();
 });
 
-/* editing: the difference stands under the field */
-function difference(from, to) {
-  let start = 0, end = 0;
-  while (start < from.length && start < to.length && from[start] === to[start]) start += 1;
-  while (end < from.length - start && end < to.length - start && from.at(-1 - end) === to.at(-1 - end)) end += 1;
-  const cut = (text) => text.slice(start, text.length - end);
-  const part = (tag, text) => (text ? [Object.assign(document.createElement(tag), { textContent: text })] : []);
-  return [from.slice(0, start), ...part("del", cut(from)), ...part("ins", cut(to)), end ? from.slice(-end) : ""];
+/* undo: the agent is told when its time is over, so until then nothing has happened outside */
+async function undo() {
+  if (desk.ariaBusy === "true") return;
+  await sending;
+  const last = done.at(-1);
+  if (!last || last.until < now()) { say("There is nothing to undo any more."); return; }
+  busy(true);
+  try {
+    const sentAt = now(), body = form({ shown: last.parts ? last.item : "" });
+    if (last.parts) body.set("have", `${body.get("have")} ${last.item}`);
+    const answer = await ask(`/review/${last.item}/undo`, body), text = await answer.text();
+    if (!answer.ok) { const problem = isProblem(answer) ? JSON.parse(text) : {}; say(`${capital(problem.detail || "It could not be undone")}.`); if (answer.status === 409) forgetUndo(last); return; }
+    forgetUndo(last);
+    if (held() && itemShown() !== last.item) ahead.unshift({ item: itemShown(), parts: partsShown(), until: endsAt });
+    if (last.parts) { put(last.parts); begin(true); }
+    adopt(text, sentAt);
+    untoast();
+    say("Undone. The agent was not told.");
+  } catch {
+    offline(true);
+  } finally {
+    busy(false);
+  }
 }
-function compare(field) {
-  const row = field.closest(".out-row"), from = field.dataset.was, to = field.value, out = $(".diff", row);
-  row.toggleAttribute("data-changed", from !== to);
-  out.hidden = from === to || field.tagName === "SELECT";
-  const told = Object.assign(document.createElement("span"), { className: "vh", textContent: "Agent said, then you: " });
-  out.replaceChildren(...(out.hidden ? [] : [told, ...difference(from, to)]));
-  label();
+function forgetUndo(one) { done = done.filter((other) => other !== one); paintUndo(); }
+function paintUndo() {
+  done = done.filter((one) => one.until > now());
+  for (const button of $$("[data-region] [data-cmd=undo]")) button.disabled = !done.length;
 }
+$$("[data-desk]").forEach((told) => {   // what a page that was opened anew can undo
+  if (Number(told.dataset.undoSeconds) > 0) done.push({ item: told.dataset.undoItem, parts: null, until: now() + Number(told.dataset.undoSeconds) * 1000 });
+});
+
+/* editing: the difference stands under the field, the source of the value is marked */
 document.addEventListener("input", (event) => {
-  if (!event.target.closest(".out-row")) return;
-  compare(event.target);
-  saveDraft();
+  if (event.target.closest(".out-row")) { compare(event.target); label(); }
+  if (event.target.closest(".out-row, [data-draft], #note")) saveDraft();
 });
 document.addEventListener("focusin", (event) => {
   const source = event.target.closest?.(".out-row")?.dataset.src;
@@ -203,22 +328,20 @@ document.addEventListener("focusin", (event) => {
 
 /* the lease: renewed by signs of life, shown as time left, announced at a fifth */
 for (const sign of ["keydown", "pointermove", "pointerdown", "wheel", "input"]) {
-  document.addEventListener(sign, () => { activeAt = performance.now(); }, { passive: true });
+  document.addEventListener(sign, () => { activeAt = now(); }, { passive: true });
 }
 async function renew(force = false) {
-  if (renewing || !held() || (lost && !force)) return;
+  if (renewing || behind.length || !held() || (lost && !force)) return;
   renewing = true;
-  const sentAt = performance.now(), item = held().dataset.item;
-  const body = new URLSearchParams({ form_token: $("#rule [name=form_token]").value });
+  const sentAt = now(), item = itemShown();
   try {
-    const answer = await fetch(`/review/${item}/renew`, { method: "POST", body, headers: BACKGROUND, redirect: "error" });
-    if (held()?.dataset.item !== item) return;
-    const told = await answer.json();
+    const answer = await ask(`/review/${item}/renew`, form()), text = await answer.text();
+    if (itemShown() !== item || behind.length) return;
     renewedAt = sentAt;
     offline(false);
-    if (answer.ok) { endsAt = sentAt + told.seconds * 1000; lost = false; $("[data-lease-lost]").hidden = true; }
-    else if (answer.status === 409) showLost(told);
-    else if (answer.status === 401) refused(401, told);
+    if (answer.ok) { lost = false; $("[data-lease-lost]").hidden = true; adopt(text, sentAt, { follow: false }); }
+    else if (answer.status === 409) showLost(JSON.parse(text));
+    else if (answer.status === 401) refused(401, JSON.parse(text));
   } catch {
     offline(true);
   } finally {
@@ -226,7 +349,7 @@ async function renew(force = false) {
   }
 }
 function showLost(problem) {
-  if (!lost) lostAt = performance.now();
+  if (!lost) lostAt = now();
   lost = true;
   hideBanners();
   const until = problem.held_until ? ` until ${new Date(problem.held_until).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}` : "";
@@ -235,28 +358,51 @@ function showLost(problem) {
 }
 function paintLease() {
   const ring = $("[data-lease]");
-  if (!ring || !held()) return;
-  const left = lost ? 0 : Math.max(0, Math.round((endsAt - performance.now()) / 1000)), part = Math.min(1, left / whole);
+  if (!ring) return;
+  ring.hidden = !held();
+  if (!held()) return;
+  const left = lost ? 0 : Math.max(0, Math.round((endsAt - now()) / 1000)), part = Math.min(1, left / whole);
   ring.dataset.tone = part > 0.2 ? "" : "warn";
   $("circle + circle", ring).setAttribute("stroke-dasharray", `${part * 50.3} 50.3`);
   $("[data-lease-left]").textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
   $("[data-lease-warning]").hidden = part > 0.2 || lost || !$("[data-offline]").hidden;
 }
 setInterval(() => {
+  paintUndo();
   if (!held()) return;
   paintLease();
-  const now = performance.now(), every = Math.max(2, Math.min(60, whole / 10)) * 1000, there = now - activeAt < every;
-  const ending = endsAt - now < whole * 200;                                     // the last fifth
-  if (!lost && document.visibilityState === "visible" && there && activeAt > renewedAt && (now - renewedAt > every || (ending && now - renewedAt > 2000))) renew();
-  if (!lost && now > endsAt) showLost({ detail: "Nobody worked on it for a while, so it went back to the queue" });
-  if (lost && activeAt > lostAt && now - renewedAt > 5000) { renewedAt = now; renew(true); }   // perhaps nobody took it yet
+  const at = now(), every = Math.max(2, Math.min(30, whole / 10)) * 1000, there = at - activeAt < every;
+  const ending = endsAt - at < whole * 200;                                      // the last fifth
+  if (!lost && document.visibilityState === "visible" && there && activeAt > renewedAt && (at - renewedAt > every || (ending && at - renewedAt > 2000))) renew();
+  if (!lost && at > endsAt) showLost({ detail: "Nobody worked on it for a while, so it went back to the queue" });
+  if (lost && activeAt > lostAt && at - renewedAt > 5000) { renewedAt = at; renew(true); }   // perhaps nobody took it yet
 }, 1000);
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-keep]")) renew();
   if (event.target.closest("[data-take-next]")) location.assign("/review");
   if (event.target.closest("[data-try-again]")) { const again = unsent; unsent = null; if (again) again(); else renew(true); }
 });
-addEventListener("online", () => renew(true));
+addEventListener("online", () => { if (!unsent) renew(true); });
+addEventListener("offline", () => offline(true));
+
+/* who leaves gives back the cases that would have followed, unseen; the one on the desk stays theirs for its lease */
+function leave() {
+  if (!ahead.length) return;
+  ahead = [];
+  navigator.sendBeacon("/review/leave", form({ have: "" }));
+}
+addEventListener("pagehide", leave);
+document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") leave(); else renew(); });
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+/* live: how much waits; an empty desk looks again when something comes */
+listen(async (told) => {
+  const agent = desk.dataset.agent, left = agent ? told.waiting[agent] || 0 : told.left, was = $("[data-left]");
+  if (was) was.textContent = many(left);
+  if (held() || desk.ariaBusy === "true" || behind.length || Boolean(left) === Boolean($("#next"))) return;
+  const answer = await fetch(location.href, { headers: BACKGROUND });
+  if (answer.ok && !held()) adopt(await answer.text(), now());
+});
 
 begin(!$("[autofocus]"));
 if (held()) renew();   // opening the page is a sign of life

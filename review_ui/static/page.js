@@ -1,6 +1,7 @@
 /* What every page adds to the server's HTML: theme, dialogs, tabs, toasts, and times in the reader's zone.
    Every page works without it, but for the theme switch and the keys. */
 import { handlers, paintKeys } from "./keys.js";
+import "./palette.js";
 
 const root = document.documentElement;
 
@@ -31,18 +32,37 @@ export function localTimes(part = document) {
   }
 }
 
-/* toast: one live region, so a screen reader hears it once */
+/* toast: one live region, so a screen reader hears it once; with Undo for as long as undoing is possible */
 let toastTimer;
-export function toast(text, seconds = 8) {
+export function toast(text, { seconds = 8, undo = false } = {}) {
   const area = document.querySelector(".toasts");
   if (!area) return;
   const box = document.createElement("div"), words = document.createElement("span");
+  let left = Math.ceil(seconds);
   box.className = "toast";
   words.textContent = text;
   box.append(words);
+  const count = document.createElement("small");
+  if (undo) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "btn", textContent: "Undo" });
+    button.dataset.size = "sm";
+    button.dataset.cmd = "undo";
+    count.textContent = left;
+    count.setAttribute("aria-hidden", "true");
+    box.append(button, count);
+  }
   area.replaceChildren(box);
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => area.replaceChildren(), seconds * 1000);
+  if (undo) paintKeys(area);
+  clearInterval(toastTimer);
+  toastTimer = setInterval(() => {
+    left -= 1;
+    if (undo) count.textContent = left;
+    if (left <= 0) untoast();
+  }, 1000);
+}
+export function untoast() {
+  clearInterval(toastTimer);
+  document.querySelector(".toasts")?.replaceChildren();
 }
 
 /* tabs */
@@ -85,9 +105,18 @@ document.addEventListener("submit", (event) => {
 addEventListener("pageshow", () => { for (const form of document.querySelectorAll("form[aria-busy]")) form.ariaBusy = "false"; });
 addEventListener("beforeprint", () => { for (const part of document.querySelectorAll("details")) part.open = true; });
 
+onClick("[data-cmd]", (button, event) => {   // the handler sends it, after it has looked whether it may be sent
+  if (!handlers[button.dataset.cmd]) return;
+  event.preventDefault();
+  handlers[button.dataset.cmd]();
+});
+for (const [cmd, address] of [["desk", "/review"], ["queue", "/review/queue"], ["agents", "/agents"]]) {
+  const link = document.querySelector(`.topnav a[href="${address}"]`);
+  if (link) handlers[cmd] = () => link.click();
+}
 handlers.keys = document.getElementById("keys") ? () => document.getElementById("keys").showModal() : undefined;
 paintTheme();
 localTimes();
 paintKeys();
 const said = document.querySelector(".toasts .toast");
-if (said) toastTimer = setTimeout(() => said.remove(), 8000);
+if (said) setTimeout(() => said.remove(), 8000);

@@ -110,6 +110,12 @@ def held_by(
     return held
 
 
+def looked_at(session: Session, login: str, now: datetime, *, agent: str | None = None) -> Sequence[ReviewItem]:
+    """All the cases a person has on the desk: more than one after an undo, or when they took one out of turn."""
+    statement = _mine(login, now, Narrow(agent), ahead=False).order_by(ReviewItem.claimed_at, ReviewItem.id)
+    return session.scalars(statement.limit(10)).all()
+
+
 def held_ahead(
     session: Session, login: str, now: datetime, *, agent: str | None = None, segment: str | None = None
 ) -> Sequence[ReviewItem]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from review_ui.pictures import grey_png, picture
-from review_ui.shown import show, show_all, steps_of
+from review_ui.shown import beside, show, show_all
 from rollout.agents.schemas import FieldView
 
 
@@ -107,28 +107,8 @@ def test_a_moment_keeps_its_zone_and_a_day_is_a_day() -> None:
     assert show({"at": "soon"}, view("/at", "date")).text == "soon"
 
 
-@pytest.mark.parametrize("trace", [None, [], ["read"], [None, 7, {}, {"name": {"x": 1}, "error": "boom"}]], ids=repr)
-def test_any_list_is_a_trace(trace: Any) -> None:
-    assert len(steps_of(trace)) == len(trace or [])
+def test_documents_that_follow_one_another_stand_side_by_side_and_all_else_alone() -> None:
+    offer, order, short = "offer " * 100, "order " * 100, "Muster AG"
+    fields = show_all({"who": short, "offer": offer, "order": order, "net": 7}, [], "Input")
 
-
-def test_the_steps_of_a_run_stand_in_a_row_under_the_names_of_those_they_belong_to() -> None:
-    ask = {"name": "ask", "kind": "model", "seconds": 0.25, "usage": {"cost": 0.1}}
-    look = {"name": "look up", "kind": "tool", "tool": "crm", "sources": [{"title": "Lost cards"}], "steps": [ask]}
-    failed = {"name": "check", "error": {"kind": "ValueError", "words": "no such card"}}
-
-    steps = steps_of([{"name": "run", "kind": "run", "traceparent": "00-…", "steps": [look, failed]}])
-
-    assert [(step.name, step.failed) for step in steps] == [
-        ("look up", False), ("look up › ask", False), ("check", True),
-    ]  # fmt: skip
-    assert "Lost cards" in steps[0].detail
-    assert (steps[1].seconds, steps[2].detail) == ("0.2\u00a0s", "no such card")
-
-
-def test_a_trace_that_is_nested_without_end_is_shown_in_part() -> None:
-    deep: dict[str, Any] = {"name": "x"}
-    for _ in range(500):
-        deep = {"name": "x", "steps": [deep]}
-
-    assert 1 < len(steps_of([deep] * 500)) <= 200
+    assert [[one.label for one in group] for group in beside(fields)] == [["Who"], ["Offer", "Order"], ["Net"]]

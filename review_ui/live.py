@@ -1,0 +1,139 @@
+"""
+What changes on open pages without a reload: how much waits, what is urgent, who holds what. By server-sent events.
+
+However many pages are open, a process looks at the queue once for all of them, when something has changed there and
+at most twice a second; what it saw goes out as the same few bytes to every page. A page that reads slowly misses what
+was overtaken meanwhile. While no page is open, nobody looks.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, cast
+
+import structlog
+from fastapi import APIRouter, Request
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from kit.context import Context
+from review_ui.pages import ViewerDep
+from routing.reviews import queries, service
+
+log = structlog.get_logger(__name__)
+router = APIRouter(prefix="/review", include_in_schema=False)
+
+_BETWEEN = 0.5  # seconds from one look to the next
+_AGAIN = 5.0  # seconds after a look that failed
+_HEARTBEAT = 15.0  # seconds; what stands between would else take a silent connection for a dead one
+_LONGEST = 600.0  # seconds; then the page asks again, and whoever was signed out is refused
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+Levels = tuple[int, ...]
+
+
+class Live:
+    """All open pages of this process, and the one who looks for them. Lives on the event loop; `ring` may not."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._pages: Counter[Levels] = Counter()
+        self._told: dict[Levels, bytes] = {}
+        self._rung = asyncio.Event()
+        self._next: asyncio.Future[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def ring(self, *_about: str) -> None:
+        """Something changed in the queue. From any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._rung.set)
+
+    async def stream(self, levels: Levels) -> AsyncIterator[bytes]:
+        """What one page hears."""
+        loop = asyncio.get_running_loop()
+        self._enter(levels, loop)
+        seen, until = None, loop.time() + _LONGEST
+        try:
+            yield b"retry: 3000\n\n"
+            while (left := until - loop.time()) > 0:
+                told = self._told.get(levels)
+                if told is not None and told != seen:
+                    seen = told
+                    yield told
+                    continue
+                following = cast("asyncio.Future[None]", self._next)
+                heard, _ = await asyncio.wait((following,), timeout=min(_HEARTBEAT, left))
+                if not heard:
+                    yield b": still here\n\n"
+        finally:
+            self._leave(levels)
+
+    def _enter(self, levels: Levels, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._pages[levels] += 1
+        if levels not in self._told:
+            self._rung.set()
+        if self._watcher is None or self._watcher.done():
+            self._next = loop.create_future()
+            self._watcher = loop.create_task(self._watch())
+
+    def _leave(self, levels: Levels) -> None:
+        self._pages[levels] -= 1
+        self._pages += Counter()  # without those that nobody reads any more
+        for unread in self._told.keys() - self._pages.keys():
+            del self._told[unread]
+        if not self._pages and self._watcher is not None:
+            self._watcher.cancel()
+            self._watcher = None
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._rung.wait()
+            self._rung.clear()
+            # Broad on purpose: whatever happens to the database, the pages must hear of what comes after.
+            try:
+                self._told = await run_in_threadpool(self._look, tuple(self._pages))
+            except Exception:
+                log.warning("could not look at the queue for the open pages; looking again soon", exc_info=True)
+                loop.call_later(_AGAIN, self._rung.set)
+            heard, self._next = self._next, loop.create_future()
+            if heard is not None and not heard.done():
+                heard.set_result(None)
+            await asyncio.sleep(_BETWEEN)
+
+    def _look(self, wanted: tuple[Levels, ...]) -> dict[Levels, bytes]:
+        now = self._ctx.clock.now()
+        with self._ctx.db.read() as session:
+            return {levels: _event(queue_now(session, levels, now)) for levels in wanted}
+
+
+def queue_now(session: Session, levels: Levels, now: datetime) -> dict[str, Any]:
+    """How the queue stands for people who work these lines."""
+    waiting = queries.waiting_counts(session, levels)
+    return {
+        "left": min(sum(waiting.values()), queries.COUNTED_UP_TO),
+        "waiting": waiting,
+        "urgent": queries.urgent_count(session, levels),
+        "held": {
+            str(item): {"by": login, "until": until.isoformat()}
+            for item, login, until in queries.held_now(session, levels, now)
+        },
+    }
+
+
+def _event(told: dict[str, Any]) -> bytes:
+    return b"event: queue\ndata: " + json.dumps(told, separators=(",", ":")).encode() + b"\n\n"
+
+
+@router.get("/events")
+async def events(request: Request, viewer: ViewerDep) -> StreamingResponse:
+    """The stream of one page."""
+    viewer.actor.require("review")
+    live = cast("Live", request.app.state.live)
+    stream = live.stream(service.levels_of(viewer.actor))
+    return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)

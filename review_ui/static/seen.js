@@ -1,0 +1,32 @@
+/* What was looked at: before a risky case can be approved, every piece of evidence was opened and its end was in view. */
+
+const seen = new WeakSet();   // panels and long texts whose end a person had before them
+const observer = "IntersectionObserver" in window ? new IntersectionObserver((found) => {
+  for (const one of found) if (one.isIntersecting) { seen.add(one.target.parentElement); observer.unobserve(one.target); }
+}) : null;
+
+const longer = (part) => part.scrollHeight > part.clientHeight + 8;
+document.addEventListener("scroll", (event) => {
+  const part = event.target;
+  if (part.matches?.(".long") && part.scrollTop + part.clientHeight >= part.scrollHeight - 8) seen.add(part);
+}, { capture: true, passive: true });
+
+export function watch(part) {
+  for (const end of part.querySelectorAll("[data-end]")) observer?.observe(end);
+}
+
+/** What is still to be looked at, in words; nothing when all of it was. */
+export function unseen(part) {
+  if (!part.hasAttribute("data-see-all") || !observer) return "";
+  for (const panel of part.querySelectorAll("[data-evidence]")) {
+    const name = panel.dataset.evidence;
+    if (!panel.hasAttribute("data-off")) {
+      const end = panel.querySelector(":scope > [data-end]")?.getBoundingClientRect(), pane = panel.closest(".pane").getBoundingClientRect();
+      if (end && end.top < Math.min(pane.bottom, innerHeight)) seen.add(panel);   // in view, and not yet told of
+    }
+    if (!seen.has(panel)) return panel.hasAttribute("data-off") ? `Open “${name}” first` : `Look at all of “${name}” first`;
+    const rest = [...panel.querySelectorAll(".long")].find((one) => longer(one) && !seen.has(one));
+    if (rest) return `Read “${rest.getAttribute("aria-label")}” to its end first`;
+  }
+  return "";
+}

@@ -1,0 +1,119 @@
+"""What open pages hear of the queue."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from kit.context import Context
+from review_ui import live
+from tests.integration.review_ui import house
+
+
+@pytest.fixture(autouse=True)
+def waiting_cases(ctx: Context) -> None:
+    house.people(ctx)
+    house.agent(ctx)
+    house.case(ctx, "form-1")
+
+
+async def told(stream: AsyncIterator[bytes]) -> dict[str, Any]:
+    """The next thing a page hears of the queue."""
+    async for part in stream:
+        if part.startswith(b"event: queue\ndata: "):
+            found: dict[str, Any] = json.loads(part.removeprefix(b"event: queue\ndata: "))
+            return found
+    raise AssertionError("the stream ended")
+
+
+def counting(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> tuple[live.Live, list[int]]:
+    """The live part of a process, and how often it looked at the queue."""
+    looks: list[int] = []
+    look = live.queue_now
+
+    def counted(*of: Any) -> dict[str, Any]:
+        looks.append(1)
+        return look(*of)
+
+    monkeypatch.setattr(live, "queue_now", counted)
+    monkeypatch.setattr(live, "_BETWEEN", 0.05)
+    made = live.Live(ctx)
+    ctx.listen("reviews:changed", made.ring)
+    return made, looks
+
+
+def test_two_hundred_pages_hear_of_a_new_case_by_one_look_at_the_queue(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages, looks = counting(ctx, monkeypatch)
+
+    async def open_two_hundred() -> None:
+        streams = [pages.stream((1,)) for _ in range(200)]
+        first = await asyncio.gather(*(told(stream) for stream in streams))
+        assert {found["left"] for found in first} == {1}
+        await asyncio.sleep(0.2)
+        looks.clear()
+
+        await asyncio.to_thread(house.case, ctx, "form-2")
+
+        second = await asyncio.gather(*(told(stream) for stream in streams))
+        assert {found["left"] for found in second} == {2}
+        assert second[0]["waiting"] == {"digits": 2}
+        for stream in streams:
+            await stream.aclose()  # type: ignore[attr-defined]
+
+    asyncio.run(open_two_hundred())
+
+    assert len(looks) <= 2, "one for the change, and one that a change during the first look may ask for"
+
+
+def test_a_hundred_changes_at_once_are_few_looks_and_the_last_of_them_is_seen(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages, looks = counting(ctx, monkeypatch)
+
+    async def listen() -> None:
+        stream = pages.stream((1,))
+        await told(stream)
+        looks.clear()
+
+        def many() -> None:
+            for number in range(2, 32):
+                house.case(ctx, f"form-{number}")
+
+        adding = asyncio.create_task(asyncio.to_thread(many))
+        while (await told(stream))["left"] < 31:
+            pass
+        await adding
+        await stream.aclose()  # type: ignore[attr-defined]
+
+    asyncio.run(listen())
+
+    assert len(looks) < 30
+
+
+def test_nobody_looks_while_no_page_is_open(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages, looks = counting(ctx, monkeypatch)
+
+    async def come_and_go() -> None:
+        stream = pages.stream((1,))
+        await told(stream)
+        await stream.aclose()  # type: ignore[attr-defined]
+        looks.clear()
+        await asyncio.to_thread(house.case, ctx, "form-2")
+        await asyncio.sleep(0.2)
+        assert looks == []
+
+        again = pages.stream((1,))
+        assert (await told(again))["left"] == 2, "what changed meanwhile is seen by the next page"
+        await again.aclose()  # type: ignore[attr-defined]
+
+    asyncio.run(come_and_go())
+
+
+def test_who_is_not_signed_in_hears_nothing(ctx: Context) -> None:
+    with house.client(ctx) as client, TestClient(client.app, follow_redirects=False) as stranger:
+        assert stranger.get("/review/events", headers={"accept": "text/event-stream"}).status_code == 401
