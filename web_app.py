@@ -48,6 +48,7 @@ from routing.bulk.stream import Slots
 from routing.cases import api as cases_api
 from routing.delivery import api as delivery_api
 from routing.drift import api as drift_api
+from routing.exports import api as exports_api
 from routing.notifications import api as notifications_api
 from routing.people import api as verdicts_api
 from routing.registrar import Registrar
@@ -81,6 +82,7 @@ _ROUTERS = (
     drift_api.router,
     audits_api.router,
     verdicts_api.router,
+    exports_api.router,
     staffing_api.router,
     notifications_api.router,
     agents_api.router,
