@@ -49,6 +49,7 @@ from routing.cases import api as cases_api
 from routing.delivery import api as delivery_api
 from routing.drift import api as drift_api
 from routing.exports import api as exports_api
+from routing.interrupts import api as interrupts_api
 from routing.notifications import api as notifications_api
 from routing.people import api as verdicts_api
 from routing.registrar import Registrar
@@ -70,6 +71,7 @@ _ROUTERS = (
     supervision_api.router,
     delivery_api.router,
     a2i_api.router,
+    interrupts_api.router,
     routing_api.router,
     gates_api.router,
     versions_api.router,

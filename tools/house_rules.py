@@ -18,6 +18,7 @@ _STATEMENTS = {"select", "insert", "update", "delete", "text"}
 _ASYNC = {
     "routing/hot.py",
     "routing/a2i/api.py",
+    "routing/interrupts/api.py",
     "routing/writer.py",
     "routing/waiting.py",
     "routing/answering.py",

@@ -1,10 +1,10 @@
 """Human loops over the wire, with the field names of Amazon A2I's runtime; what is ours beside them is said."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from kit.http import Out, Strict
 from rollout.domain.activation import Conditions
@@ -60,12 +60,6 @@ class EvaluateIn(Strict):
     case_id: CaseId = "tried"
     version: ShortName | None = None
     conditions: Conditions | None = None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.version is None) == (self.conditions is None):
-            raise ValueError("send either version or conditions")
-        return self
 
 
 class EvaluatedOut(Out):

@@ -98,6 +98,9 @@ def stop(session: Session, row: Decision, *, actor: Actor, now: datetime) -> Non
 def try_out(session: Session, agent: str, body: EvaluateIn, *, secret: bytes) -> Evaluation:
     """What conditions make of an answer; nothing is stored."""
     activation = body.conditions
+    if (activation is None) == (body.version is None):
+        place = Place("conditions", "neither or both of version and conditions are sent", "send one of them")
+        raise Invalid("send either version or conditions", places=[place])
     if body.version is not None:
         rollout = versions.get_rollout(session, agent, body.version)
         revision = versions.get_policy(session, rollout.id, rollout.policy_revision)
