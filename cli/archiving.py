@@ -74,21 +74,27 @@ def list_archives(as_json: AsJson = False) -> None:
 
 @app.command("verify")
 def verify(as_json: AsJson = False) -> None:
-    """Read every registered file and hold its digest against the registered one. Exit status 1 if one differs."""
+    """
+    Read every registered file and hold its digest against the registered one. Exit status 1 if one differs.
+
+    Files that are registered nowhere are named: what is in them is still in the database, or in another file.
+    """
     wrong: dict[str, str] = {}
     with opened() as house:
         with house.db.read() as session:
-            rows = queries.archives_of(session)
+            rows, strangers = queries.archives_of(session), service.strangers(session, service.folder_of(house))
         for one in rows:
             try:
                 files.check(service.folder_of(house) / one.name, one.sha256)
             except ArchiveUnreadable as error:
                 wrong[one.name] = error.detail
     if as_json:
-        print_json({"ok": not wrong, "files": len(rows), "wrong": wrong})
+        print_json({"ok": not wrong, "files": len(rows), "wrong": wrong, "unregistered": strangers})
     else:
         for words in wrong.values():
             err.print(escape(words))
+        for name in strangers:
+            out.print(escape(f"{name} is registered nowhere: a run that writes has made it, or one that died"))
         if not wrong:
             good(f"All {len(rows):,} files are as they were registered.")
     if wrong:

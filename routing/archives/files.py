@@ -17,6 +17,7 @@ import orjson
 from kit.errors import Unavailable
 
 FORMAT = "phasegate-decisions/1"
+ENDING = ".jsonl.gz"
 _PARTIAL = ".partial"
 _BLOCK = 1 << 20
 
@@ -106,6 +107,12 @@ def check(path: Path, sha256: str) -> None:
     """ArchiveUnreadable where the file is missing, or is not the one that was registered."""
     if sha256_of(path) != sha256:
         raise ArchiveUnreadable(f"{path} is not the file that was registered: its digest is another")
+
+
+def all_in(folder: Path) -> Iterator[Path]:
+    """Whole and half-written ones."""
+    for ending in (ENDING, ENDING + _PARTIAL):
+        yield from folder.glob(f"*{ending}")
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ may die between any two steps, and the next run goes on from what it finds.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -140,7 +140,7 @@ def write(ctx: Context, wanted: Due) -> Archive | None:
         part = queries.next_part(session, wanted.agent, wanted.month)
     archive_id = new_id()
     # The tail of the id: what a dead process left under the same number is never written over.
-    name = f"{wanted.agent}-{wanted.month:%Y-%m}-{part}-{archive_id.hex[-8:]}.jsonl.gz"
+    name = f"{wanted.agent}-{wanted.month:%Y-%m}-{part}-{archive_id.hex[-8:]}{files.ENDING}"
     head = {"agent": wanted.agent, "month": f"{wanted.month:%Y-%m}", "part": part, "id": archive_id}
     seen: Counter[str] = Counter()
     ends: list[UUID] = []
@@ -181,31 +181,48 @@ def register(session: Session, archive: Archive, *, now: datetime) -> None:
     )
 
 
-def drop_month(session: Session, month: date, folder: Path) -> int:
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A month of which every decision stood in a registered file, just as it was, when `rows` were there."""
+
+    partition: str
+    rows: tuple[int, int]
+    totals: Mapping[TotalKey, _Sums]
+
+
+def prove_month(ctx: Context, month: date) -> Proven | None:
+    """Hold a whole month against its files, and keep nobody waiting meanwhile. None where something may not leave."""
+    with ctx.db.read() as session:
+        name, open_ones = queries.partition_of(session, month), queries.undropped(session, month)
+        # Two files of one agent may hold the same rows, if two runs wrote them at once: then their lines say no number.
+        if name is None or not open_ones or len({one.agent for one in open_ones}) < len(open_ones):
+            return None
+        rows = queries.rows_of(session, name)  # before any line is read: what changes from here on shows
+    if not rows[0] or rows[0] != sum(one.decisions for one in open_ones):
+        return None
+    totals: dict[TotalKey, _Sums] = defaultdict(_Sums)
+    for archive in open_ones:
+        for chunk in files.chunks(folder_of(ctx) / archive.name, queries.CHUNK):
+            with ctx.db.read() as session:
+                same, differ = _held_against(session, chunk, lock=False)
+                if differ or len(same) < len(chunk):
+                    return None
+                _add_up(totals, same.values())
+    return Proven(name, rows, totals)
+
+
+def drop_month(session: Session, proven: Proven) -> bool:
     """
-    Empty the partition of a month, if every decision in it stands in a registered file just as it is. How many left.
+    Empty the partition of a month, unless a decision of it was written since; False where one was.
 
     What hangs on them is left to `drop_chunk`.
     """
-    name, open_ones = queries.partition_of(session, month), queries.undropped(session, month)
-    # Two files of one agent may hold the same rows, if two runs wrote them at once: then their lines say no number.
-    if name is None or not open_ones or len({one.agent for one in open_ones}) < len(open_ones):
-        return 0
-    there = queries.lock_partition(session, name)
-    if not there or there != sum(one.decisions for one in open_ones):
-        return 0
-    totals: dict[TotalKey, _Sums] = defaultdict(_Sums)
-    for archive in open_ones:
-        for chunk in files.chunks(folder / archive.name, queries.CHUNK):
-            same, differ = _held_against(session, chunk, lock=False)
-            if differ or len(same) < len(chunk):
-                session.expunge_all()
-                return 0
-            _add_up(totals, same.values())
-            session.expunge_all()
-    _store_totals(session, totals)  # only now: what is left to `drop_chunk` is added up there
-    queries.empty_partition(session, name)
-    return there
+    queries.lock_partition(session, proven.partition)
+    if queries.rows_of(session, proven.partition) != proven.rows:
+        return False
+    _store_totals(session, proven.totals)
+    queries.empty_partition(session, proven.partition)
+    return True
 
 
 def drop_chunk(session: Session, agent: str, chunk: Sequence[bytes]) -> int:
@@ -242,7 +259,7 @@ def _add_up(totals: dict[TotalKey, _Sums], rows: Iterable[Decision]) -> None:
         sums.first_attempts += row.attempt == 1
 
 
-def _store_totals(session: Session, totals: dict[TotalKey, _Sums]) -> None:
+def _store_totals(session: Session, totals: Mapping[TotalKey, _Sums]) -> None:
     rows = [
         {**cohort._asdict(), **asdict(sums.counts), "first_attempts": sums.first_attempts}
         for cohort, sums in sorted(totals.items(), key=lambda item: item[0])
@@ -267,6 +284,12 @@ def close(session: Session, archive: Archive, *, kept: int, now: datetime) -> No
         kept=kept,
         sha256=archive.sha256,
     )
+
+
+def strangers(session: Session, folder: Path) -> list[str]:
+    """Files that look like archives and are not registered: of a run that died, or of one that is just writing."""
+    known = {one.name for one in queries.archives_of(session)}
+    return sorted(path.name for path in files.all_in(folder) if path.name not in known)
 
 
 def find(session: Session, folder: Path, decision_id: UUID) -> Iterator[dict[str, Any]]:

@@ -84,8 +84,10 @@ def drop(ctx: Context) -> tuple[int, int]:
     readable = [one for one in waiting if _is_readable(ctx, one)]
     for month in sorted({one.month for one in readable} - {one.month for one in waiting if one not in readable}):
         try:
-            with ctx.db.begin() as session:
-                service.drop_month(session, month, folder)
+            proven = service.prove_month(ctx, month)
+            if proven is not None:
+                with ctx.db.begin() as session:
+                    service.drop_month(session, proven)
         except OperationalError:
             log.info("the month could not be emptied at once; its rows go one after the other", month=str(month))
     for one in readable:

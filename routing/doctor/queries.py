@@ -256,9 +256,10 @@ def without_item(session: Session) -> tuple[int, Sequence[UUID]]:
 
 def without_decision(session: Session) -> tuple[int, Sequence[UUID]]:
     """Review items of decisions that are not there, or that nobody needs to look at."""
-    lost = or_(Decision.id.is_(None), Decision.lane != ReviewItem.kind)
+    leaving = _is_leaving(ReviewItem, Archive.agent == ReviewItem.agent)
+    lost = or_(and_(Decision.id.is_(None), not_(leaving)), Decision.lane != ReviewItem.kind)
     joined = select(ReviewItem.id).outerjoin(Decision, Decision.id == ReviewItem.decision_id)
-    return _found(session, joined.where(lost, not_(_is_leaving(ReviewItem))))
+    return _found(session, joined.where(lost))
 
 
 def _open_on_superseded() -> ColumnElement[bool]:
@@ -335,10 +336,10 @@ def labels_without_decision(session: Session) -> tuple[int, Sequence[UUID]]:
     return _found(session, lost.where(not_(_is_leaving(Label))))
 
 
-def _is_leaving(table: Any) -> ColumnElement[bool]:
+def _is_leaving(table: Any, *more: ColumnElement[bool]) -> ColumnElement[bool]:
     """Of a month that is being dropped, decisions go first."""
     within = and_(Archive.first_id <= table.decision_id, Archive.last_id >= table.decision_id)
-    return select(Archive.id).where(Archive.dropped_at.is_(None), within).correlate(table).exists()
+    return select(Archive.id).where(Archive.dropped_at.is_(None), within, *more).correlate(table).exists()
 
 
 def backlog(session: Session) -> tuple[int, datetime | None]:

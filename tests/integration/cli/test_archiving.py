@@ -44,6 +44,18 @@ def test_what_would_leave_is_said_and_stays(old: Context, phasegate: Run) -> Non
         assert len(session.scalars(select(Decision)).all()) == 5
 
 
+def test_a_file_that_is_registered_nowhere_is_named(old: Context, phasegate: Run) -> None:
+    phasegate("archive")
+    for name in ("claims-2026-01-1-0000aaaa.jsonl.gz", "claims-2026-01-2-0000bbbb.jsonl.gz.partial", "notes.txt"):
+        (service.folder_of(old) / name).write_bytes(b"")
+
+    found = phasegate("archive", "verify", "--json")
+
+    assert (found.status, found.json["ok"], found.json["files"]) == (0, True, 1)
+    assert [name[-16:] for name in found.json["unregistered"]] == ["0000aaaa.jsonl.gz"[-16:], "jsonl.gz.partial"]
+    assert "0000aaaa.jsonl.gz is registered nowhere" in phasegate("archive", "verify").out.replace("\n", " ")
+
+
 def test_what_left_is_listed_verified_and_shown(old: Context, phasegate: Run) -> None:
     with old.db.read() as session:
         row = session.scalars(select(Decision).where(Decision.case_id == "c-2")).one()

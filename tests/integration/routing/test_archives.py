@@ -25,7 +25,7 @@ from rollout.gates import service as gates
 from rollout.versions.tables import Rollout
 from routing import tasks as routing_tasks
 from routing.archives import files, queries, service, tasks
-from routing.archives.tables import Archive, ArchivedTotal
+from routing.archives.tables import Archive
 from routing.cases.tables import ComparisonRow, Decision, DecisionKey, HumanOutput, Label
 from routing.delivery.tables import OutboxMessage
 from routing.doctor import recounting
@@ -39,6 +39,10 @@ MUCH_LATER = datetime(2026, 9, 15, tzinfo=UTC)
 
 @pytest.fixture
 def worked(ctx: Context) -> Context:
+    return work(ctx)
+
+
+def work(ctx: Context) -> Context:
     """Ten cases of January that people did too, one still in a queue, one of September; nine may leave."""
     factories.agent(ctx, retention_months=3)
     factories.rollout(ctx, phase=Phase.SHADOW)
@@ -89,11 +93,17 @@ def in_files(ctx: Context) -> list[str]:
     return sorted(found)
 
 
-def wrong(ctx: Context) -> set[str]:
+PUT_THERE = "1 review items belong to no decision of their kind"
+
+
+def told(ctx: Context) -> set[str]:
     with ctx.db.read() as session:
-        return {one.words for one in doctor.examine(session, now=ctx.clock.now()) if not one.ok} - {
-            "1 review items belong to no decision of their kind"  # the one that was put there by hand
-        }
+        return {one.words for one in doctor.examine(session, now=ctx.clock.now()) if not one.ok}
+
+
+def wrong(ctx: Context) -> set[str]:
+    """But for the item that was put there by hand."""
+    return told(ctx) - {PUT_THERE}
 
 
 OLD = sorted(f"c-{number}" for number in range(9))
@@ -170,7 +180,7 @@ class Died(BaseException):
     """As a kill: no handler may tidy up."""
 
 
-def _dying(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, after: bool = False, times: int = 1) -> None:
+def dying(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, after: bool = False, times: int = 1) -> None:
     real, calls = getattr(owner, name), iter(range(1000))
 
     def dies(*arguments: Any, **named: Any) -> Any:
@@ -184,14 +194,14 @@ def _dying(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, after: boo
 
 
 STEPS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "before the file has its name": lambda patch: _dying(patch, Path, "replace"),
-    "before the file is registered": lambda patch: _dying(patch, service, "register"),
-    "before the month is emptied": lambda patch: _dying(patch, service, "drop_month"),
-    "while the month is emptied": lambda patch: _dying(patch, service, "drop_month", after=True),
-    "in the middle of a chunk": lambda patch: _dying(patch, queries, "delete_what_hung_on"),
-    "at the end of a chunk": lambda patch: _dying(patch, service, "drop_chunk", after=True),
-    "at the second chunk": lambda patch: _dying(patch, service, "drop_chunk", times=2),
-    "while it is closed": lambda patch: _dying(patch, service, "close", after=True),
+    "before the file has its name": lambda patch: dying(patch, Path, "replace"),
+    "before the file is registered": lambda patch: dying(patch, service, "register"),
+    "before the month is emptied": lambda patch: dying(patch, service, "prove_month"),
+    "while the month is emptied": lambda patch: dying(patch, service, "drop_month", after=True),
+    "in the middle of a chunk": lambda patch: dying(patch, queries, "delete_what_hung_on"),
+    "at the end of a chunk": lambda patch: dying(patch, service, "drop_chunk", after=True),
+    "at the second chunk": lambda patch: dying(patch, service, "drop_chunk", times=2),
+    "while it is closed": lambda patch: dying(patch, service, "close", after=True),
 }
 
 
@@ -199,6 +209,8 @@ STEPS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 def test_a_process_may_die_at_any_step(worked: Context, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On PostgreSQL all decisions of the month may leave at once, on SQLite some stay."""
     whole = worked.db.dialect == "postgresql"
+    if not whole and step == "while the month is emptied":
+        pytest.skip("SQLite has no partitions")
     gone = [*OLD, "c-9", "young"] if whole else OLD
     if whole:
         leave_whole_months(worked)
@@ -251,7 +263,7 @@ def test_what_changes_between_writing_and_dropping_stays(worked: Context, monkey
 def test_without_its_file_nothing_is_dropped(worked: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         STEPS["before the month is emptied"](patch)
-        _dying(patch, service, "drop_chunk")
+        dying(patch, service, "drop_chunk")
         with pytest.raises(Died):
             tasks.archive(worked)
     (path,) = service.folder_of(worked).glob("*.jsonl.gz")
@@ -324,62 +336,6 @@ def test_an_id_that_a_wrong_clock_made_hinders_nothing(worked: Context, at: int)
         session.execute(update(Decision).where(Decision.case_id == "young").values(id=UUID(int=at << 80)))
 
     assert tasks.archive(worked).dropped == 9
-
-
-def test_what_has_changed_in_one_agents_file_makes_no_other_count_twice(
-    worked: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The month is given up in the second file, after the first was added up; then row by row."""
-    factories.agent(worked, "refunds", retention_months=3)
-    factories.rollout(worked, agent="refunds", phase=Phase.SHADOW)
-    for number in range(3):
-        factories.decision(worked, f"r-{number}", agent="refunds")
-        factories.human_output(worked, f"r-{number}", "yes", agent="refunds")
-    routing_tasks.settle(worked)
-    leave_whole_months(worked)
-    real = service.register
-
-    def register_and_then(session: Any, archive: Archive, *, now: datetime) -> None:
-        real(session, archive, now=now)
-        if archive.agent == "refunds":
-            row = session.scalars(select(Decision).where(Decision.case_id == "r-2")).one()
-            row.label, row.counted_as = "override", "override"
-
-    with monkeypatch.context() as patch:
-        patch.setattr(service, "register", register_and_then)
-        done = tasks.archive(worked)
-
-    assert (done.dropped, done.kept) == (13, 1)
-    assert here(worked) == {"r-2"}
-    with worked.db.read() as session:
-        assert session.scalar(select(func.sum(ArchivedTotal.first_attempts))) == 13
-
-
-def test_of_two_files_that_overlap_nothing_leaves_that_stands_in_neither(
-    worked: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Eleven rows are here, and both files together have eleven lines: of nine rows, two of them twice."""
-    leave_whole_months(worked)
-    real = queries.leaving
-    for cases in (OLD[:6], OLD[4:9]):
-
-        def some(*given: Any, cases: list[str] = cases, **named: Any) -> Any:
-            return [row for row in real(*given, **named) if row.case_id in cases]
-
-        with worked.db.read() as session:
-            (due,) = service.due(session, worked.clock.now())
-        with monkeypatch.context() as patch:
-            patch.setattr(queries, "leaving", some)
-            found = service.write(worked, due)
-        assert found is not None
-        with worked.db.begin() as session:
-            service.register(session, found, now=worked.clock.now())
-
-    tasks.drop(worked)
-
-    assert here(worked) == {"c-9", "young"}
-    with worked.db.read() as session:
-        assert session.scalar(select(func.sum(ArchivedTotal.first_attempts))) == 9
 
 
 def leave_whole_months(ctx: Context) -> None:
