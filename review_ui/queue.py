@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -17,6 +18,39 @@ router = APIRouter(prefix="/review", include_in_schema=False)
 
 PAGE = 50
 Page = Annotated[int, Query(ge=1, le=10_000)]
+Kind = Literal["", "review", "audit", "escalated"]
+Segment = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which part of the queue is looked at; as an address it is a saved view."""
+
+    agent: str = ""
+    segment: str = ""  # of that agent
+    kind: str = ""
+    urgent: bool = False
+    late: bool = False
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.segment or self.kind or self.urgent or self.late)
+
+    def address(self, page: int = 1) -> str:
+        said = {"agent": self.agent, "segment": self.segment, "kind": self.kind}
+        said |= {"urgent": "1" if self.urgent else "", "late": "1" if self.late else ""}
+        said |= {"page": str(page) if page > 1 else ""}
+        asked = urlencode({name: value for name, value in said.items() if value})
+        return "/review/queue" + (f"?{asked}" if asked else "")
+
+    def narrow(self, now: datetime) -> queries.Narrow:
+        return queries.Narrow(
+            agent=self.agent or None,
+            segment=self.segment or None,
+            kind=self.kind if self.kind in {"review", "audit"} else None,
+            urgent=self.urgent,
+            due_before=now if self.late else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +73,25 @@ class Row:
 
 
 @router.get("/queue")
-def show_queue(request: Request, viewer: ViewerDep, ctx: Ctx, agent: AgentQuery = "", page: Page = 1) -> Response:
+def show_queue(
+    request: Request,
+    viewer: ViewerDep,
+    ctx: Ctx,
+    agent: AgentQuery = "",
+    segment: Segment = "",
+    kind: Kind = "",
+    urgent: bool = False,
+    late: bool = False,
+    page: Page = 1,
+) -> Response:
     viewer.actor.require("review")
     now = ctx.clock.now()
+    wanted = Wanted(agent, segment if agent else "", kind, urgent, late)
     levels = service.levels_of(viewer.actor)
+    lines = tuple(level for level in levels if level > 1) if kind == "escalated" else levels
     with ctx.db.read() as session:
-        found = queries.open_page(session, agent=agent or None, levels=levels, offset=(page - 1) * PAGE, limit=PAGE + 1)
+        narrow = wanted.narrow(now)
+        found = queries.open_page(session, narrow=narrow, levels=lines, offset=(page - 1) * PAGE, limit=PAGE + 1)
         waiting = queries.waiting_counts(session, levels)
     return render(
         request,
@@ -53,6 +100,7 @@ def show_queue(request: Request, viewer: ViewerDep, ctx: Ctx, agent: AgentQuery 
         rows=[_row(item, viewer.login, now) for item in found[:PAGE]],
         waiting=sorted(waiting.items()),
         left=waiting.get(agent, 0) if agent else min(sum(waiting.values()), queries.COUNTED_UP_TO),
+        wanted=wanted,
         agent=agent,
         page=page,
         more=len(found) > PAGE,
