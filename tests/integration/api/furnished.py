@@ -47,6 +47,10 @@ def furnish(ctx: Context, client: TestClient) -> dict[str, str]:
     failure = {"severity": "major", "description": "It was wrong.", "correct_output": "no"}
     ids["failure_id"] = _post(client, f"decisions/{ids['decision_id']}/failures", failure)["id"]
     ids["webhook_id"] = _post(client, "agents/claims/webhooks", {"url": "https://example.org/told"})["id"]
+    loop = {"HumanLoopName": "loop-1", "HumanLoopInput": {"InputContent": '{"initialValue": "yes"}'}, "Version": "v1"}
+    ids["human_loop"] = _post(client, "agents/claims/human-loops", loop)["HumanLoopName"]
+    call = {"type": "tool_approval", "tool_call_id": "t-1", "name": "pay", "args": {}}
+    ids["interrupt_id"] = _post(client, "agents/claims/interrupts", {"id": "i-1", "value": call, "version": "v1"})["id"]
     line = b'{"id": "a", "input": 1, "expected": "yes"}\n'
     told = client.post("/v1/agents/claims/suites/forms", content=line, headers={"content-type": "application/x-ndjson"})
     assert told.status_code == 201, told.text
