@@ -213,22 +213,9 @@ def apply(
     _show_changes(changes, as_json=as_json, done=not dry_run)
 
 
-def export(
-    agent: str,
-    kind: Annotated[Kind, typer.Option(help="Which of the three.")] = Kind.PLAN,
-    version: Annotated[str | None, typer.Option(help="Of a policy; else that of the version in charge.")] = None,
-    url: Url = None,
-    key: Key = None,
-    login: As = None,
-    as_json: AsJson = False,
-) -> None:
-    """
-    Print the agent, its plan or a policy as a file that `apply` takes back.
-
-    [bold]phasegate export digit-reader > plan.yaml[/bold]
-    """
-    with through(url, key, login) as door:
-        data = _present(door, kind, agent, version)
+def print_present(door: Door, kind: Kind, agent: str, version: str | None, *, as_json: bool) -> None:
+    """One of the three as a file that `apply` takes back; without a version, the policy of the one in charge."""
+    data = _present(door, kind, agent, version)
     if data is None:
         raise NotFound(f"agent {agent} has no {kind} yet")
     if as_json:

@@ -15,14 +15,13 @@ from typing import Any, Generic, TypeVar
 
 from cli import jsonl
 from cli.jsonl import Broken
-from kit import json_body
+from kit import csv_text, json_body
 from kit.errors import Invalid, NotFound, Place
 
 _RIGHT = frozenset({"1", "true", "right", "correct", "agree", "yes"})
 _WRONG = frozenset({"0", "false", "wrong", "incorrect", "override", "no"})
 _GAPS = frozenset({"na", "n/a", "null"})
 """How files write that there is no number."""
-_LONGEST_CELL = 4 * 1024 * 1024
 
 Taken = TypeVar("Taken")
 
@@ -150,18 +149,16 @@ def _object(raw: bytes) -> dict[str, Any]:
 
 
 def _from_csv(path: Path) -> Iterator[tuple[int, Row | Invalid]]:
-    csv.field_size_limit(_LONGEST_CELL)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-            header = next(rows, [])
-            if len(set(header)) != len(header):
+            rows = csv_text.rows(file, "\t" if path.suffix.lower() == ".tsv" else ",")
+            _, header = next(rows, (0, list[str]()))
+            if csv_text.twice(header) is not None:
                 raise Invalid(
                     f"{path} has two columns of one name", places=[_place("header", "give each its own name")]
                 )
-            for cells in rows:
-                if cells:
-                    yield rows.line_num, _row(rows.line_num, header, cells)
+            for number, cells in rows:
+                yield number, _row(number, header, cells)
     except OSError as error:
         raise NotFound(f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
