@@ -41,6 +41,7 @@ class DecisionPlace(NamedTuple):
 
     decided_at: datetime
     id: UUID
+    version: str
     label: str | None
 
 
@@ -53,16 +54,18 @@ class RulingPlace(NamedTuple):
 
 
 def next_decisions(session: Session, scope: Scope, after: DecisionPlace | None) -> Sequence[DecisionPlace]:
-    """The next ones in time; whoever filters them goes on from the last one."""
-    wanted = select(Decision.decided_at, Decision.id, Decision.label).where(Decision.agent == scope.agent)
+    """
+    The next ones in time, of all versions: one that is rare would be looked for through everything. Whoever filters
+    them goes on from the last one.
+    """
+    wanted = select(Decision.decided_at, Decision.id, Decision.version, Decision.label)
+    wanted = wanted.where(Decision.agent == scope.agent)
     if scope.until is not None:
         wanted = wanted.where(Decision.decided_at < scope.until)
     if after is not None:
         wanted = wanted.where(tuple_(Decision.decided_at, Decision.id) > after[:2])
     elif scope.since is not None:
         wanted = wanted.where(Decision.decided_at >= scope.since)
-    if scope.version is not None:
-        wanted = wanted.where(Decision.version == scope.version)
     ordered = wanted.order_by(Decision.decided_at, Decision.id).limit(WINDOW)
     return [DecisionPlace(*row) for row in session.execute(ordered)]
 

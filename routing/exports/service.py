@@ -158,7 +158,8 @@ def _decision_parts(db: Database, scope: Scope, keep: Callable[[DecisionPlace], 
     while True:
         with db.read() as session:
             window = queries.next_decisions(session, scope, after)
-        yield from _parts([place.id for place in window if keep(place)])
+        ours = [place for place in window if scope.version is None or place.version == scope.version]
+        yield from _parts([place.id for place in ours if keep(place)])
         if len(window) < queries.WINDOW:
             return
         after = window[-1]

@@ -16,7 +16,7 @@ from governance.actors import SYSTEM, Actor
 from governance.audit.tables import AuditEvent
 from kit.clock import FixedClock
 from kit.context import Context
-from rollout.domain.phase import Phase
+from rollout.domain.phase import Phase, Standing
 from routing import snapshot, tasks
 from routing.cases import service as cases
 from routing.cases.schemas import FailureIn
@@ -119,7 +119,10 @@ class TestRulings:
     def test_are_narrowed_by_version_and_time(self, client: TestClient, owner: dict[str, str], ctx: Context) -> None:
         now = ctx.clock.now()
 
-        assert len(lines(client, owner, "rulings", version="v1")) == 3
+        factories.rollout(ctx, version="v2", standing=Standing.CANDIDATE)
+        for what in What:
+            assert len(lines(client, owner, what, version="v1")) == 3
+            assert lines(client, owner, what, version="v2") == []
         assert lines(client, owner, "rulings", to=now.isoformat()) == []
         assert lines(client, owner, "labels", **{"from": (now + timedelta(seconds=1)).isoformat()}) == []
 
