@@ -226,7 +226,7 @@ def release_all(session: Session, login: str, *, everything: bool) -> int:
 
 
 def try_end(
-    session: Session, item_id: UUID, login: str, *, state: str, now: datetime, concludes_at: datetime | None
+    session: Session, item_id: UUID, login: str, *, state: str, now: datetime, concludes_at: datetime | None = None
 ) -> ReviewItem | None:
     """End an item that this person looks at; None when it is not theirs any more."""
     return session.scalar(

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -9,6 +10,7 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
+from kit.clock import FixedClock
 from kit.context import Context
 from kit.tasks import REGISTRY
 from rollout.domain.phase import Phase
@@ -437,6 +439,62 @@ class TestDesk:
         assert [(answer.status_code, answer.json()["errors"][0]["place"]) for answer in answers] == [
             (422, "reason_code"), (422, "output"),
         ]  # fmt: skip
+
+    def test_the_next_cases_are_claimed_ahead_and_given_back_on_leaving(self, client: TestClient, keys: Keys) -> None:
+        for case in ("c-1", "c-2", "c-3"):
+            decide(client, case_id=case)
+
+        held = client.post("/v1/queue/claim", json={"ahead": 2}, headers=keys["reviewer"]).json()
+        others = client.post("/v1/queue/claim", json={}, headers=keys["lead"])
+        left = client.post("/v1/queue/leave", headers=keys["reviewer"]).json()
+        all_left = client.post("/v1/queue/leave?all=true", headers=keys["reviewer"]).json()
+
+        assert (held["case_id"], held["ahead"]) == ("c-1", False)
+        assert [(one["case_id"], one["ahead"], one["output"]) for one in held["next"]] == [
+            ("c-2", True, "yes"), ("c-3", True, "yes"),
+        ]  # fmt: skip
+        assert others.status_code == 204
+        assert (left, all_left) == ({"released": 2}, {"released": 1})
+
+    def test_a_ruling_is_told_when_it_can_no_longer_be_undone(
+        self, client: TestClient, keys: Keys, ctx: Context, clock: FixedClock
+    ) -> None:
+        factories.agent(ctx, "letters", undo_seconds=10)
+        factories.rollout(ctx, "letters")
+        decision = factories.decision(ctx, agent="letters")
+        held = client.post("/v1/queue/claim", json={"agent": "letters"}, headers=keys["reviewer"]).json()
+        at = f"/v1/reviews/{held['id']}"
+        ruled = rule(client, keys, held, "edit", output="no").json()
+
+        undone = client.post(f"{at}/undo", headers=keys["reviewer"])
+        again = rule(client, keys, undone.json())
+        REGISTRY["routing.conclude"].run(ctx)
+        headers = factories.bearer(ctx, agent="letters")
+        waiting = client.get(f"/v1/decisions/{decision.id}", headers=headers).json()["status"]
+        clock.move(timedelta(seconds=10))
+        REGISTRY["routing.conclude"].run(ctx)
+        final = client.get(f"/v1/decisions/{decision.id}", params={"wait": 5}, headers=headers).json()
+        too_late = client.post(f"{at}/undo", headers=keys["reviewer"])
+
+        assert ruled["undo_until"] == "2026-01-05T09:00:10Z"
+        assert undone.json()["undone"] == {"ruling": "edit", "output": "no", "reason_code": None, "note": ""}
+        assert (undone.status_code, again.status_code, waiting) == (200, 201, "waiting")
+        assert (final["status"], final["outcome"]["state"]) == ("final", "approved")
+        assert (too_late.status_code, too_late.json()["type"]) == (409, "/problems/too-late-to-undo")
+
+    def test_the_queue_is_narrowed_and_a_segment_needs_its_agent(self, client: TestClient, keys: Keys) -> None:
+        decide(client, segment="north")
+        headers = keys["reviewer"]
+
+        shown = [
+            len(client.get(f"/v1/queue?{asked}", headers=headers).json()["items"])
+            for asked in ("segment=north", "segment=south", "kind=review", "kind=audit", "kind=escalated",
+                          "urgent=true", "due_within=0", "due_within=1441")
+        ]  # fmt: skip
+        refused = client.post("/v1/queue/claim", json={"segment": "north"}, headers=headers)
+
+        assert shown == [1, 0, 1, 0, 0, 0, 0, 1]
+        assert refused.status_code == 422
 
     def test_an_escalated_case_is_for_leads_alone(self, client: TestClient, keys: Keys) -> None:
         decision = decide(client)

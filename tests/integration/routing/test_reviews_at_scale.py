@@ -12,7 +12,7 @@ from governance.actors import Actor
 from kit.context import Context
 from kit.ids import new_id
 from rollout.versions.tables import Rollout
-from routing.reviews import overdue, queries, service
+from routing.reviews import concluding, overdue, queries, service
 from routing.reviews.tables import ReviewItem
 from tests import factories
 
@@ -83,6 +83,22 @@ def test_the_next_case_is_found_in_the_order_of_an_index(ctx: Context, role: str
 
 
 @pytest.mark.usefixtures("gone")
+def test_the_next_case_of_a_segment_is_found_in_an_index_of_what_has_one(ctx: Context) -> None:
+    actor = factories.actor(ctx, "alice", roles=("reviewer",))
+    part = {"agent": "claims", "segment": "north"}
+
+    with plans(ctx) as found, ctx.db.begin() as session:
+        service.claim_next(session, actor=actor, now=ctx.clock.now(), lease=LEASE, **part)  # type: ignore[arg-type]
+        service.ahead(session, actor=actor, now=ctx.clock.now(), count=2, **part)  # type: ignore[arg-type]
+
+    looked = [plan for plan in found if "claimed_by = " not in plan.partition("WHERE")[2]]
+    assert looked
+    for plan in looked:
+        assert "ix_review_items_waiting_in_segment" in plan, plan
+        _reads_an_index_in_order(plan)
+
+
+@pytest.mark.usefixtures("gone")
 def test_people_of_both_lines_get_what_comes_first_in_either(ctx: Context) -> None:
     lead = factories.actor(ctx, "lena", roles=("lead",))
     with ctx.db.read() as session:
@@ -131,6 +147,7 @@ def test_waiting_cases_are_counted_no_further_than_a_thousand(ctx: Context) -> N
         pytest.param(lambda session, _now: queries.items_nobody_may_rule(session, 200), id="taken back"),
         pytest.param(lambda session, now: overdue.pass_on(session, now, 100), id="overdue"),
         pytest.param(lambda session, now: overdue.expire(session, now, 100), id="expired"),
+        pytest.param(lambda session, now: concluding.conclude_due(session, now, 100), id="conclude"),
         pytest.param(service.release_expired, id="leases"),
     ],
 )

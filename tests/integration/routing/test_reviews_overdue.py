@@ -119,7 +119,9 @@ def test_after_half_of_its_time_a_case_waits_in_the_second_line_and_nobody_is_to
     assert verbs(ctx) == ["review.overdue"]
 
 
-def test_when_all_of_its_time_is_over_it_ends_without_an_answer_and_goes_to_a_person(ctx: Context, clock: FixedClock) -> None:
+def test_when_all_of_its_time_is_over_it_ends_without_an_answer_and_goes_to_a_person(
+    ctx: Context, clock: FixedClock
+) -> None:
     decision = factories.decision(ctx)
     clock.move(HALF + A_MOMENT)
     sweep(ctx)
