@@ -12,7 +12,7 @@ SOURCES := kit evidence governance rollout routing review_ui cli demo web_app.py
 export PYTHONPATH := clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-adapters check lint types floors templates migrations openapi up lock bench bench-decisions bench-growth bench-replay bench-evidence soak clean
+.PHONY: help demo test test-adapters check lint types floors templates migrations openapi up lock bench bench-decisions bench-growth bench-desk bench-replay bench-evidence soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ bench-decisions: $(READY) $(DECISION_PEERS)  ## decisions a second beside a no-o
 
 bench-growth: $(READY)  ## pages, gates and claims as decisions pile up (ARGS=--large: to ten million, 25 GB)
 	$(RUN) -m bench.growth $(ARGS)
+
+bench-desk: $(READY)  ## keys and milliseconds per ruling in headless Chromium, 200 cases (4 min)
+	$(RUN) -m bench.desk $(ARGS)
 
 bench-replay: $(READY)  ## 100,000 recorded cases through the router, lines a second
 	$(RUN) -m bench.replay $(ARGS)

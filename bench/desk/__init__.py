@@ -1,0 +1,1 @@
+"""How many keys and milliseconds a decision on the review desk takes."""
