@@ -5,7 +5,7 @@ Field names may begin with a capital, as their API answers, or not, as A2I's out
 is said to be unread, and never taken for absent: who asks decides what that means.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ TEXTRACT = "AWS/Textract/AnalyzeDocument/Forms/V1"
 REKOGNITION = "AWS/Rekognition/DetectModerationLabels/Image/V3"
 _LISTS = {TEXTRACT: "Blocks", REKOGNITION: "ModerationLabels"}
 _HIGHEST = 100
+_RELATIONS = 4  # of a block, on average
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class _Form:
         self._blocks = blocks
         self._unread = unread
         self._places: dict[Any, int] = {}
+        self._left = _RELATIONS * len(blocks)
         for place, block in enumerate(blocks):
             one_id = _of(block, "Id")
             if isinstance(one_id, str):
@@ -136,12 +138,19 @@ class _Form:
             if not isinstance(_of(relation, "Type"), str) or not isinstance(ids, list):
                 self._unread.append(f"Blocks.{place}.Relationships")
                 continue
-            if _of(relation, "Type") == kind:
+            if _of(relation, "Type") == kind and self._may_follow(len(ids)):
                 there = [self._places[one] for one in ids if isinstance(one, str) and one in self._places]
                 if len(there) < len(ids):
                     self._unread.append(f"Blocks.{place}.Relationships: it names a block that is not there")
                 found += there
         return found
+
+    def _may_follow(self, ids: int) -> bool:
+        """In a form every block belongs to one other; one made to take long is not read to its end."""
+        self._left -= ids
+        if self._left < 0:
+            self._unread.append("Blocks: they name each other more often than those of a form do")
+        return self._left >= 0
 
 
 def _is_key(block: Any) -> bool:
@@ -158,7 +167,7 @@ def _confidence(given: Any, place: str, unread: list[str]) -> float | None:
 
 
 def _of(given: Any, name: str) -> Any:
-    if not isinstance(given, Mapping):
+    if not isinstance(given, dict):
         return None
     found = given.get(name)
     return given.get(_lower(name)) if found is None else found

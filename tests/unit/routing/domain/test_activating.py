@@ -182,6 +182,17 @@ class TestWhatCannotBeRead:
         assert found.activated
         assert found.unread
 
+    def test_is_what_is_left_of_a_form_that_was_made_to_take_long(self) -> None:
+        values = [f"v{n}" for n in range(100)]
+        related = [{"Type": "VALUE", "Ids": values}, {"Type": "CHILD", "Ids": ["w"]}]
+        keys = [block(f"k{n}", "KEY_VALUE_SET", EntityTypes=["KEY"], Relationships=related) for n in range(100)]
+        output = {"Blocks": [*keys, *(block(one, "KEY_VALUE_SET") for one in values), block("w", "WORD", Text="a")]}
+
+        found = judge(output, key_check("b"))
+
+        assert found.activated
+        assert "Blocks: they name each other more often than those of a form do" in found.unread
+
     def test_does_not_count_where_another_condition_of_an_and_is_not_met(self) -> None:
         assert not judge("yes", {"And": [UNSURE, sample(1)]}).activated
 
