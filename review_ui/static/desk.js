@@ -131,6 +131,7 @@ function followed(page, told, sentAt) {
   }
   const leaving = new Set([itemShown(), told.current, ...behind.map((one) => one.item)]);
   ahead = told.ahead.split(" ").filter((item) => known.has(item) && !leaving.has(item)).map((item) => ({ ...known.get(item), until }));
+  desk.dataset.following = ahead.length;   // for who watches the page from outside
 }
 function form(more = {}) {
   const have = [itemShown(), ...ahead.map((one) => one.item)].filter(Boolean).join(" ");

@@ -129,3 +129,18 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     for context in opened:
         context.close()
     assert not errors
+
+
+@pytest.fixture
+def desk(site: Site, visit: Visit) -> Page:
+    """A reviewer with the first of six cases on the desk, and the three after it in the page."""
+    house.people(site.ctx)
+    house.agent(site.ctx, settings=house.DIGITS | {"undo_seconds": 60})
+    for number in range(1, 7):
+        house.case(site.ctx, f"form-{number}")
+    page = visit("rita")
+    page.goto("/review")
+    expect(page.get_by_role("button", name="Take the next case")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#case-h")).to_have_text("form-1")
+    return page

@@ -4,50 +4,12 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import select
 
-from routing.cases.tables import Decision
-from routing.reviews.tables import Ruling
 from tests.browser.conftest import Site, Visit
+from tests.browser.looking import expect_case, held_ahead, outcomes, rulings, settled, states, stored, wait_for
 from tests.integration.review_ui import house
 
 pytestmark = pytest.mark.browser
-
-DWELL = 900  # ms; approving opens after 800
-
-
-@pytest.fixture
-def desk(site: Site, visit: Visit) -> Page:
-    """A reviewer with the first of four cases on the desk."""
-    house.people(site.ctx)
-    house.agent(site.ctx)
-    for number in range(1, 5):
-        house.case(site.ctx, f"form-{number}")
-    page = visit("rita")
-    page.goto("/review")
-    expect(page.get_by_role("button", name="Take the next case")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect_case(page, "form-1")
-    return page
-
-
-def expect_case(page: Page, case_id: str) -> None:
-    expect(page.locator("#case-h")).to_have_text(case_id)
-
-
-def settled(page: Page) -> None:
-    """Past the dwell time of the case shown."""
-    page.wait_for_timeout(DWELL)
-
-
-def outcomes(site: Site) -> dict[str, str | None]:
-    with site.ctx.db.read() as session:
-        return {row.case_id: row.outcome for row in session.scalars(select(Decision))}
-
-
-def rulings(site: Site) -> list[Ruling]:
-    with site.ctx.db.read() as session:
-        return list(session.scalars(select(Ruling).order_by(Ruling.id)))
 
 
 def test_one_key_approves_and_the_next_case_is_there(site: Site, desk: Page) -> None:
@@ -56,9 +18,10 @@ def test_one_key_approves_and_the_next_case_is_there(site: Site, desk: Page) -> 
     desk.keyboard.press("a")
 
     expect_case(desk, "form-2")
-    expect(desk.locator(".toast")).to_have_text("Approved. 3 left.")
+    expect(desk.locator(".toast > span")).to_have_text("Approved. 5 left.")
     expect(desk.locator("#case-h")).to_be_focused()
-    assert outcomes(site)["form-1"] == "approved"
+    assert states(site)["form-1"] == "approved"
+    assert outcomes(site)["form-1"] is None, "the agent is told when it can no longer be undone"
 
 
 def test_two_keys_reject_with_a_reason_and_the_same_two_repeat_it(site: Site, desk: Page) -> None:
@@ -71,6 +34,7 @@ def test_two_keys_reject_with_a_reason_and_the_same_two_repeat_it(site: Site, de
     desk.keyboard.press("r")
     desk.keyboard.press("r")
     expect_case(desk, "form-3")
+    expect(desk.locator(".toast > span")).to_have_text("Rejected: not readable. 4 left.")
 
     assert [(one.ruling, one.reason_code) for one in rulings(site)] == [("reject", "unreadable")] * 2
 
@@ -128,6 +92,7 @@ def test_one_key_escalates(site: Site, desk: Page) -> None:
     desk.keyboard.press("x")
 
     expect_case(desk, "form-2")
+    stored(desk)
     assert [one.ruling for one in rulings(site)] == ["escalate"]
 
 
@@ -146,7 +111,7 @@ def test_an_early_press_records_nothing_and_says_so(site: Site, desk: Page) -> N
     desk.keyboard.press("a")
 
     expect(desk.locator(".dock-note")).to_contain_text("Nothing was recorded")
-    desk.wait_for_timeout(200)
+    stored(desk)
     assert len(rulings(site)) == 1
 
 
@@ -159,6 +124,7 @@ def test_a_key_that_is_held_down_does_not_approve(site: Site, desk: Page) -> Non
     desk.keyboard.up("a")
 
     expect_case(desk, "form-2")
+    stored(desk)
     assert len(rulings(site)) == 1
 
 
@@ -166,6 +132,9 @@ def test_keys_rest_with_another_modifier_and_in_a_dialog(site: Site, desk: Page)
     settled(desk)
     desk.keyboard.press("Control+a")
     desk.keyboard.press("Alt+a")
+    desk.keyboard.press("Shift+a")
+    desk.keyboard.press("g")
+    desk.keyboard.press("x")  # no second key of G, and not its own any more
     desk.keyboard.press("?")
     expect(desk.locator("#keys")).to_be_visible()
     desk.keyboard.press("a")
@@ -178,8 +147,19 @@ def test_every_key_on_a_button_and_in_the_sheet_has_a_handler(desk: Page) -> Non
     desk.keyboard.press("?")
     shown = set(desk.locator("[data-cmd] kbd").all_inner_texts())
 
-    assert shown == {"A", "E", "R", "X", "S", "?"}
-    assert "Undo" not in desk.locator("#keys").inner_text()
+    assert shown == {"A", "E", "R", "X", "S", "U", "?", "Ctrl", "K"}
+    promised = desk.evaluate(
+        """async () => {
+            const address = document.querySelector('script[src*="page.js"]').src.replace("page.js", "keys.js");
+            const { KEYS, handlers } = await import(address);
+            const live = KEYS.filter((entry) => handlers[entry.cmd]).map((entry) => entry.words);
+            const rows = [...document.querySelectorAll("#keys dt")].map((row) => row.textContent);
+            const badges = [...document.querySelectorAll("[data-cmd] kbd")];
+            return { live, rows, dead: badges.filter((kbd) => !handlers[kbd.parentElement.dataset.cmd]).length };
+        }"""
+    )
+    assert promised["dead"] == 0
+    assert sorted(promised["rows"]) == sorted(promised["live"])
 
 
 def test_the_next_piece_of_evidence_and_the_confidence_are_one_key_away(desk: Page) -> None:
@@ -190,16 +170,20 @@ def test_the_next_piece_of_evidence_and_the_confidence_are_one_key_away(desk: Pa
     expect(desk.get_by_text("Confidence 0.42")).to_be_visible()
 
 
-def test_two_browsers_never_hold_one_case(site: Site, desk: Page, visit: Visit) -> None:
+def test_two_browsers_never_hold_one_case_though_both_have_the_next_ones_in_the_page(
+    site: Site, desk: Page, visit: Visit
+) -> None:
+    wait_for(desk, lambda: held_ahead(site, "rita") == ["form-2", "form-3", "form-4"])
     other = visit("ravi")
     other.goto("/review")
     other.click("#next button")
-    expect_case(other, "form-2")
+    expect_case(other, "form-5")
 
-    for page, following in ((desk, "form-3"), (other, "form-4")):
+    for page, following in ((desk, "form-2"), (other, "form-6")):
         settled(page)
         page.keyboard.press("a")
         expect_case(page, following)
+        stored(page)
 
     assert sorted((one.login, one.ruling) for one in rulings(site)) == [("ravi", "approve"), ("rita", "approve")]
 

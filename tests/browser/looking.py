@@ -1,0 +1,56 @@
+"""What a test looks at: the case on the desk, and what is stored of it."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+
+from routing.cases.tables import Decision
+from routing.reviews import queries
+from routing.reviews.tables import ReviewItem, Ruling
+from tests.browser.conftest import Site
+
+DWELL = 900  # ms; approving opens after 800
+
+
+def expect_case(page: Page, case_id: str) -> None:
+    expect(page.locator("#case-h")).to_have_text(case_id)
+
+
+def settled(page: Page) -> None:
+    """Past the dwell time of the case shown."""
+    page.wait_for_timeout(DWELL)
+
+
+def stored(page: Page) -> None:
+    """The ruling that was sent behind the case shown is stored: the page says so."""
+    expect(page.locator(".toast")).to_be_visible()
+
+
+def states(site: Site) -> dict[str, str]:
+    with site.ctx.db.read() as session:
+        return {row.case_id: row.state for row in session.scalars(select(ReviewItem))}
+
+
+def outcomes(site: Site) -> dict[str, str | None]:
+    with site.ctx.db.read() as session:
+        return {row.case_id: row.outcome for row in session.scalars(select(Decision))}
+
+
+def rulings(site: Site) -> list[Ruling]:
+    with site.ctx.db.read() as session:
+        return list(session.scalars(select(Ruling).order_by(Ruling.id)))
+
+
+def held_ahead(site: Site, login: str) -> list[str]:
+    with site.ctx.db.read() as session:
+        return [item.case_id for item in queries.held_ahead(session, login, site.ctx.clock.now())]
+
+
+def wait_for(page: Page, true: Callable[[], bool]) -> None:
+    """Until it is so; half a minute on a busy machine."""
+    for _ in range(300):
+        if true():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it never became true")

@@ -1,0 +1,181 @@
+"""What the desk does before and behind the case that is shown, in a real browser."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import Site, Visit
+from tests.browser.looking import expect_case, held_ahead, rulings, settled, states, stored, wait_for
+from tests.integration.review_ui import house
+
+pytestmark = pytest.mark.browser
+
+
+def all_ahead(site: Site, desk: Page) -> None:
+    """The three cases after this one are held for this person, and in the page."""
+    expect(desk.locator("body")).to_have_attribute("data-following", "3")
+    assert held_ahead(site, "rita") == ["form-2", "form-3", "form-4"]
+
+
+def test_the_next_case_is_shown_before_the_ruling_is_stored_and_the_ruling_follows(site: Site, desk: Page) -> None:
+    all_ahead(site, desk)
+    settled(desk)
+    held: list[Route] = []
+    desk.route("**/rule", held.append)
+
+    desk.keyboard.press("a")
+    expect_case(desk, "form-2")
+    assert rulings(site) == []
+    expect(desk.locator(".toast")).not_to_be_visible()
+
+    wait_for(desk, lambda: bool(held))
+    held[0].continue_()
+    stored(desk)
+    assert states(site)["form-1"] == "approved"
+
+
+def test_what_could_not_be_sent_comes_back_with_its_draft_and_is_sent_again(site: Site, desk: Page) -> None:
+    all_ahead(site, desk)
+    settled(desk)
+    desk.keyboard.press("r")
+    desk.fill("#note", "page 2 is missing")
+    desk.route("**/rule", lambda route: route.abort())
+    desk.click("[data-reason='2']")
+
+    expect(desk.locator("[data-offline]")).to_be_visible()
+    expect_case(desk, "form-1")
+    assert desk.locator("#note").input_value() == "page 2 is missing"
+    assert rulings(site) == []
+
+    desk.unroute("**/rule")
+    desk.click("[data-try-again]")
+    expect_case(desk, "form-2")
+    stored(desk)
+    assert [(one.reason_code, one.note) for one in rulings(site)] == [("unreadable", "page 2 is missing")]
+
+
+def test_a_ruling_is_undone_by_one_key_and_the_case_is_back(site: Site, desk: Page) -> None:
+    all_ahead(site, desk)
+    settled(desk)
+    desk.keyboard.press("a")
+    stored(desk)
+
+    desk.keyboard.press("u")
+
+    expect_case(desk, "form-1")
+    expect(desk.locator(".dock-note")).to_have_text("Undone. The agent was not told.")
+    assert states(site)["form-1"] == "waiting"
+    settled(desk)
+    desk.keyboard.press("x")
+    expect_case(desk, "form-2")
+    stored(desk)
+    assert [one.ruling for one in rulings(site) if one.undone_at is None] == ["escalate"]
+
+
+def test_undo_outlives_a_reload_of_the_page(site: Site, desk: Page) -> None:
+    settled(desk)
+    desk.keyboard.press("a")
+    stored(desk)
+    desk.reload()
+
+    desk.locator(".dock [data-cmd=undo]").click()
+
+    expect_case(desk, "form-1")
+    assert states(site)["form-1"] == "waiting"
+
+
+def test_who_leaves_the_page_gives_back_what_they_never_saw(site: Site, desk: Page) -> None:
+    all_ahead(site, desk)
+
+    desk.goto("/agents")
+
+    wait_for(desk, lambda: held_ahead(site, "rita") == [])
+
+
+def test_the_palette_finds_a_command_by_its_words_and_tells_its_key(site: Site, desk: Page) -> None:
+    desk.keyboard.press("Control+k")
+    desk.keyboard.type("give")
+    expect(desk.get_by_role("option")).to_have_count(1)
+    expect(desk.get_by_role("option")).to_have_text("Give backS")
+
+    desk.keyboard.press("Enter")
+
+    expect_case(desk, "form-2")
+    assert states(site)["form-1"] == "waiting"
+
+
+def test_two_keys_go_to_the_queue_where_j_and_k_go_from_case_to_case(desk: Page) -> None:
+    desk.keyboard.press("g")
+    desk.keyboard.press("q")
+    desk.wait_for_url("**/review/queue")
+    for key in ("j", "j", "j", "k"):
+        desk.keyboard.press(key)
+    expect(desk.locator("tr[data-current] th")).to_have_text("form-2")
+
+    desk.keyboard.press("/")
+    desk.keyboard.type("form-5")
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_role("button", name="Claim form-5")).to_be_focused()
+    desk.keyboard.press("Enter")
+
+    expect_case(desk, "form-5")
+
+
+def test_a_new_case_is_counted_without_a_reload(site: Site, desk: Page) -> None:
+    expect(desk.locator("[data-left]")).to_have_text("6")
+
+    house.case(site.ctx, "form-7")
+
+    expect(desk.locator("[data-left]")).to_have_text("7")
+    expect(desk.locator(".topnav [data-count]")).to_have_text("7")
+
+
+def test_long_evidence_opens_approving_later_and_a_risky_case_only_when_all_of_it_was_seen(
+    site: Site, visit: Visit
+) -> None:
+    house.people(site.ctx)
+    house.agent(site.ctx)
+    house.case(site.ctx, "form-1", risk="high", input={"letter": "Dear Sir or Madam, " * 80})
+    page = visit("rita")
+    page.goto("/review")
+    page.click("#next button")
+    expect_case(page, "form-1")
+    settled(page)
+
+    page.keyboard.press("a")
+    expect(page.locator(".dock-note")).to_have_text(re.compile(r"Approve opens 3\.\d s after .* Nothing was recorded"))
+
+    page.wait_for_selector("[data-cmd=approve]:not([aria-disabled])")
+    page.keyboard.press("a")
+    expect(page.locator(".dock-note")).to_have_text(re.compile("first: its risk is high. Nothing was recorded."))
+    assert rulings(site) == []
+
+    page.locator("[data-end]").first.scroll_into_view_if_needed()
+    page.locator(".long").first.evaluate("(part) => part.scrollTo(0, part.scrollHeight)")
+    page.keyboard.press("v")
+    page.wait_for_timeout(300)
+    page.keyboard.press("a")
+    stored(page)
+    assert [one.ruling for one in rulings(site)] == ["approve"]
+
+
+def test_a_swipe_to_the_right_approves_and_to_the_left_asks_why(site: Site, desk: Page) -> None:
+    settled(desk)
+    swipe = """(far) => {
+        const part = document.querySelector("#case-h"), box = part.getBoundingClientRect();
+        const said = { pointerType: "touch", isPrimary: true, bubbles: true, clientY: box.y + 4 };
+        part.dispatchEvent(new PointerEvent("pointerdown", { ...said, clientX: 200 }));
+        for (const x of [20, 60, 120]) {
+            part.dispatchEvent(new PointerEvent("pointermove", { ...said, clientX: 200 + far * x }));
+        }
+        part.dispatchEvent(new PointerEvent("pointerup", { ...said, clientX: 200 + far * 120 }));
+    }"""
+
+    desk.evaluate(swipe, -1)
+    expect(desk.locator(".reasons")).to_be_visible()
+    desk.evaluate(swipe, 1)
+
+    expect_case(desk, "form-2")
+    stored(desk)
+    assert [one.ruling for one in rulings(site)] == ["approve"]
