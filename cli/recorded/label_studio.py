@@ -51,6 +51,7 @@ class _Annotation(BaseModel):
 
 
 class _Task(BaseModel):
+    id: int | str | None = None
     data: dict[str, Any]
     annotations: list[_Annotation]
 
@@ -58,13 +59,22 @@ class _Task(BaseModel):
 def from_label_studio(path: Path, fields: Fields) -> Iterator[Found]:
     """Every task of the list, or of the lines; one that nobody annotated has nothing in it."""
     with jsonl.opened(path) as file:
-        for number, raw in _tasks(path, file):
+        for n, (line, raw) in enumerate(_tasks(path, file), start=1):
+            name = f"task no. {n}"
             try:
-                body = _body(_task(raw), fields)
+                task = _task(raw)
+                name = f"task {task.id}" if task.id is not None else name
+                body = _body(task, fields)
             except Invalid as refused:
-                yield Found(number, raw, refused)
+                yield Found(line, raw, _of(name, refused))
                 continue
-            yield Found(number, orjson.dumps(body) if body is not None else b"")
+            yield Found(line, orjson.dumps(body) if body is not None else b"")
+
+
+def _of(task: str, refused: Invalid) -> Invalid:
+    """Named by the task: these files often have but one line."""
+    places = [Place(f"{task}, {place.place}", place.problem, place.mend) for place in refused.places]
+    return Invalid(f"{task}: {refused.detail}", places=places)
 
 
 def _tasks(path: Path, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:

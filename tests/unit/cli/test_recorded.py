@@ -197,23 +197,25 @@ class TestLabelStudio:
             ("cancelled", "no"),
             ("agree", "yes"),
         ]
-        assert differ[1:] == ("annotations", "2 annotations differ")
+        assert differ[1:] == ("task 9, annotations", "2 annotations differ")
 
     @pytest.mark.parametrize(
         ("wrong", "place", "problem"),
         [
-            pytest.param({"id": 1, "case_id": "a", "tone": "x"}, "annotations", "there are none", id="the short form"),
-            pytest.param({"data": {}, "tone": "x"}, "annotations", "there are none", id="no annotations"),
-            pytest.param(task("a", annotation()), "annotations", "nothing was said in them", id="empty"),
+            pytest.param(
+                {"id": 1, "case_id": "a", "tone": "x"}, "task no. 2, annotations", "there are none", id="the short form"
+            ),
+            pytest.param({"data": {}, "tone": "x"}, "task no. 2, annotations", "there are none", id="no annotations"),
+            pytest.param(task("a", annotation()), "task 9, annotations", "nothing was said in them", id="empty"),
             pytest.param(
                 {"data": {"x": 1}, "annotations": [annotation(result("tone", "choices", choices=["a"]))]},
-                "data.case_id",
+                "task no. 2, data.case_id",
                 "the task has no such value",
                 id="no case",
             ),
             pytest.param(
                 task("a", annotation({"type": "relation", "from_id": "a", "to_id": "b"})),
-                "annotations",
+                "task 9, annotations",
                 "a 'relation' belongs to no control",
                 id="a relation",
             ),
