@@ -158,9 +158,7 @@ def arms_words(row: Arms) -> str:
     points = f"{abs(found.difference) * 100:.1f} points {'less' if found.difference >= 0 else 'more'} often"
     told = f"Reviewers who saw the output at once overrode it {points} than those who answered first."
     if found.shown:
-        return (
-            f"{told} That is more than chance (at least {_points(found.lower)}, at every look): it sways them."
-        )
+        return f"{told} That is more than chance (at least {_points(found.lower)}, at every look): it sways them."
     if found.upper < 0.0:
         return f"{told} Seeing it did not make them agree: they overrode it more often, beyond chance."
     return f"{told} That may be chance; a sway of up to {_points(found.upper)} is not ruled out."
