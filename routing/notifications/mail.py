@@ -27,13 +27,17 @@ class MailServer:
 
 
 def mail_server(url: str) -> MailServer:
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        parts, port = urlsplit(""), 0
+    if not parts.hostname:
         raise NoSuchMailServer("PHASEGATE_SMTP_URL is not like smtps://user:password@host:465; also smtp, smtp+plain")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if user and parts.scheme == "smtp+plain":
         raise NoSuchMailServer("PHASEGATE_SMTP_URL: a password does not go over smtp+plain; use smtp or smtps")
-    return MailServer(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme], user, password)
+    return MailServer(parts.scheme, parts.hostname, port, user, password)
 
 
 def send(server: MailServer, message: EmailMessage, *, seconds: float, trusted: ssl.SSLContext | None = None) -> None:

@@ -62,6 +62,10 @@ def take_due(session: Session, *, secret: bytes, base: str, now: datetime) -> Pa
             message.state = "nobody"
             session.flush()  # or it would be the next one again
             continue
+        if message.attempts > len(_WAITS):  # the worker died of it every time
+            message.state = "dead"
+            session.flush()
+            continue
         message.attempts += 1
         message.due_at = now + GAP
         settings.told_at = now
