@@ -153,11 +153,16 @@ def _row(agent: str, case: CaseIn, policy: Policy | None, answer: Answer, now: d
 
 def _arm(row: dict[str, Any], policy: Policy, agent: AgentEntry, secret: bytes) -> tuple[str, float | None]:
     """Whether the reviewer answers first, and how probable that was; None where nobody can be asked."""
-    if not agent.can_ask_first(row["output"]):
+    if not agent.can_ask_first(row["output"]) or _is_in(row["output"], row["input"]):
         return ASSISTED, None
     share = agent.settings.supervision.blind_share
     drawn = share > 0.0 and blind_position(secret, policy.rollout_id, row["case_id"]) < share
     return BLIND if drawn else ASSISTED, share
+
+
+def _is_in(output: Any, shown: Any) -> bool:
+    """Whether an output that has parts stands whole in what is shown with it; a human loop of A2I brings it there."""
+    return isinstance(output, (dict, list)) and shown is not None and canonical(output) in canonical(shown)
 
 
 def _item(row: dict[str, Any], policy: Policy, second_line_at: float, arm: tuple[str, float | None]) -> dict[str, Any]:

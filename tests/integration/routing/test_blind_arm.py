@@ -114,6 +114,15 @@ class TestTheDraw:
 
         assert arms(ctx) == [("assisted", None)], "without a schema or named fields no form could be made of it"
 
+    def test_leaves_out_what_is_shown_with_the_case_anyway(self, ctx: Context) -> None:
+        factories.agent(ctx, output_schema={"type": "object"}, supervision={"blind_share": 1.0})
+        factories.rollout(ctx)
+        read = {"total": 12, "lines": []}
+        factories.decision(ctx, "c-1", input={"answer": {"lines": [], "total": 12}, "page": 1}, output=read)
+        factories.decision(ctx, "c-2", input={"answer": {"lines": [], "total": 13}}, output=read)
+
+        assert sorted(arms(ctx)) == [("assisted", None), ("blind", 1.0)]
+
 
 class TestBeforeTheAnswer:
     def test_nothing_that_tells_the_output_leaves_the_house(self, client: TestClient, keys: Keys) -> None:
