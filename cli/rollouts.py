@@ -133,7 +133,6 @@ def demote(
         body = {"reason": reason, "from": seen or door.get(*path)["phase"]} | ({"to": to} if to else {})
         change = door.call("POST", *path, "demote", json=body, params=_waiting(wait, within))
     _show_change(agent, change, as_json=as_json)
-    _show_in_force(change.get("in_force"), as_json=as_json)
 
 
 def break_glass(
@@ -185,7 +184,6 @@ def freeze(
         body, path = {"reason": reason, "mode": mode}, _path(door, agent, version)
         change = door.call("POST", *path, "freeze", json=body, params=_waiting(wait, within))
     _show_change(agent, change, as_json=as_json)
-    _show_in_force(change.get("in_force"), as_json=as_json)
 
 
 def unfreeze(
@@ -201,7 +199,6 @@ def unfreeze(
     with through(url, key, login) as door:
         change = door.post(*_path(door, agent, version), "unfreeze", body={"reason": reason})
     _show_change(agent, change, as_json=as_json)
-    _show_in_force(change.get("in_force"), as_json=as_json)
 
 
 def rollback(
@@ -355,9 +352,10 @@ def _where(change: dict[str, Any]) -> str:
 def _show_change(agent: str, change: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(change)
-        return
-    where = f" to {change['entered']}" if change["entered"] else ""
-    good(f"Version {change['version']} of {agent} is {change['kind']}{where}.")
+    else:
+        where = f" to {change['entered']}" if change["entered"] else ""
+        good(f"Version {change['version']} of {agent} is {change['kind']}{where}.")
+    _show_in_force(change.get("in_force"), as_json=as_json)
 
 
 def _waiting(wait: bool, within: float) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from typing import Any
 
 from bench.decisions.disk import fsync_milliseconds
 from bench.decisions.effort import LARGE, QUICK, Effort
-from bench.evidence.report import Section
+from bench.evidence.report import Section, conclude, judged
 from kit.clock import SystemClock
 
 PARTS = ("pure", "matrix", "batches", "flat", "waiting", "peers")
@@ -49,15 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         sections[-1].seconds = time.monotonic() - began
         print(f"{part}: {sections[-1].seconds:.0f} s", file=sys.stderr, flush=True)
     report = written(sections, effort, SystemClock().now(), "make bench" + (" ARGS=--large" if asked.large else ""))
-    if asked.quick or asked.only:
-        print(report)
-    else:
-        REPORT.write_text(report, encoding="utf-8")
-        print(f"written to {REPORT.relative_to(Path.cwd()) if REPORT.is_relative_to(Path.cwd()) else REPORT}")
-    unmet = [line for section in sections for line in section.unmet]
-    for line in unmet:
-        print(f"NOT MET: {' / '.join(line.cells)}: {line.claim}", file=sys.stderr)
-    return 1 if unmet else 0
+    return conclude(report, sections, None if asked.quick or asked.only else REPORT)
 
 
 def _asked(arguments: list[str] | None) -> argparse.Namespace:
@@ -72,9 +64,6 @@ def _asked(arguments: list[str] | None) -> argparse.Namespace:
 def written(sections: list[Section], effort: Effort, at: datetime, command: str) -> str:
     """The report: how it was made, what was left out, what is not met, then every part."""
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-    unmet = [line for section in sections for line in section.unmet]
-    claims = sum(section.claims for section in sections)
-    left_out = [f"{section.title}: {words}" for section in sections for words in section.left_out]
     head = [
         "# The decision path, measured",
         "",
@@ -94,11 +83,7 @@ def written(sections: list[Section], effort: Effort, at: datetime, command: str)
             "(WAL, synchronous=FULL)."
         ),
         "",
-        f"**{claims - len(unmet)} of {claims} claims met.**",
-        "",
-        *(f"- NOT MET: {' / '.join(line.cells)}: {line.claim}" for line in unmet),
-        *(f"- NOT RUN: {words}" for words in left_out),
-        "",
+        *judged(sections),
     ]
     return "\n".join([*head, *(section.written() for section in sections)]).rstrip() + "\n"
 

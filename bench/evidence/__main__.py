@@ -24,7 +24,7 @@ from typing import Any
 
 from bench.evidence import library
 from bench.evidence.effort import SEED, Effort
-from bench.evidence.report import Section
+from bench.evidence.report import Section, conclude, judged
 from bench.evidence.scenarios import DATA
 from kit.clock import SystemClock
 
@@ -58,9 +58,6 @@ def written(sections: list[Section], effort: Effort, at: datetime, command: str)
     """The report: how it was made, what was left out, what is not met, then every part."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy"))
     peer = library.version()
-    unmet = [line for section in sections for line in section.unmet]
-    claims = sum(section.claims for section in sections)
-    left_out = [f"{section.title}: {words}" for section in sections for words in section.left_out]
     head = [
         "# The evidence engine, measured",
         "",
@@ -82,11 +79,7 @@ def written(sections: list[Section], effort: Effort, at: datetime, command: str)
             "sets up from `bench/evidence/requirements-peers.txt`."
         ),
         "",
-        f"**{claims - len(unmet)} of {claims} claims met.**",
-        "",
-        *(f"- NOT MET: {' / '.join(line.cells[:3])}: {line.claim}" for line in unmet),
-        *(f"- NOT RUN: {words}" for words in left_out),
-        "",
+        *judged(sections),
     ]
     return "\n".join([*head, *(section.written() for section in sections)]).rstrip() + "\n"
 
@@ -107,15 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{part}: {sections[-1].seconds:.0f} s", file=sys.stderr, flush=True)
     command = "make bench-evidence" + (f" ARGS='--share {asked.share:g}'" if asked.share != 1 else "")
     report = written(sections, effort, SystemClock().now(), command)
-    if asked.quick or asked.only:
-        print(report)
-    else:
-        REPORT.write_text(report, encoding="utf-8")
-        print(f"written to {REPORT.relative_to(Path.cwd()) if REPORT.is_relative_to(Path.cwd()) else REPORT}")
-    unmet = [line for section in sections for line in section.unmet]
-    for line in unmet:
-        print(f"NOT MET: {' / '.join(line.cells[:3])}: {line.claim}", file=sys.stderr)
-    return 1 if unmet else 0
+    return conclude(report, sections, None if asked.quick or asked.only else REPORT)
 
 
 if __name__ == "__main__":

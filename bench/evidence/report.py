@@ -1,8 +1,10 @@
 """Figures with their standard errors, held against claims, and how they are written down."""
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -114,6 +116,10 @@ class Line(NamedTuple):
     claim: str = "none: for comparison"
     met: bool | None = None
 
+    @property
+    def named(self) -> str:
+        return f"{' / '.join(self.cells)}: {self.claim}"
+
 
 @dataclass
 class Table:
@@ -168,6 +174,32 @@ class Section:
         met = self.claims - len(self.unmet)
         parts += [f"{met} of {self.claims} claims met; {self.seconds:.0f} s.", ""]
         return "\n".join(parts)
+
+
+def judged(sections: Sequence[Section]) -> list[str]:
+    """For the head of a report: how many claims are met, and by name which are not and what was left out."""
+    unmet = [line for section in sections for line in section.unmet]
+    claims = sum(section.claims for section in sections)
+    return [
+        f"**{claims - len(unmet)} of {claims} claims met.**",
+        "",
+        *(f"- NOT MET: {line.named}" for line in unmet),
+        *(f"- NOT RUN: {section.title}: {words}" for section in sections for words in section.left_out),
+        "",
+    ]
+
+
+def conclude(report: str, sections: Sequence[Section], path: Path | None) -> int:
+    """Write it (None: to the screen); the exit status, which is 1 where a claim is not met."""
+    if path is None:
+        print(report)
+    else:
+        path.write_text(report, encoding="utf-8")
+        print(f"written to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+    unmet = [line for section in sections for line in section.unmet]
+    for line in unmet:
+        print(f"NOT MET: {line.named}", file=sys.stderr)
+    return 1 if unmet else 0
 
 
 def percent(rate: float, digits: int = 1) -> str:
