@@ -22,7 +22,11 @@ def test_the_next_case_is_shown_before_the_ruling_is_stored_and_the_ruling_follo
     all_ahead(site, desk)
     settled(desk)
     held: list[Route] = []
-    desk.route("**/rule", held.append)
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    desk.route("**/rule", keep)
 
     desk.keyboard.press("a")
     expect_case(desk, "form-2")
