@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("review_items", sa.Column("arm", sa.String(length=16), server_default="assisted", nullable=False))
-    op.add_column("review_items", sa.Column("arm_probability", sa.Float(), nullable=True))
+    op.add_column("review_items", sa.Column("arm_probability", sa.Double(), nullable=True))
     op.create_table(
         "blind_answers",
         sa.Column("id", sa.Uuid(), nullable=False),

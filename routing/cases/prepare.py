@@ -153,10 +153,12 @@ def _row(agent: str, case: CaseIn, policy: Policy | None, answer: Answer, now: d
 
 def _arm(row: dict[str, Any], policy: Policy, agent: AgentEntry, secret: bytes) -> tuple[str, float | None]:
     """Whether the reviewer answers first, and how probable that was; None where nobody can be asked."""
+    share = agent.settings.supervision.blind_share
+    if share == 0.0:
+        return ASSISTED, share
     if not agent.can_ask_first(row["output"]) or _is_in(row["output"], row["input"]):
         return ASSISTED, None
-    share = agent.settings.supervision.blind_share
-    drawn = share > 0.0 and blind_position(secret, policy.rollout_id, row["case_id"]) < share
+    drawn = blind_position(secret, policy.rollout_id, row["case_id"]) < share
     return BLIND if drawn else ASSISTED, share
 
 
