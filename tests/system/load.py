@@ -175,13 +175,13 @@ class Load:
             self.ruled[answer.json()["id"]] = answer.json() | body
 
 
-def prepared(ctx: Context, url: str) -> tuple[Load, dict[str, str]]:
-    """Two agents, two reviewers, and the header of the owner of both."""
+def prepared(ctx: Context, url: str, *, undo_seconds: int = 0) -> tuple[Load, dict[str, str]]:
+    """Two agents, two reviewers, and the header of the owner of both. Rulings on `refunds` can be undone so long."""
     owner = factories.person(ctx).login
     factories.agent(ctx, owner=owner)
     factories.rollout(ctx, phase=Phase.SUPERVISED)
     factories.rollout(ctx, version="v2", phase=Phase.SHADOW, standing=Standing.CANDIDATE)
-    factories.agent(ctx, "refunds", owner=owner)
+    factories.agent(ctx, "refunds", owner=owner, undo_seconds=undo_seconds)
     factories.rollout(ctx, "refunds", phase=Phase.CONFIDENCE, audit_rate=0.4, blocked_actions=["pay twice"])
     reviewers = [factories.person(ctx, roles=("reviewer",)).login for _ in range(2)]
     load = Load(

@@ -113,7 +113,12 @@ class Scene:
 
     def told_everything(self) -> bool:
         """Nothing is left to do, and no message waits for another try."""
-        return self.drained() and not self.hurry()
+        return self.drained() and not self.undoable() and not self.hurry()
+
+    def undoable(self) -> int:
+        """How many rulings can still be undone, or wait for a worker since they cannot."""
+        with self.ctx.db.read() as session:
+            return session.scalar(select(func.count()).where(ReviewItem.concludes_at.is_not(None))) or 0
 
     def drained(self) -> bool:
         try:
@@ -184,13 +189,15 @@ def settings_for(folder: Path, url: str, **more: object) -> Settings:
 
 
 @contextmanager
-def scene(settings: Settings, *statuses: int, straight_to: str | None = None, workers: int = 1) -> Iterator[Scene]:
+def scene(
+    settings: Settings, *statuses: int, straight_to: str | None = None, workers: int = 1, undo_seconds: int = 0
+) -> Iterator[Scene]:
     """`straight_to`: the database's own address, where the service's leads over a proxy."""
     with receiving(*statuses) as receiver, Stack(settings, workers=workers) as stack:
         mine = stack.settings.model_copy(update={"database_url": straight_to} if straight_to else {})
         ctx = make_context(mine)
         try:
-            load, owner = prepared(ctx, stack.url)
+            load, owner = prepared(ctx, stack.url, undo_seconds=undo_seconds)
             for agent in load.agents:
                 hook = {"url": receiver.url}
                 answer = httpx2.post(f"{stack.url}/v1/agents/{agent}/webhooks", json=hook, headers=owner)

@@ -14,9 +14,12 @@ VICTIMS = (("web",), ("worker",), ("web", "worker"), ("delivery",), EVERYBODY)
 def test_web_and_workers_are_killed_again_and_again_under_load_and_nothing_is_lost(
     tmp_path: Path, empty_url: str
 ) -> None:
-    """Each kill comes once everybody has begun new work, so workers die in the middle of settling and sending."""
+    """
+    Each kill comes once everybody has begun new work, so workers die in the middle of settling and sending, and while
+    the time in which a ruling can be undone runs out.
+    """
     answered, working = [], []
-    with scene(settings_for(tmp_path, empty_url), 500, 500, 500, 204) as it:
+    with scene(settings_for(tmp_path, empty_url), 500, 500, 500, 204, undo_seconds=1) as it:
         with it.load.running():
             for victims in VICTIMS:
                 working.append(it.everybody_works(f"everybody is at work before {victims} are killed"))
