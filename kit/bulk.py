@@ -33,6 +33,10 @@ class Follower(NamedTuple):
     column: str
 
 
+class NotAllNew(Exception):
+    """Some of the keys are there already; nothing of the transaction is to stay."""
+
+
 class NewRows:
     """
     Rows that are stored once: under a key that was not there yet, else not at all, together with rows that follow them.
@@ -72,7 +76,7 @@ class NewRows:
         """
         How many were new, as far as nothing is beyond `mark`; else nothing is stored and it is 0.
 
-        Where it is fewer than the keys, look with `insert` what is there: on SQLite nothing of it is, yet.
+        Where it is fewer than the keys, look with `insert` what is there. On SQLite that is NotAllNew.
         """
         if connection.dialect.name == "postgresql":
             statement = _statement(connection.dialect, self._keys, self._id, self._followers, self._mark)
@@ -84,8 +88,7 @@ class NewRows:
         statements = _many(connection.dialect, self._keys, keys, "ON CONFLICT DO NOTHING")
         new = sum(connection.exec_driver_sql(text, values).rowcount for text, values in statements)
         if new < len(keys):
-            connection.rollback()
-            return 0
+            raise NotAllNew
         self._follow(connection, rows)
         return new
 

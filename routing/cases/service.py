@@ -19,6 +19,7 @@ from sqlalchemy.orm.attributes import instance_dict, manager_of_class
 from governance.actors import Actor
 from governance.audit import service as audit
 from governance.audit.tables import AuditEvent
+from kit.bulk import NotAllNew
 from kit.db import Database, send_after_commit
 from kit.errors import Conflict, Place, Problem, Unavailable
 from kit.ids import new_id
@@ -99,8 +100,11 @@ def store_at_once(
     rows = [entry.row for entry, _ in in_order]
     items = [entry.item for entry, _ in in_order if entry.item is not None]
     events = [_event(entry.row, actor) for entry, actor in in_order]
-    with db.at_once() as connection:
-        new = queries.insert_decisions_at_once(connection, sequence, rows, items, events)
+    try:
+        with db.at_once() as connection:
+            new = queries.insert_decisions_at_once(connection, sequence, rows, items, events)
+    except NotAllNew:
+        return None
     if new:
         db.announce("routing.settle")
     if new and items:
