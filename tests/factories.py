@@ -65,7 +65,7 @@ def bearer(ctx: Context, *, agent: str | None = None, login: str | None = None) 
 
 
 def agent(ctx: Context, name: str = "claims", *, owner: str | None = None, **settings: Any) -> Agent:
-    """An agent whose owner exists; `settings` are those of `AgentSettings`. Outputs are shown, and rulings stand, at once."""
+    """An agent whose owner exists; `settings` as in `AgentSettings`. Outputs are shown, and rulings stand, at once."""
     owner = owner or person(ctx).login
     settings = {"supervision": {"blind_share": 0.0}, "undo_seconds": 0} | settings
     new = NewAgent(name=name, title=name.title(), owner=owner, settings=AgentSettings(**settings))
