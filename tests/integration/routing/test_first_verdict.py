@@ -315,7 +315,10 @@ class TestAgentsInMemory:
         newcomer = NewAgent(name="newcomer", title="Newcomer", owner=factories.person(ctx).login)
         known: list[Mapping[str, AgentEntry]] = []
 
-        def settle_one(session: Session, agents: Mapping[str, AgentEntry], *, now: datetime) -> settling.Settled:
+        def settle_one(
+            session: Session, agents: Mapping[str, AgentEntry], *, now: datetime, limit: int
+        ) -> settling.Settled:
+            assert limit > 0
             known.append(agents)
             if len(known) == 2:
                 register(session, newcomer, actor=SYSTEM, now=now)
