@@ -23,6 +23,7 @@ from review_ui import words
 from review_ui.blind_form import read_answer
 from review_ui.forms import out_fields, read_output
 from review_ui.pages import FormDep, Posted, Viewer, ViewerDep, go, in_background, render
+from routing.cases.prepare import same
 from routing.cases.tables import Decision
 from routing.reviews import queries, service
 from routing.reviews.api import agent_entry, lease_of
@@ -140,6 +141,7 @@ def _answer(request: Request, session: Session, item_id: UUID, viewer: Viewer, c
 def _rule(request: Request, session: Session, item_id: UUID, viewer: Viewer, ctx: Context, form: Posted) -> str:
     """What was ruled, in words. The output is read from the form; unchanged, an approve stays an approve."""
     item = queries.get_item(session, item_id)
+    veil.require_answer(session, item, viewer.login)
     decision = queries.get_decision(session, item.decision_id)
     entry = agent_entry(request, item.agent)
     ruling, _, reason = form.text("ruling").partition(":")
@@ -154,7 +156,7 @@ def _said(form: Posted, ruling: str, reason: str, decision: Decision, entry: Age
         case "approve":
             fields = out_fields(decision.output, entry.settings.fields.output, entry.settings.output_schema)
             output = read_output(decision.output, fields, form)
-            if output != decision.output:
+            if not same(output, decision.output):
                 return service.Said("edit", fingerprint, output=output, note=note)
             return service.Said("approve", fingerprint, note=note)
         case "reject":
@@ -228,6 +230,7 @@ def _once_more(
     """The same case with the draft in it and the reasons why it could not be stored."""
     with ctx.db.read() as session:
         item = queries.get_item(session, item_id)
+        service.require_held(item, viewer.actor)
         shown = _shown(request, session, viewer, ctx, form.text("agent"), item)
     if shown.case is not None:
         shown.case = views.with_problem(shown.case, form, problem)

@@ -151,7 +151,8 @@ def _control(
     if shown.kind == "image":
         return "none", ()
     if isinstance(choices, list) and choices and len(choices) <= 100:  # noqa: PLR2004 - a longer list is typed
-        said = [] if found is MISSING or found in choices else [found]
+        there = [json.dumps(one) for one in choices]  # in words: to Python 2.0 is 2 and true is 1
+        said = [] if found is MISSING or json.dumps(found) in there else [found]
         return "select", tuple((json.dumps(one), plain(one)) for one in [*said, *choices])
     if "boolean" in types and (found is MISSING or found is None or isinstance(found, bool)):
         blank = () if isinstance(found, bool) else (("", "–"),)

@@ -185,9 +185,10 @@ function comeBack(tell) {
   tell();
 }
 async function wait(entry) {
-  await sending;
   busy(true);
   try {
+    await sending;
+    if (itemShown() !== entry.item) return;   // one before it came back and is shown; nothing of this one was sent
     const sentAt = now();
     for (const [name, value] of form()) if (!entry.body.has(name)) entry.body.set(name, value);
     const answer = await ask(entry.form.action, entry.body), text = await answer.text();
@@ -202,7 +203,7 @@ async function wait(entry) {
     unsent = () => send(entry.form, entry.submitter);
     offline(true);
   } finally {
-    behind = [];
+    behind = behind.filter((one) => one !== entry);
     busy(false);
   }
 }
@@ -245,19 +246,23 @@ function openReasons(open) {
   if (!reasons()) return;
   reasons().toggleAttribute("data-off", !open);
   $("[data-cmd=reject]")?.setAttribute("aria-expanded", String(open));
-  say(open ? `Choose a reason with 1 to ${$$("[data-reason]").length}.${lastReason ? " R repeats the last one." : ""} Esc closes.` : "");
+  say(open ? `Choose a reason with 1 to ${$$("[data-reason]").length}.${repeated() ? " R repeats the last one." : ""} Esc closes.` : "");
+}
+/** The reason given last, if this agent knows it, too: its number may mean something else here. */
+const repeated = () => lastReason && $$("button[name=ruling]", reasons()).find((button) => button.value === lastReason);
+function rejectFor(button) {
+  if (!button || !armed()) return;
+  lastReason = button.value;
+  $("#rule").requestSubmit(button);
 }
 Object.assign(handlers, {
   approve() { if (armed(true)) $("#rule").requestSubmit($("[data-cmd=approve]")); },
   reject() {
     if (!held() || !reasons()) return veiled() && say("Answer first. Then you can reject.");
-    if (reasonsOpen() && lastReason) handlers.reason(lastReason); else openReasons(!reasonsOpen());
+    if (reasonsOpen() && repeated()) rejectFor(repeated()); else openReasons(!reasonsOpen());
   },
   reason(key) {
-    const button = reasonsOpen() && $(`[data-reason="${CSS.escape(key)}"]`, reasons());
-    if (!button || !armed()) return;
-    lastReason = key;
-    $("#rule").requestSubmit(button);
+    rejectFor(reasonsOpen() && $(`[data-reason="${CSS.escape(key)}"]`, reasons()));
   },
   escalate() { const button = $(".dock [data-cmd=escalate]"); if (button && armed()) $("#rule").requestSubmit(button); },
   skip() { if (held()) $("#release").requestSubmit(); },
@@ -286,11 +291,11 @@ document.addEventListener("click", (event) => {
 /* undo: the agent is told when its time is over, so until then nothing has happened outside */
 async function undo() {
   if (desk.ariaBusy === "true") return;
-  await sending;
-  const last = done.at(-1);
-  if (!last || last.until < now()) { say("There is nothing to undo any more."); return; }
   busy(true);
   try {
+    await sending;
+    const last = done.at(-1);
+    if (!last || last.until < now()) { say("There is nothing to undo any more."); return; }
     const sentAt = now(), body = form({ shown: last.parts ? last.item : "" });
     if (last.parts) body.set("have", `${body.get("have")} ${last.item}`);
     const answer = await ask(`/review/${last.item}/undo`, body), text = await answer.text();
@@ -393,6 +398,7 @@ function leave() {
   navigator.sendBeacon("/review/leave", form({ have: "" }));
 }
 addEventListener("pagehide", leave);
+addEventListener("beforeunload", (event) => { if (behind.length > 1) event.preventDefault(); });   // the first is on its way
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") leave(); else renew(); });
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 

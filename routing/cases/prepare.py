@@ -74,7 +74,7 @@ def prepare(snapshot: Snapshot, agent: str, case: CaseIn, *, secret: bytes, now:
     row |= {"confidence": confidence, "confidence_given": given, "output_valid": valid}
     looked_at = policy is not None and (answer.route is Route.REVIEW or answer.lane is Lane.AUDIT)
     item = (
-        _item(row, policy, entry.settings.second_line_at, _arm(row, policy, entry, secret))
+        _item(row, policy, entry.settings.second_line_at, _arm(row, case, policy, entry, secret))
         if looked_at and policy and entry
         else None
     )
@@ -151,20 +151,27 @@ def _row(agent: str, case: CaseIn, policy: Policy | None, answer: Answer, now: d
     }
 
 
-def _arm(row: dict[str, Any], policy: Policy, agent: AgentEntry, secret: bytes) -> tuple[str, float | None]:
+def _arm(
+    row: dict[str, Any], case: CaseIn, policy: Policy, agent: AgentEntry, secret: bytes
+) -> tuple[str, float | None]:
     """Whether the reviewer answers first, and how probable that was; None where nobody can be asked."""
     share = agent.settings.supervision.blind_share
     if share == 0.0:
         return ASSISTED, share
-    if not agent.can_ask_first(row["output"]) or _is_in(row["output"], row["input"]):
+    if case.human_loop or not agent.can_ask_first(row["output"]) or _is_in(row["output"], row["input"]):
         return ASSISTED, None
     drawn = blind_position(secret, policy.rollout_id, row["case_id"]) < share
     return BLIND if drawn else ASSISTED, share
 
 
 def _is_in(output: Any, shown: Any) -> bool:
-    """Whether an output that has parts stands whole in what is shown with it; a human loop of A2I brings it there."""
-    return isinstance(output, (dict, list)) and shown is not None and canonical(output) in canonical(shown)
+    """
+    Whether an output that has parts stands in what is shown with it: whole, or in the words in which a graph asks
+    about an action.
+    """
+    if not isinstance(output, (dict, list)) or shown is None:
+        return False
+    return (isinstance(shown, dict) and "asked" in shown) or canonical(output) in canonical(shown)
 
 
 def _item(row: dict[str, Any], policy: Policy, second_line_at: float, arm: tuple[str, float | None]) -> dict[str, Any]:

@@ -211,7 +211,8 @@ def _by_confidence(policy: Policy, case: Case, secret: bytes) -> Answer:
 def _flagged(policy: Policy, case: Case, secret: bytes) -> tuple[Reason, ...]:
     """What calls a person however confident the agent is."""
     if case.risk is not None and case.risk in policy.rules.review_risks:
-        return (Reason("risk_flagged", f"Cases with the risk “{case.risk}” are always reviewed."),)
+        flagged = Reason("risk_flagged", f"Cases with the risk “{case.risk}” are always reviewed.")
+        return (flagged, *_activating(policy, case, secret))
     return _activating(policy, case, secret)
 
 

@@ -187,7 +187,11 @@ def give_up_on(session: Session, login: str, now: datetime) -> None:
     )
     session.execute(
         update(NotificationLink)
-        .where(NotificationLink.login == login, NotificationLink.does == "confirm", NotificationLink.used_at.is_(None))
+        .where(
+            NotificationLink.login == login,
+            NotificationLink.does.in_(("confirm", "off")),
+            NotificationLink.used_at.is_(None),
+        )
         .values(used_at=now)
     )
 

@@ -109,7 +109,7 @@ def _many(number: int) -> str:
 
 
 def _case(one: Mapping[str, Any], letter: Letter) -> str:
-    segment = f" ({one['segment']})" if one["segment"] else ""
+    segment = f" ({_one_line(one['segment'])})" if one["segment"] else ""
     return f"{one['agent']}: {_one_line(one['case_id'])}{segment}, until {_clock(_ends(one), letter)}"
 
 

@@ -180,6 +180,6 @@ def undo(item_id: UUID, actor: ActorDep, ctx: Ctx) -> UndoneOut:
     actor.require("review")
     with ctx.db.begin() as session:
         item = service.undo(session, item_id, actor=actor, now=ctx.clock.now(), lease=lease_of(ctx))
-        said = queries.last_ruling(session, item_id)
+        said = queries.undone_by(session, item_id, actor.name)
         undone = SaidOut.model_validate(said) if said is not None else None
         return UndoneOut(**held_out(session, item).model_dump(), undone=undone)

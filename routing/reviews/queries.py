@@ -266,6 +266,12 @@ def last_ruling(session: Session, item_id: UUID) -> Ruling | None:
     return session.scalar(statement.limit(1))
 
 
+def undone_by(session: Session, item_id: UUID, login: str) -> Ruling | None:
+    """The ruling on this item that this person took back last."""
+    theirs = select(Ruling).where(Ruling.item_id == item_id, Ruling.login == login, Ruling.undone_at.is_not(None))
+    return session.scalar(theirs.order_by(Ruling.at.desc(), Ruling.id.desc()).limit(1))
+
+
 def may_undo(session: Session, login: str, now: datetime) -> ReviewItem | None:
     """What this person ruled on last, if they can still undo it."""
     statement = select(ReviewItem).where(ReviewItem.concludes_at > now, ReviewItem.claimed_by == login)

@@ -108,8 +108,9 @@ def claim_next(
     `but`: cases they do not want now, because they just gave them back.
     """
     held = queries.held_by(session, actor.name, now, agent=agent, segment=segment)
-    if held is not None:
-        return queries.try_renew(session, held.id, actor.name, until=now + lease)
+    # It may have ended meanwhile, by another request of the same person.
+    if held is not None and (renewed := queries.try_renew(session, held.id, actor.name, until=now + lease)):
+        return renewed
     for waiting in queries.held_ahead(session, actor.name, now, agent=agent, segment=segment):
         item = queries.try_claim(session, waiting.id, actor.name, now=now, until=now + lease)
         if item is not None:
@@ -201,6 +202,12 @@ def release(session: Session, item_id: UUID, *, actor: Actor) -> None:
     send_after_commit(session, "reviews:changed")
 
 
+def require_held(item: ReviewItem, actor: Actor) -> None:
+    """A conflict, unless this person looks at the case now: nobody sees what somebody else holds."""
+    if item.state != "waiting" or item.claimed_by != actor.name or item.ahead:
+        raise _why_not(item, actor)
+
+
 def rule(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, actor: Actor, now: datetime) -> Ruling:
     """Record a ruling and everything that follows from it."""
     item = queries.get_item(session, item_id)
@@ -233,7 +240,11 @@ def undo(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease:
     item = queries.try_undo(session, item_id, actor.name, now=now, until=now + lease)
     if item is None:
         item = queries.get_item(session, item_id)
-        if item.state == "waiting" and item.claimed_by == actor.name and queries.last_ruling(session, item_id):
+        if (
+            item.state == "waiting"
+            and item.claimed_by == actor.name
+            and queries.undone_by(session, item_id, actor.name)
+        ):
             return item
         raise _why_no_undo(item, actor)
     ruling = queries.mark_undone(session, item_id, now)

@@ -309,3 +309,26 @@ def test_text_of_a_case_is_never_markup(ctx: Context) -> None:
     assert "<img src=x" not in page
     assert "<b>case" not in page
     assert 'href="javascript' not in page
+
+
+def test_a_case_that_somebody_else_holds_is_not_shown_by_way_of_a_mistake(ctx: Context, rita: TestClient) -> None:
+    mine = take(rita)
+    with house.client(ctx, "ravi") as ravi:
+        theirs = take(ravi)
+        form = {"form_token": house.token(theirs), "ruling": "", "fingerprint": ""}
+
+        answer = ravi.post(f"/review/{item_of(mine)}/rule", data=form)
+
+    assert answer.status_code == 409
+    assert "form-1" not in answer.text.replace("case form-1", "")
+
+
+def test_true_in_place_of_one_is_an_edit(ctx: Context, rita: TestClient) -> None:
+    rule(rita, take(rita), "approve")
+    house.case(ctx, "form-9", output={"digit": 5, "flags": {"signed": 1}})
+    rule(rita, take(rita), "approve")
+
+    page = take(rita)
+    rule(rita, page, "approve", **{"out:/flags": '{"signed": true}'})
+
+    assert outcome(ctx, "form-9").outcome == "edited"

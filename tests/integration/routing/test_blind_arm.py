@@ -318,3 +318,14 @@ class TestWhatItSays:
         assert found.corrected.whole == 0
         assert 0 < found.assisted.whole < 20
         assert arms_words(found).startswith("Nothing can be said yet")
+
+
+def test_a_loop_whose_input_brings_the_answer_is_not_drawn(ctx: Context) -> None:
+    factories.agent(ctx, supervision={"blind_share": 1.0})
+    factories.rollout(ctx)
+    brings = factories.case(
+        "c-1", input={"asked": "Tool: pay\nArgs: {'amount': 5}"}, output={"action": "pay", "args": {"amount": 5}}
+    )
+    factories.store(ctx, brings)
+
+    assert [arm for arm, _ in arms(ctx)] == ["assisted"]

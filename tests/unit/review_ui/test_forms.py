@@ -85,3 +85,13 @@ def test_a_field_deep_inside_is_changed_in_its_place() -> None:
 
     assert result["lines"] == [{"price": 3}, {"price": 5}]
     assert OUTPUT["lines"][1] == {"price": 4.5}
+
+
+@pytest.mark.parametrize(("said", "choices"), [(2.0, [1, 2, 3]), (1, [True, False]), (True, [0, 1])], ids=repr)
+def test_a_choice_that_only_looks_equal_is_shown_as_the_agent_said_it(said: Any, choices: list[Any]) -> None:
+    (field,) = out_fields(
+        {"kind": said}, [FieldView(path="/kind", label="Kind")], {"properties": {"kind": {"enum": choices}}}
+    )
+
+    assert field.value in dict(field.options)  # else a browser shows, and sends, the first of them
+    assert repr(filled({"kind": said}, {"properties": {"kind": {"enum": choices}}})) == repr({"kind": said})
