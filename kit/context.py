@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from kit.clock import Clock, clock_for
 from kit.db import Database
@@ -20,6 +21,7 @@ class Context:
     send_task: Callable[[str], None] = field(default=lambda _name: None)  # returns at once, whatever is away
     drain: Callable[[], object] = field(default=lambda: None)  # at the end: lets what was sent go out, briefly
     listeners: dict[str, list[Callable[..., None]]] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)  # what a task of this process keeps until its next run
 
     def announce(self, name: str) -> None:
         """Tell this process's listeners, then the workers. Called after a commit, never inside one."""

@@ -5,10 +5,8 @@ Each is started by a message after a commit and found by its sweep in any case.
 """
 
 import time
-from weakref import WeakKeyDictionary
 
 from kit.context import Context
-from kit.db import Database
 from kit.tasks import task
 from routing import queries, snapshot
 from routing.cases import settling
@@ -24,8 +22,6 @@ _NO_MORE_AFTER = 20.0  # seconds of one run; with the last message it ends withi
 _ROUNDS_OF_OVERDUE = 50
 _OVERDUE_AT_ONCE = 100
 _CONCLUDED_AT_ONCE = 100
-
-_snapshots: WeakKeyDictionary[Database, snapshot.Snapshot] = WeakKeyDictionary()  # with 1,000 agents not quickly read
 
 
 @task("routing.settle", every=1)
@@ -44,12 +40,15 @@ def settle(ctx: Context) -> int:
 
 
 def _present(ctx: Context) -> snapshot.Snapshot:
-    """Read before anybody else has to wait: an agent may be new or compare otherwise since the last round."""
-    before = _snapshots.get(ctx.db, snapshot.EMPTY)
+    """
+    Agents as they are now: one may be new or compare otherwise since the last round. Read before anybody else has to
+    wait, and only what changed since the last run: a thousand agents are not read quickly.
+    """
+    present: snapshot.Snapshot = ctx.memory.get("agents", snapshot.EMPTY)
     with ctx.db.read() as session:
-        if queries.marks(session) != before.marks:
-            before = _snapshots[ctx.db] = snapshot.load(session, before)
-    return before
+        if queries.marks(session) != present.marks:
+            present = ctx.memory["agents"] = snapshot.load(session, present)
+    return present
 
 
 @task("routing.deliver", every=1, queue="deliver")

@@ -62,7 +62,7 @@ def test_any_other_name_starts_a_task_that_is_sent_once_and_answers_nothing(valk
     send("routing.settle")
 
     assert send.drain(5)
-    assert sent == [("routing.settle", {"retry": False, "ignore_result": True, "expires": 60})]
+    assert sent == [("routing.settle", {"retry": False, "ignore_result": True, "countdown": 0, "expires": 60})]
 
 
 def test_without_a_server_nothing_is_sent() -> None:

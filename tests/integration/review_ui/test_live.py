@@ -115,5 +115,6 @@ def test_nobody_looks_while_no_page_is_open(ctx: Context, monkeypatch: pytest.Mo
 
 
 def test_who_is_not_signed_in_hears_nothing(ctx: Context) -> None:
-    with house.client(ctx) as client, TestClient(client.app, follow_redirects=False) as stranger:
+    with house.client(ctx) as client:
+        stranger = TestClient(client.app, follow_redirects=False)
         assert stranger.get("/review/events", headers={"accept": "text/event-stream"}).status_code == 401
