@@ -19,9 +19,9 @@ class FarAway:
     network: Proxy
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def far_away(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarAway]:
-    """Started once for all faults of PostgreSQL and of the network to it; each leaves it as it was."""
+    """Started once for all faults of a file; each leaves it as it was."""
     with (
         own_server() as server,
         servers.database(server.url, "phasegate") as url,
