@@ -56,6 +56,12 @@ def keys_with_people(session: Session) -> Sequence[tuple[Key, Person | None]]:
     return [(key, person) for key, person in session.execute(select(Key, Person).outerjoin(Person)).all()]
 
 
+def key_of_digest(session: Session, digest: str) -> tuple[Key, Person | None] | None:
+    """The key with this digest, revoked or not, and whose it is where it is a person's."""
+    found = session.execute(select(Key, Person).outerjoin(Person).where(Key.digest == digest)).one_or_none()
+    return (found[0], found[1]) if found is not None else None
+
+
 def sign_in_of(session: Session, digest: str, now: datetime) -> tuple[Person, SignIn] | None:
     """The sign-in with this digest that still lasts, and its person unless disabled."""
     row = session.execute(

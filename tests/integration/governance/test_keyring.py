@@ -5,6 +5,7 @@ from governance.people import keyring as rings
 from governance.people import service
 from governance.people.keyring import Keyring
 from kit.context import Context
+from kit.errors import Unavailable
 from tests import factories
 
 
@@ -62,18 +63,36 @@ class TestAnotherProcess:
         assert ring.actor(f"Bearer {secret}") == of_agent("claims")
         assert ring.known(f"Bearer {secret}") == of_agent("claims")
 
-    def test_is_not_asked_more_than_once_a_second(self, ctx: Context, ring: Keyring, seconds: Seconds) -> None:
+    def test_made_one_a_moment_after_a_wrong_key_was_tried(self, ctx: Context, ring: Keyring) -> None:
         with pytest.raises(rings.KeyUnknown):
             ring.actor("Bearer wrong")
         _, secret = factories.key(ctx, agent="claims")
 
+        assert ring.actor(f"Bearer {secret}") == of_agent("claims")
+
+    def test_is_asked_by_a_flood_of_wrong_keys_so_often_a_second(
+        self, ctx: Context, ring: Keyring, seconds: Seconds
+    ) -> None:
+        _, secret = factories.key(ctx, agent="claims")
+        for number in range(50):
+            with pytest.raises(rings.KeyUnknown):
+                ring.actor(f"Bearer wrong-{number}")
+
         seconds.now += 0.9
-        with pytest.raises(rings.KeyUnknown):
+        with pytest.raises(Unavailable, match="try again in a second"):
             ring.actor(f"Bearer {secret}")
         seconds.now += 0.1
         found = ring.actor(f"Bearer {secret}")
 
         assert found == of_agent("claims")
+
+    def test_revoked_a_key_before_this_one_ever_saw_it(self, ctx: Context, ring: Keyring) -> None:
+        key, secret = factories.key(ctx, agent="claims")
+        with ctx.db.begin() as session:
+            service.revoke_key(session, key.id, by=SYSTEM, now=ctx.clock.now())
+
+        with pytest.raises(rings.KeyRevoked, match="was revoked"):
+            ring.actor(f"Bearer {secret}")
 
     def test_revoked_a_key_and_it_is_gone_with_the_next_refresh(self, ctx: Context, ring: Keyring) -> None:
         key, secret = factories.key(ctx, agent="claims")
