@@ -27,6 +27,7 @@ from routing.cases.prepare import same
 from routing.cases.tables import Decision
 from routing.reviews import queries, service
 from routing.reviews.api import agent_entry, lease_of
+from routing.reviews.dealing import queries as dealing
 from routing.reviews.tables import ReviewItem
 from routing.snapshot import AgentEntry
 from routing.supervision import service as supervision
@@ -179,7 +180,7 @@ def _held(session: Session, viewer: Viewer, now: datetime, agent: str, item_id: 
         item = queries.get_item(session, item_id)
         if item.state == "waiting" and item.claimed_by == viewer.login and (item.claimed_until or now) >= now:
             return item
-    return queries.held_by(session, viewer.login, now, agent=agent or None)
+    return dealing.held_by(session, viewer.login, now, agent=agent or None)
 
 
 def _go_on(
@@ -252,7 +253,7 @@ def _shown(
     now = ctx.clock.now()
     if held is not None and ahead is not None:
         following = [queries.get_item(session, item_id) for item_id in ahead]
-        taken = queries.looked_at(session, viewer.login, now, agent=agent or None)
+        taken = dealing.looked_at(session, viewer.login, now, agent=agent or None)
         following[:0] = [one for one in taken if one.id != held.id]
     else:
         following = []

@@ -12,6 +12,7 @@ from kit.http import Ctx
 from review_ui.desk import AgentQuery
 from review_ui.pages import ViewerDep, render
 from routing.reviews import queries, service
+from routing.reviews.dealing import queries as dealing
 from routing.reviews.tables import ReviewItem
 
 router = APIRouter(prefix="/review", include_in_schema=False)
@@ -43,8 +44,8 @@ class Wanted:
         asked = urlencode({name: value for name, value in said.items() if value})
         return "/review/queue" + (f"?{asked}" if asked else "")
 
-    def narrow(self, now: datetime) -> queries.Narrow:
-        return queries.Narrow(
+    def narrow(self, now: datetime) -> dealing.Narrow:
+        return dealing.Narrow(
             agent=self.agent or None,
             segment=self.segment or None,
             kind=self.kind if self.kind in {"review", "audit"} else None,
@@ -91,7 +92,7 @@ def show_queue(
     lines = tuple(level for level in levels if level > 1) if kind == "escalated" else levels
     with ctx.db.read() as session:
         narrow = wanted.narrow(now)
-        found = queries.open_page(session, narrow=narrow, levels=lines, offset=(page - 1) * PAGE, limit=PAGE + 1)
+        found = dealing.open_page(session, narrow=narrow, levels=lines, offset=(page - 1) * PAGE, limit=PAGE + 1)
         waiting = queries.waiting_counts(session, levels)
     return render(
         request,

@@ -25,6 +25,7 @@ from routing.notifications.schemas import KINDS
 from routing.notifications.service import SEND, add_links
 from routing.notifications.tables import Notification, NotificationSettings
 from routing.reviews import queries as review_queries
+from routing.reviews.dealing import queries as dealing
 from routing.reviews.service import levels_of
 
 _AT_ONCE = 2000  # noted in one transaction; what is more comes with the next
@@ -63,7 +64,7 @@ def tell(session: Session, login: str, *, now: datetime) -> Notification | None:
     hours = hours_of(settings)
     if settings.next_at > now or is_quiet(hours, now) or queries.is_on_the_way(session, login):
         return None
-    if review_queries.held_by(session, login, now) is not None:
+    if dealing.held_by(session, login, now) is not None:
         return None
     through = queries.newest_notice(session)
     actor = people.actor_of(person)

@@ -13,6 +13,7 @@ from kit.errors import Invalid, NotFound, Place
 from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
 from routing.domain.sampling import BLIND
 from routing.reviews import concluding, queries, service
+from routing.reviews.dealing import queries as dealing
 from routing.reviews.schemas import (
     ClaimedOut,
     ClaimIn,
@@ -80,7 +81,7 @@ def show_queue(
     actor.require("review")
     offset = _offset(decode_cursor(cursor))
     levels = service.levels_of(actor)
-    narrow = queries.Narrow(
+    narrow = dealing.Narrow(
         agent=agent,
         segment=segment,
         kind=None if kind == "escalated" else kind,
@@ -89,7 +90,7 @@ def show_queue(
     )
     lines = tuple(level for level in levels if level > 1) if kind == "escalated" else levels
     with ctx.db.read() as session:
-        rows = queries.open_page(session, narrow=narrow, levels=lines, offset=offset, limit=limit + 1)
+        rows = dealing.open_page(session, narrow=narrow, levels=lines, offset=offset, limit=limit + 1)
         more = encode_cursor(str(offset + limit)) if len(rows) > limit else None
         items = [ItemOut.model_validate(row) for row in rows[:limit]]
         return QueueOut(items=items, waiting=queries.waiting_counts(session, levels), next_cursor=more)

@@ -24,6 +24,7 @@ from routing.cases.prepare import same
 from routing.cases.tables import Decision
 from routing.delivery import service as delivery
 from routing.reviews import concluding, queries
+from routing.reviews.dealing import queries as dealing
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.snapshot import AgentEntry
 from routing.supervision import veil
@@ -107,12 +108,12 @@ def claim_next(
 
     `but`: cases they do not want now, because they just gave them back.
     """
-    held = queries.held_by(session, actor.name, now, agent=agent, segment=segment)
+    held = dealing.held_by(session, actor.name, now, agent=agent, segment=segment)
     # It may have ended meanwhile, by another request of the same person.
     if held is not None and (renewed := queries.try_renew(session, held.id, actor.name, until=now + lease)):
         return renewed
-    for waiting in queries.held_ahead(session, actor.name, now, agent=agent, segment=segment):
-        item = queries.try_claim(session, waiting.id, actor.name, now=now, until=now + lease)
+    for waiting in dealing.held_ahead(session, actor.name, now, agent=agent, segment=segment):
+        item = dealing.try_claim(session, waiting.id, actor.name, now=now, until=now + lease)
         if item is not None:
             return item
     return _next_in_turn(session, actor, now, now + lease, agent=agent, segment=segment, but=but)
@@ -132,8 +133,8 @@ def ahead(
     they hold ahead already stays theirs.
     """
     until = now + AHEAD_FOR
-    items = list(queries.held_ahead(session, actor.name, now, agent=agent, segment=segment))
-    queries.renew_ahead(session, [item.id for item in items], actor.name, until=until)
+    items = list(dealing.held_ahead(session, actor.name, now, agent=agent, segment=segment))
+    dealing.renew_ahead(session, [item.id for item in items], actor.name, until=until)
     while len(items) < count:
         item = _next_in_turn(session, actor, now, until, agent=agent, segment=segment, unseen=True)
         if item is None:
@@ -165,9 +166,9 @@ def _next_in_turn(
     but: Collection[UUID] = (),
     unseen: bool = False,
 ) -> ReviewItem | None:
-    wanted = queries.Narrow(agent, segment)
-    for level in queries.lines_in_turn(session, wanted, levels=levels_of(actor), now=now, but=but):
-        item = queries.try_claim_next(
+    wanted = dealing.Narrow(agent, segment)
+    for level in dealing.lines_in_turn(session, actor.name, wanted, levels=levels_of(actor), now=now, but=but):
+        item = dealing.try_claim_next(
             session, actor.name, wanted, level=level, now=now, until=until, but=but, ahead=unseen
         )
         if item is not None:
@@ -178,7 +179,7 @@ def _next_in_turn(
 
 def claim(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease: timedelta) -> ReviewItem:
     """Hold this case; a conflict names who has it and until when."""
-    item = queries.try_claim(session, item_id, actor.name, now=now, until=now + lease)
+    item = dealing.try_claim(session, item_id, actor.name, now=now, until=now + lease)
     if item is None:
         raise _why_not(queries.get_item(session, item_id), actor)
     if item.level not in levels_of(actor):

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from routing.cases.tables import Decision
-from routing.reviews import queries
+from routing.reviews.dealing import queries as dealing
 from routing.reviews.tables import ReviewItem, Ruling
 from tests.browser.conftest import Site
 
@@ -44,7 +44,7 @@ def rulings(site: Site) -> list[Ruling]:
 
 def held_ahead(site: Site, login: str) -> list[str]:
     with site.ctx.db.read() as session:
-        return [item.case_id for item in queries.held_ahead(session, login, site.ctx.clock.now())]
+        return [item.case_id for item in dealing.held_ahead(session, login, site.ctx.clock.now())]
 
 
 def wait_for(page: Page, true: Callable[[], bool]) -> None:

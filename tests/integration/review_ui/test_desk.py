@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from kit.clock import FixedClock
 from kit.context import Context
 from routing.cases.tables import Decision
-from routing.reviews import queries
+from routing.reviews.dealing import queries as dealing
 from tests.integration.review_ui import house
 
 BACKGROUND = {"phasegate-background": "1", "accept": "*/*"}
@@ -55,7 +55,7 @@ def test_looking_at_the_desk_takes_no_case(ctx: Context, rita: TestClient) -> No
 
     assert "2 cases wait" in page
     with ctx.db.read() as session:
-        assert queries.held_by(session, "rita", ctx.clock.now()) is None
+        assert dealing.held_by(session, "rita", ctx.clock.now()) is None
 
 
 def test_the_next_case_shows_the_scan_as_a_picture_and_keeps_the_confidence_out_of_the_first_view(

@@ -6,7 +6,8 @@ from governance.actors import Actor
 from kit.clock import FixedClock
 from kit.context import Context
 from kit.tasks import REGISTRY
-from routing.reviews import queries, service
+from routing.reviews import service
+from routing.reviews.dealing import queries as dealing
 from routing.reviews.tables import ReviewItem
 from tests import factories
 from tests.integration.routing.desk import (
@@ -72,7 +73,7 @@ class TestAhead:
         assert [kept[case].ahead for case in line] == [False, True, True, False, False]
         assert {kept[case].claimed_until for case in line[1:3]} == {clock.now() + A_MINUTE}
         with ctx.db.read() as session:
-            now = queries.held_by(session, "alice", clock.now())
+            now = dealing.held_by(session, "alice", clock.now())
         assert now is not None
         assert now.case_id == first
 
@@ -233,8 +234,8 @@ class TestSegments:
 
         def shown(**narrowed: object) -> list[str]:
             with ctx.db.read() as session:
-                found = queries.open_page(
-                    session, levels=(1, 2), offset=0, limit=10, narrow=queries.Narrow(**narrowed)  # type: ignore[arg-type]
+                found = dealing.open_page(
+                    session, levels=(1, 2), offset=0, limit=10, narrow=dealing.Narrow(**narrowed)  # type: ignore[arg-type]
                 )  # fmt: skip
                 return [item.case_id for item in found]
 

@@ -13,6 +13,7 @@ from kit.context import Context
 from kit.ids import new_id
 from rollout.versions.tables import Rollout
 from routing.reviews import concluding, overdue, queries, service
+from routing.reviews.dealing import queries as dealing
 from routing.reviews.tables import ReviewItem
 from tests import factories
 
@@ -102,7 +103,7 @@ def test_the_next_case_of_a_segment_is_found_in_an_index_of_what_has_one(ctx: Co
 def test_people_of_both_lines_get_what_comes_first_in_either(ctx: Context) -> None:
     lead = factories.actor(ctx, "lena", roles=("lead",))
     with ctx.db.read() as session:
-        expected = [item.id for item in queries.open_page(session, agent=None, levels=(1, 2), offset=0, limit=8)]
+        expected = [item.id for item in dealing.open_page(session, agent=None, levels=(1, 2), offset=0, limit=8)]
 
     taken = [_take_and_end(ctx, lead) for _ in range(8)]
 
@@ -123,7 +124,7 @@ def test_a_page_of_the_queue_is_in_turn_over_both_lines(ctx: Context) -> None:
         pages = [
             item
             for offset in (0, 50, 100)
-            for item in queries.open_page(session, agent="claims", levels=(1, 2), offset=offset, limit=50)
+            for item in dealing.open_page(session, agent="claims", levels=(1, 2), offset=offset, limit=50)
         ]
 
     turn = [(-item.priority, item.due_at, item.id) for item in pages]

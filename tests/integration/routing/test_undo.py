@@ -13,6 +13,7 @@ from routing.delivery.tables import OutboxMessage
 from routing.doctor import service as doctor
 from routing.queries import backlog
 from routing.reviews import queries, service
+from routing.reviews.dealing import queries as dealing
 from routing.reviews.tables import ReviewItem, Ruling
 from tests import factories
 from tests.integration.routing.desk import (
@@ -257,7 +258,7 @@ class TestUndo:
         undo(ctx, alice, first)
 
         with ctx.db.read() as session:
-            now = queries.held_by(session, "alice", clock.now())
+            now = dealing.held_by(session, "alice", clock.now())
         assert now is not None
         assert now.id == first.id
 
