@@ -154,7 +154,7 @@ def case_of(
         agent=item.agent,
         case_id=item.case_id,
         version=item.version,
-        kind="escalated" if item.level > 1 else item.kind,
+        kind="escalated" if item.level > 1 else item.shown_kind,
         why=_why(item, decision, passed_on=passed_on),
         facts=_facts(decision),
         tabs=_tabs(decision, agent),
@@ -233,7 +233,7 @@ def _why(item: ReviewItem, decision: Decision, *, passed_on: bool) -> str:
     """Why a person looks at it, without telling how sure the agent was."""
     if item.level > 1 and not passed_on:
         return "Nobody in the first line ruled on it in time."
-    if item.kind == "audit":
+    if item.shown_kind == "audit":
         return "Drawn for an audit: the output was used already. Say whether it was right."
     if item.level > 1:
         return "Somebody passed it on to you because they were not sure."

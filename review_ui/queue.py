@@ -116,7 +116,7 @@ def _row(item: ReviewItem, login: str, now: datetime) -> Row:
         case_id=item.case_id,
         agent=item.agent,
         version=item.version,
-        kind="escalated" if item.level > 1 else item.kind,
+        kind="escalated" if item.level > 1 else item.shown_kind,
         segment=item.segment,
         created_at=item.created_at,
         due_at=item.due_at,

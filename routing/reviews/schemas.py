@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from kit.http import Out, Strict
 
@@ -41,7 +41,7 @@ class ItemOut(Out):
     agent: str
     version: str
     case_id: str
-    kind: str
+    kind: Annotated[str, Field(validation_alias=AliasChoices("shown_kind", "kind"))]
     level: int
     segment: str
     priority: int

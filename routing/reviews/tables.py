@@ -86,7 +86,8 @@ class ReviewItem(Table):
     version: Mapped[str] = mapped_column(String(128))
     rollout_id: Mapped[UUID]
     case_id: Mapped[str] = mapped_column(String(200))
-    kind: Mapped[str] = mapped_column(String(16))  # review | audit
+    kind: Mapped[str] = mapped_column(String(16))  # review | audit, or what is `shown_as` one of them
+    shown_as: Mapped[str | None] = mapped_column(String(16))  # the kind that its reviewer is told; None: its own
     level: Mapped[int] = mapped_column(Integer, default=1)  # 2: escalated to the second line
     segment: Mapped[str] = mapped_column(String(128), default="")
     priority: Mapped[int] = mapped_column(Integer, default=0)  # higher first, then the one that is due first
@@ -106,6 +107,11 @@ class ReviewItem(Table):
     ended_at: Mapped[datetime | None]
     arm: Mapped[str] = mapped_column(String(16), default="assisted", server_default="assisted")  # or blind
     arm_probability: Mapped[float | None]  # of having become blind; None where nobody could be asked
+
+    @property
+    def shown_kind(self) -> str:
+        """What kind a reviewer is told it is."""
+        return self.shown_as or self.kind
 
 
 class Ruling(Table):

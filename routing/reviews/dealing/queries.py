@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, literal, literal_column, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, literal_column, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from kit.dialects import skip_locked
@@ -19,6 +19,9 @@ from routing.reviews.tables import ReviewItem
 
 # A literal, not a parameter: a plan made for any value could not use the indexes over what waits.
 WAITING: ColumnElement[bool] = ReviewItem.state == literal_column("'waiting'")
+
+shown_kind: ColumnElement[str] = func.coalesce(ReviewItem.shown_as, ReviewItem.kind)
+"""What kind a reviewer is told it is."""
 
 
 def free(now: datetime) -> ColumnElement[bool]:
@@ -54,7 +57,7 @@ class Narrow:
         if self.segment is not None:  # as a literal too, for the index that leaves out those without a segment
             statement = statement.where(ReviewItem.segment == self.segment, ReviewItem.segment != literal_column("''"))
         if self.kind is not None:
-            statement = statement.where(ReviewItem.kind == self.kind)
+            statement = statement.where(shown_kind == self.kind)
         if self.urgent:
             statement = statement.where(ReviewItem.priority > 0)
         return statement if self.due_before is None else statement.where(ReviewItem.due_at < self.due_before)
