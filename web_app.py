@@ -53,6 +53,7 @@ from routing.interrupts import api as interrupts_api
 from routing.notifications import api as notifications_api
 from routing.people import api as verdicts_api
 from routing.registrar import Registrar
+from routing.reviewer import api as reviewer_api
 from routing.reviews import api as reviews_api
 from routing.snapshot import SnapshotHolder
 from routing.staffing import api as staffing_api
@@ -84,6 +85,7 @@ _ROUTERS = (
     drift_api.router,
     audits_api.router,
     verdicts_api.router,
+    reviewer_api.router,
     exports_api.router,
     staffing_api.router,
     notifications_api.router,

@@ -19,6 +19,7 @@ from review_ui import (
     problems,
     queue,
     readiness,
+    reviewer_page,
     sign_in,
     threshold,
     watch,
@@ -47,6 +48,7 @@ def install(app: FastAPI) -> None:
         notifications,
         plan,
         people_page,
+        reviewer_page,
         threshold,
         watch,
     ):

@@ -30,6 +30,30 @@ def answered(session: Session, agent: str) -> Sequence[Answered]:
     return [Answered(*row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class AnsweredBy(Answered):
+    """The same of one reviewer, by agent."""
+
+    agent: str
+
+
+def answered_by(session: Session, reviewer: str) -> Sequence[AnsweredBy]:
+    """What one reviewer answered, by agent in the order of their names."""
+    rows = session.execute(
+        select(GoldAnswer.output_is, GoldAnswer.said, func.count(), GoldAnswer.agent)
+        .where(GoldAnswer.reviewer == reviewer)
+        .group_by(GoldAnswer.agent, GoldAnswer.output_is, GoldAnswer.said)
+        .order_by(GoldAnswer.agent)
+    )
+    return [AnsweredBy(reviewer, *row) for row in rows]
+
+
+def missed_by(session: Session, reviewer: str, limit: int) -> Sequence[GoldAnswer]:
+    """The newest answers of this reviewer that were not what is known."""
+    wrong = select(GoldAnswer).where(GoldAnswer.reviewer == reviewer, GoldAnswer.said != GoldAnswer.output_is)
+    return session.scalars(wrong.order_by(GoldAnswer.at.desc(), GoldAnswer.id.desc()).limit(limit)).all()
+
+
 def of_cases(session: Session, agent: str, case_ids: Collection[str]) -> Sequence[GoldAnswer]:
     """What was recorded on these cases, by whichever reviewer."""
     mine = select(GoldAnswer).where(GoldAnswer.agent == agent, GoldAnswer.case_id.in_(case_ids))

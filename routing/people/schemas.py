@@ -188,7 +188,7 @@ def people_out(report: PeopleReport) -> PeopleOut:
             pairs=[PairOut.model_validate(pair) for pair in found.pairs],
             pairs_left_out=found.pairs_left_out,
         ),
-        arms=[_arms_out(row) for row in report.arms],
+        arms=[arms_out(row) for row in report.arms],
         blind_against_assisted=[_blind_out(row) for row in report.blind],
         reviewers=[ReviewerOut.model_validate(row) for row in report.reviewers],
         who_was_right=RightOut(
@@ -203,7 +203,7 @@ def people_out(report: PeopleReport) -> PeopleOut:
     )
 
 
-def _arms_out(row: Arms) -> ArmsOut:
+def arms_out(row: Arms) -> ArmsOut:
     return ArmsOut(
         version=row.version,
         kind=row.kind,

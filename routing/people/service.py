@@ -114,7 +114,7 @@ def report(session: Session, scope: Scope) -> PeopleReport:
     return PeopleReport(
         scope=scope,
         agreement=verdicts.agreement(given),
-        arms=_arms(queries.arms(session, scope)),
+        arms=arms_of(queries.arms(session, scope)),
         blind=_blind(queries.lanes(session, scope)),
         reviewers=_reviewers(queries.rulings(session, scope)),
         right=verdicts.right(given),
@@ -127,7 +127,7 @@ def _turned(agreed: Share) -> Share:
     return Share(agreed.whole - agreed.part, agreed.whole, share, 1.0 - agreed.upper, 1.0 - agreed.lower)
 
 
-def _arms(rows: Sequence[ArmTotal]) -> tuple[Arms, ...]:
+def arms_of(rows: Sequence[ArmTotal]) -> tuple[Arms, ...]:
     """
     By version and kind. Cases drawn with different probabilities are of different weeks and must not be pooled: where
     the share was changed, those of the probability with the most verdicts are compared.

@@ -1,0 +1,144 @@
+"""Statements on what one reviewer said, how long it took them, and what others said of the same outputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from kit.dialects import utc_day
+from routing.cases.tables import Label
+from routing.domain.sampling import ASSISTED
+from routing.people.queries import ArmTotal
+from routing.reviews.tables import ReviewItem, Ruling
+from routing.supervision.tables import BlindAnswer
+
+MOST = 20_000
+"""Verdicts of others that are looked at, of the newest rulings."""
+_SAID = ("agree", "override")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose rulings are looked at, given from `since` to before `until`."""
+
+    login: str
+    since: datetime
+    until: datetime
+
+
+class Day(NamedTuple):
+    """The rulings of a day that were timed, and the middle one of their times."""
+
+    day: date
+    rulings: int
+    median_seconds: float
+
+
+class Other(NamedTuple):
+    """A verdict of somebody else, or a reported failure, on an output that this person gave a verdict on."""
+
+    decision_id: UUID
+    agent: str
+    case_id: str
+    ruling: str
+    verdict: str
+    at: datetime
+    other_verdict: str
+    source: str
+    source_id: UUID
+    severity: str | None
+    note: str
+    other_reason: str | None
+    other_at: datetime
+
+
+class OwnArm(NamedTuple):
+    agent: str
+    total: ArmTotal
+
+
+def ruled(session: Session, scope: Scope) -> dict[str, int]:
+    """How often this person ruled in which way."""
+    wanted = select(Ruling.ruling, func.count()).where(*_own(scope)).group_by(Ruling.ruling)
+    return dict(session.execute(wanted).all())
+
+
+def pace(session: Session, scope: Scope) -> list[Day]:
+    """Day by day; what was read from a file was never held and is left out."""
+    day = utc_day(Ruling.at, session.get_bind().dialect.name)
+    timed = (
+        select(
+            day.label("day"),
+            Ruling.held_seconds.label("seconds"),
+            func.row_number().over(partition_by=day, order_by=Ruling.held_seconds).label("place"),
+            func.count().over(partition_by=day).label("rulings"),
+        )
+        .where(*_own(scope), Ruling.held_seconds > 0.0)
+        .subquery()
+    )
+    middle = timed.c.place == (timed.c.rulings + 1) // 2
+    wanted = select(timed.c.day, timed.c.rulings, timed.c.seconds).where(middle).order_by(timed.c.day)
+    return [
+        Day(on if isinstance(on, date) else date.fromisoformat(on), int(rulings), float(seconds))
+        for on, rulings, seconds in session.execute(wanted)
+    ]
+
+
+def others(session: Session, scope: Scope) -> tuple[list[Other], bool]:
+    """
+    What others said of the same outputs, ruling by ruling from the newest, each in the order given. From this
+    person's rulings on, so it takes as long as they have ruled much. The second value tells that there are more.
+    """
+    own, other, theirs = aliased(Label), aliased(Label), aliased(Ruling)
+    somebody_else = or_(other.person.is_(None), other.person != scope.login)
+    wanted = (
+        select(
+            Ruling.decision_id, ReviewItem.agent, ReviewItem.case_id, Ruling.ruling, own.verdict, Ruling.at,
+            other.verdict, other.source, other.source_id, other.severity, other.note, theirs.reason_code, other.at,
+        )
+        .join(own, and_(own.source_id == Ruling.id, own.decision_id == Ruling.decision_id))
+        .join(ReviewItem, ReviewItem.id == Ruling.item_id)
+        .join(other, and_(other.decision_id == Ruling.decision_id, somebody_else))
+        .outerjoin(theirs, theirs.id == other.source_id)
+        .where(*_own(scope), own.verdict.in_(_SAID), other.verdict.in_(_SAID))
+        .order_by(Ruling.at.desc(), Ruling.id, other.at, other.id)
+        .limit(MOST + 1)
+    )  # fmt: skip
+    found = [Other._make(row) for row in session.execute(wanted)]
+    return found[:MOST], len(found) > MOST
+
+
+def arms(session: Session, scope: Scope) -> Sequence[OwnArm]:
+    """What came of the cases of either arm that this person ruled on; see `routing.people.queries.arms`."""
+    answered = and_(BlindAnswer.item_id == ReviewItem.id, BlindAnswer.login == Ruling.login)
+    columns = (
+        ReviewItem.agent,
+        ReviewItem.version,
+        ReviewItem.kind,
+        ReviewItem.arm_probability,
+        ReviewItem.arm,
+        BlindAnswer.equal,
+        Label.verdict,
+    )
+    wanted = (
+        select(*columns, func.count())
+        .select_from(Ruling)
+        .join(Label, and_(Label.source_id == Ruling.id, Label.decision_id == Ruling.decision_id))
+        .join(ReviewItem, ReviewItem.id == Ruling.item_id)
+        .outerjoin(BlindAnswer, answered)
+        .where(*_own(scope), Label.verdict.in_(_SAID))
+        .where(ReviewItem.arm_probability > 0.0, ReviewItem.arm_probability < 1.0)
+        .where(or_(ReviewItem.arm == ASSISTED, BlindAnswer.id.is_not(None)))
+        .group_by(*columns)
+        .order_by(*columns[:4])
+    )
+    return [OwnArm(row[0], ArmTotal._make(row[1:])) for row in session.execute(wanted)]
+
+
+def _own(scope: Scope) -> list[ColumnElement[Any]]:
+    mine = Ruling.login == scope.login, Ruling.at >= scope.since, Ruling.at < scope.until
+    return [*mine, Ruling.undone_at.is_(None)]
