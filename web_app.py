@@ -32,7 +32,6 @@ from kit.settings import NoSecret, Settings
 from kit.tasks import routes
 from rollout.agents import api as agents_api
 from rollout.evaluation import api as evaluation_api
-from rollout.failures import api as failures_api
 from rollout.gates import api as gates_api
 from rollout.oversight import api as oversight_api
 from rollout.plans import api as plans_api
@@ -49,6 +48,7 @@ from routing.cases import api as cases_api
 from routing.delivery import api as delivery_api
 from routing.drift import api as drift_api
 from routing.exports import api as exports_api
+from routing.failures import api as failures_api
 from routing.interrupts import api as interrupts_api
 from routing.notifications import api as notifications_api
 from routing.people import api as verdicts_api

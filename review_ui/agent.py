@@ -28,6 +28,7 @@ from rollout.gates.tables import EvidenceSnapshot
 from rollout.versions import queries as version_queries
 from rollout.versions import steps
 from rollout.versions.tables import Rollout
+from routing.supervision import veil
 
 router = APIRouter(include_in_schema=False)
 
@@ -109,6 +110,7 @@ def _shown(
     panel = advance_views.panel_of(session, agent, rollout, viewer, now, names)
     demoted = agent_views.newest_demotion(history, rollout)
     found = failure_queries.failures(session, agent.name, limit=_FAILURES)
+    veiled = veil.veiled(session, agent.name, {one.case_id for one in found}, viewer.actor)
     return {
         "path_steps": agent_views.path_of(
             rollout, plan, [change for change in history if change.rollout_id == rollout.id]
@@ -123,7 +125,7 @@ def _shown(
         "panel": panel,
         "history": [agent_views.history_line(change, names) for change in history],
         "columns": _columns(session, head),
-        "failures": agent_views.open_first(found),
+        "failures": agent_views.open_first([one for one in found if one.case_id not in veiled]),
         "actions": actions.of(session, agent, rollout, viewer, panel),
         "names": names,
     }

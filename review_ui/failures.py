@@ -26,6 +26,7 @@ from rollout.evaluation.schemas import SuiteName
 from rollout.failures import queries, service
 from rollout.failures.tables import Failure
 from rollout.versions import queries as version_queries
+from routing.supervision import veil
 
 router = APIRouter(include_in_schema=False)
 
@@ -137,6 +138,7 @@ def _page(
     with ctx.db.read() as session:
         agent = agent_queries.get_agent(session, name)
         failure = queries.get_failure(session, failure_id, of=name)
+        veil.require_answer_of_case(session, name, failure.case_id, viewer.actor)
         names = names_of(session)
         head = head_of(session, agent, _version(session, failure), names, now)
         suites = [suite.name for suite in suite_queries.newest_suites(session, name)]

@@ -25,6 +25,7 @@ from routing.cases.queries import get_decision as stored_decision
 from routing.cases.schemas import DecisionOut
 from routing.cases.tables import Decision
 from routing.hot import WANTS_A_KEY, HotPath
+from routing.supervision import veil
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 log = structlog.get_logger(__name__)
@@ -217,10 +218,15 @@ async def get_decision(
     decision_id: UUID,
     wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for a ruling.")] = 0.0,
 ) -> Response:
-    """The stored decision; with `wait`, as soon as a person has ruled or the time is over."""
+    """
+    The stored decision; with `wait`, as soon as a person has ruled or the time is over. Not for reviewers while the
+    case waits for a review that asks for their own answer first (`answer-first`).
+    """
     hot = cast("HotPath", request.app.state.hot)
     waiters = cast("Waiters", request.app.state.waiters)
     actor = await hot.actor(request)
+    if veil.may_rule(actor):  # an agent waits without a look at anything else
+        await run_in_threadpool(_one, hot.ctx, actor, decision_id)
     seen = await waiters.wait(decision_id, actor, wait, request) if wait > 0 else None
     if seen is None:  # not waited for, or not there: the one who looks says what that means
         seen = await run_in_threadpool(_one, hot.ctx, actor, decision_id)
@@ -231,4 +237,5 @@ def _one(ctx: Context, actor: Actor, decision_id: UUID) -> Seen:
     with ctx.db.read() as session:
         row = stored_decision(session, decision_id, actor.agent)
         actor.require("read", row.agent)
+        veil.require_answer_of_case(session, row.agent, row.case_id, actor)
         return _seen(row)

@@ -33,6 +33,11 @@ def people(session: Session, *, after: str | None = None, limit: int = 50) -> Se
     return session.scalars(wanted.where(Person.login > after) if after is not None else wanted).all()
 
 
+def active_people(session: Session) -> Sequence[Person]:
+    """Everybody who was not disabled."""
+    return session.scalars(select(Person).where(Person.disabled_at.is_(None)).order_by(Person.login)).all()
+
+
 def get_key(session: Session, key_id: UUID) -> Key:
     key = session.get(Key, key_id)
     if key is None:

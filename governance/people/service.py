@@ -21,7 +21,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy.orm import Session
 
-from governance.actors import ROLES, SYSTEM, Actor, Role, name_of, of_agent
+from governance.actors import ROLES, SYSTEM, Actor, Role, Verb, name_of, of_agent
 from governance.audit import queries as audit_queries
 from governance.audit import service as audit
 from governance.people import queries
@@ -82,6 +82,15 @@ def _nobodys_hash() -> str:
 def digest_of(secret: str) -> str:
     """Keys and tokens are long and random, so one plain hash is enough for them."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
+
+
+def others_who_may(session: Session, verb: Verb, login: str) -> list[str]:
+    """Everybody but this person who may do that, by login."""
+    return [
+        person.login
+        for person in queries.active_people(session)
+        if person.login != login and actor_of(person).allows(verb)
+    ]
 
 
 def actor_of(person: Person) -> Actor:

@@ -10,6 +10,7 @@ from rollout.agents.queries import get_agent
 from routing.a2i import service, shapes
 from routing.a2i.schemas import EvaluatedOut, EvaluateIn, HumanLoopOut, StartIn, StopIn
 from routing.hot import WANTS_A_KEY, AgentName, HotPath
+from routing.supervision import veil
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["human loops"])
 
@@ -51,6 +52,7 @@ def show_output(agent: AgentName, human_loop: LoopPath, actor: ActorDep, ctx: Ct
     """What A2I would have written to the bucket; 404 until a person has approved or edited the output."""
     actor.require("read", agent)
     with ctx.db.read() as session:
+        veil.require_answer_of_case(session, agent, human_loop, actor)
         return service.output_of(session, service.get_loop(session, agent, human_loop), secret=ctx.secret)
 
 
@@ -59,6 +61,7 @@ def show_human_loop(agent: AgentName, human_loop: LoopPath, actor: ActorDep, ctx
     """How a loop stands. Its name is the `case_id` of what was sent; `DecisionId` can be waited for."""
     actor.require("read", agent)
     with ctx.db.read() as session:
+        veil.require_answer_of_case(session, agent, human_loop, actor)
         return HumanLoopOut.model_validate(shapes.described(service.get_loop(session, agent, human_loop)))
 
 

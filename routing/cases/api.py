@@ -36,7 +36,10 @@ def list_decisions(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> DecisionPage:
-    """The stored decisions of an agent, newest first."""
+    """
+    The stored decisions of an agent, newest first. Of a case that asks a reviewer for their own answer first, they are
+    told no reasons, no threshold and no outcome: the only reason is `answer_first`.
+    """
     actor.require("read", agent)
     position = decode_cursor(cursor)
     with ctx.db.read() as session:
@@ -45,7 +48,9 @@ def list_decisions(
         rows = queries.decision_page(session, agent, case_id=case_id, after=after, limit=limit)
         page = rows[:limit]
         more = encode_cursor(f"{page[-1].decided_at.isoformat()} {page[-1].id}") if len(rows) > limit else None
-        return DecisionPage(items=[decision_out(row, outcome_of(row)) for row in page], next_cursor=more)
+        veiled = veil.veiled(session, agent, {row.case_id for row in page}, actor)
+        items = [decision_out(row, outcome_of(row), veiled=row.case_id in veiled) for row in page]
+        return DecisionPage(items=items, next_cursor=more)
 
 
 def _as_place(position: str) -> queries.PagePlace:

@@ -152,8 +152,23 @@ def confidence_of(given: Any) -> tuple[float | None, str | None]:
     return None, repr(given)[:GIVEN_LENGTH]
 
 
-def decision_out(row: Decision, outcome: OutcomeOut | None) -> DecisionOut:
-    """A row as its answer; the same for the first answer and for every later look."""
+WITHHELD = ReasonOut(code="answer_first", words="shown to you when your own answer to this case is stored")
+
+
+def decision_out(row: Decision, outcome: OutcomeOut | None, *, veiled: bool = False) -> DecisionOut:
+    """
+    A row as its answer; the same for the first answer and for every later look. `veiled`: without what tells how sure
+    the agent was, or what became of its output.
+    """
+    shown = _decision_out(row, outcome)
+    if veiled:
+        shown = shown.model_copy(
+            update={"reasons": [WITHHELD], "threshold": None, "ramp_share": None, "audit": None, "outcome": None}
+        )
+    return shown
+
+
+def _decision_out(row: Decision, outcome: OutcomeOut | None) -> DecisionOut:
     return DecisionOut(
         id=row.id,
         agent=row.agent,

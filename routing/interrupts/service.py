@@ -17,6 +17,7 @@ from routing.cases.tables import Decision
 from routing.interrupts import dialects
 from routing.interrupts.dialects import Ask, Question
 from routing.interrupts.schemas import Asked, InterruptIn, InterruptOut
+from routing.supervision import veil
 
 _MOST = 100
 """Actions of one interrupt."""
@@ -73,6 +74,8 @@ def decisions_of(session: Session, interrupt_id: UUID, actor: Actor) -> list[Dec
     found = {row.case_id: row for row in queries.decisions_by_key(session, keys)}
     if any(key[1] not in found or _asked(found[key[1]]) is None for key in keys):
         raise NotFound(f"there is no interrupt {interrupt_id}")
+    for row in found.values():
+        veil.require_answer_of_case(session, row.agent, row.case_id, actor)
     return [found[key[1]] for key in keys]
 
 

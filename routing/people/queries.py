@@ -150,7 +150,7 @@ def arms(session: Session, scope: Scope) -> Sequence[ArmTotal]:
     What came of the cases that were drawn for either arm. Where a case of the blind arm was ruled without an answer
     of that person (recorded work), it belongs to neither.
     """
-    answered = and_(BlindAnswer.item_id == ReviewItem.id, BlindAnswer.login == Ruling.login)
+    answered = and_(BlindAnswer.decision_id == ReviewItem.decision_id, BlindAnswer.login == Ruling.login)
     columns = (
         ReviewItem.version,
         ReviewItem.kind,

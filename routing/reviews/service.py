@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from governance.actors import Actor
 from governance.audit import queries as audit_queries
 from governance.audit import service as audit
+from governance.people import service as people
 from kit.db import send_after_commit
 from kit.errors import Conflict, Invalid, Place
 from routing.cases.cancelling import cancel
@@ -49,6 +50,11 @@ class NotHeld(Conflict):
 class ShownOtherwise(Conflict):
     code = "shown-otherwise"
     title = "The case is not what you were shown"
+
+
+class NotForYou(Conflict):
+    code = "not-for-you"
+    title = "Somebody else rules on this case"
 
 
 class AlreadyEnded(Conflict):
@@ -166,22 +172,36 @@ def _next_in_turn(
     but: Collection[UUID] = (),
     unseen: bool = False,
 ) -> ReviewItem | None:
-    wanted = dealing.Narrow(agent, segment)
-    for level in dealing.lines_in_turn(session, actor.name, wanted, levels=levels_of(actor), now=now, but=but):
-        item = dealing.try_claim_next(
-            session, actor.name, wanted, level=level, now=now, until=until, but=but, ahead=unseen
-        )
-        if item is not None:
-            send_after_commit(session, "reviews:changed")
-            return item
+    wanted, levels = dealing.Narrow(agent, segment), levels_of(actor)
+    for alone in (False, True):
+        if alone and not _is_alone(session, actor):
+            break
+        lines = dealing.lines_in_turn(session, actor.name, wanted, levels=levels, now=now, but=but, alone=alone)
+        for level in lines:
+            item = dealing.try_claim_next(
+                session, actor.name, wanted, level=level, now=now, until=until, but=but, ahead=unseen, alone=alone
+            )
+            if item is not None:
+                send_after_commit(session, "reviews:changed")
+                return item
     return None
 
 
+def _is_alone(session: Session, actor: Actor) -> bool:
+    """Whether nobody else works the second line, so that what this person passed on would wait for nobody."""
+    return actor.allows("escalated") and not people.others_who_may(session, "escalated", actor.name)
+
+
 def claim(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease: timedelta) -> ReviewItem:
-    """Hold this case; a conflict names who has it and until when."""
+    """Hold this case; a conflict names who has it and until when, or says that it is for somebody else."""
     item = dealing.try_claim(session, item_id, actor.name, now=now, until=now + lease)
+    if item is None and _is_alone(session, actor):
+        item = dealing.try_claim(session, item_id, actor.name, now=now, until=now + lease, alone=True)
     if item is None:
-        raise _why_not(queries.get_item(session, item_id), actor)
+        found = queries.get_item(session, item_id)
+        if found.state == "waiting" and found.claimed_by != actor.name and (found.claimed_until or now) <= now:
+            raise NotForYou(f"you ruled on case {found.case_id} before; somebody else looks at it now")
+        raise _why_not(found, actor)
     if item.level not in levels_of(actor):
         actor.require("escalated")
     send_after_commit(session, "reviews:changed")

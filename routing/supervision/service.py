@@ -43,7 +43,7 @@ def answer(
     item = desk.renew(session, item_id, actor=actor, now=now, lease=lease)  # two answers at once take turns here
     if item.arm != BLIND:
         raise NothingToAnswer(f"the output of case {item.case_id} is shown at once; rule on it")
-    given = queries.answer_of(session, item_id, actor.name)
+    given = queries.answer_of(session, item.decision_id, actor.name)
     if given is not None:
         if same(given.output, output):
             return item

@@ -11,11 +11,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, literal_column, or_, select, union_all, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
 
 from kit.dialects import skip_locked
-from routing.reviews.tables import ReviewItem
+from routing.reviews.tables import ReviewItem, Ruling
 
 # A literal, not a parameter: a plan made for any value could not use the indexes over what waits.
 WAITING: ColumnElement[bool] = ReviewItem.state == literal_column("'waiting'")
@@ -29,12 +42,21 @@ def free(now: datetime) -> ColumnElement[bool]:
     return and_(WAITING, or_(ReviewItem.claimed_by.is_(None), ReviewItem.claimed_until < now))
 
 
-def may_be_dealt(login: str) -> list[ColumnElement[bool]]:  # noqa: ARG001 - nothing is withheld from anybody yet
+def may_be_dealt(login: str, *, alone: bool = False) -> list[ColumnElement[bool]]:
     """
     What must hold of an item, beyond being free, before this person may be handed it. A condition for a few items
     only: one that leaves out most of what waits belongs into an index, or a claim reads past all of it.
+
+    What they passed on themselves is for somebody else. `alone`: unless there is nobody else.
     """
-    return []
+    return [] if alone else [or_(ReviewItem.level == literal_column("1"), ~_ruled_by(login))]
+
+
+def _ruled_by(login: str) -> ColumnElement[bool]:
+    """Whether this person has ruled on the same output, in another item of it."""
+    other = aliased(ReviewItem)
+    theirs = Ruling.login == login, Ruling.undone_at.is_(None), other.decision_id == ReviewItem.decision_id
+    return exists().where(Ruling.item_id == other.id, *theirs).correlate(ReviewItem)
 
 
 # Urgent first, then what is due first: the oldest, never the newest.
@@ -119,6 +141,7 @@ def lines_in_turn(
     levels: Sequence[int],
     now: datetime,
     but: Collection[UUID] = (),
+    alone: bool = False,
 ) -> list[int]:
     """The lines in which something is free, the one whose first case comes first at the front."""
     if len(levels) == 1:
@@ -126,7 +149,7 @@ def lines_in_turn(
     firsts = []
     for level in levels:
         columns = select(ReviewItem.priority, ReviewItem.due_at, ReviewItem.id)
-        first_of = line(columns.where(*_to_deal(login, now, but)), level, wanted)
+        first_of = line(columns.where(*_to_deal(login, now, but, alone=alone)), level, wanted)
         first = session.execute(first_of.limit(1)).one_or_none()
         if first is not None:
             firsts.append(((-first.priority, first.due_at, first.id), level))
@@ -143,9 +166,10 @@ def try_claim_next(
     until: datetime,
     but: Collection[UUID] = (),
     ahead: bool = False,
+    alone: bool = False,
 ) -> ReviewItem | None:
     """Claim the first free item of a line in turn, or hold it ahead; None when nothing waits there."""
-    first = line(select(ReviewItem.id).where(*_to_deal(login, now, but)), level, wanted)
+    first = line(select(ReviewItem.id).where(*_to_deal(login, now, but, alone=alone)), level, wanted)
     first = skip_locked(first.limit(1), session.get_bind().dialect.name)
     return session.scalar(
         update(ReviewItem)
@@ -156,11 +180,13 @@ def try_claim_next(
     )
 
 
-def _to_deal(login: str, now: datetime, but: Collection[UUID]) -> list[ColumnElement[bool]]:
-    return [free(now), *may_be_dealt(login), *([ReviewItem.id.not_in(but)] if but else [])]
+def _to_deal(login: str, now: datetime, but: Collection[UUID], *, alone: bool) -> list[ColumnElement[bool]]:
+    return [free(now), *may_be_dealt(login, alone=alone), *([ReviewItem.id.not_in(but)] if but else [])]
 
 
-def try_claim(session: Session, item_id: UUID, login: str, *, now: datetime, until: datetime) -> ReviewItem | None:
+def try_claim(
+    session: Session, item_id: UUID, login: str, *, now: datetime, until: datetime, alone: bool = False
+) -> ReviewItem | None:
     """
     Claim this item if nobody else holds it; None when somebody does or it has ended.
 
@@ -172,7 +198,7 @@ def try_claim(session: Session, item_id: UUID, login: str, *, now: datetime, unt
     since = case((seen, ReviewItem.claimed_at), else_=fresh)
     return session.scalar(
         update(ReviewItem)
-        .where(ReviewItem.id == item_id, or_(and_(free(now), *may_be_dealt(login)), mine))
+        .where(ReviewItem.id == item_id, or_(and_(free(now), *may_be_dealt(login, alone=alone)), mine))
         .values(claimed_by=login, claimed_at=since, claimed_until=until, ahead=False)
         .returning(ReviewItem)
         .execution_options(synchronize_session=False, populate_existing=True)

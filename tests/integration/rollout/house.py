@@ -26,7 +26,6 @@ from rollout.domain.totals import Counts
 from rollout.evaluation import api as evaluation_api
 from rollout.evaluation import queries as evaluation_queries
 from rollout.evaluation import service as evaluation
-from rollout.failures import api as failures_api
 from rollout.gates import api as gates_api
 from rollout.gates import service as gates
 from rollout.gates.schemas import RolloutStatus
@@ -40,6 +39,7 @@ from rollout.versions import api as versions_api
 from rollout.versions import queries as version_queries
 from rollout.versions import service as versions
 from rollout.versions.tables import PhaseChange, Rollout
+from routing.failures import api as failures_api
 from tests import factories
 
 LANES = {

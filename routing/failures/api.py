@@ -1,4 +1,7 @@
-"""Routes for failures. They are reported on the decision they came from."""
+"""
+Routes for failures. They are reported on the decision they came from, and tell what became of its output: so they are
+not for a reviewer who is still to say what it should have been.
+"""
 
 from uuid import UUID
 
@@ -13,6 +16,7 @@ from rollout.failures import queries, service
 from rollout.failures.schemas import CauseIn, FailureOut, FailuresOut, State
 from rollout.failures.tables import Failure
 from rollout.params import AgentQuery, Cursor, Limit, after_id, cut
+from routing.supervision import veil
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["failures"])
 
@@ -21,13 +25,18 @@ router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["failures"])
 def list_failures(
     agent: AgentQuery, actor: ActorDep, ctx: Ctx, state: State | None = None, cursor: Cursor = None, limit: Limit = 50
 ) -> FailuresOut:
-    """The reported failures of an agent, the newest first."""
+    """
+    The reported failures of an agent, the newest first. Without those of cases that ask a reviewer for their own answer
+    first, as long as they do.
+    """
     actor.require("read", agent)
     with ctx.db.read() as session:
         get_agent(session, agent)
         rows = queries.failures(session, agent, state=state, before=after_id(cursor), limit=limit + 1)
         page, more = cut(rows, limit, lambda row: row.id)
-        return FailuresOut(items=[FailureOut.model_validate(row) for row in page], next_cursor=more)
+        veiled = veil.veiled(session, agent, {row.case_id for row in page}, actor)
+        items = [FailureOut.model_validate(row) for row in page if row.case_id not in veiled]
+        return FailuresOut(items=items, next_cursor=more)
 
 
 @router.get("/failures/{failure_id}")
@@ -56,4 +65,6 @@ def close(failure_id: UUID, body: CauseIn, actor: ActorDep, ctx: Ctx) -> Failure
 
 def _seen(session: Session, failure_id: UUID, actor: Actor) -> Failure:
     """For the key of another agent it does not exist."""
-    return queries.get_failure(session, failure_id, of=actor.agent)
+    failure = queries.get_failure(session, failure_id, of=actor.agent)
+    veil.require_answer_of_case(session, failure.agent, failure.case_id, actor)
+    return failure
