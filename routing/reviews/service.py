@@ -199,13 +199,17 @@ def claim(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease
         item = dealing.try_claim(session, item_id, actor.name, now=now, until=now + lease, alone=True)
     if item is None:
         found = queries.get_item(session, item_id)
-        if found.state == "waiting" and found.claimed_by != actor.name and (found.claimed_until or now) <= now:
+        if found.state == "waiting" and not _is_held(found, now):
             raise NotForYou(f"you ruled on case {found.case_id} before; somebody else looks at it now")
         raise _why_not(found, actor)
     if item.level not in levels_of(actor):
         actor.require("escalated")
     send_after_commit(session, "reviews:changed")
     return item
+
+
+def _is_held(item: ReviewItem, now: datetime) -> bool:
+    return item.claimed_by is not None and (item.claimed_until is None or item.claimed_until >= now)
 
 
 def renew(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease: timedelta) -> ReviewItem:
