@@ -31,7 +31,6 @@ from review_ui.pages import (
 )
 from routing.notifications import links, queries, service
 from routing.notifications.schemas import KINDS, NotificationsIn, NotificationsOut
-from routing.notifications.service import Saved
 from routing.notifications.tables import NotificationLink
 from routing.reviews import queries as review_queries
 from routing.reviews.api import lease_of
@@ -83,7 +82,16 @@ def save(request: Request, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Respon
         return _page(request, viewer, ctx, now_set, typed, errors=_errors(problem), status=422)
     if saved.secret is not None:
         return _page(request, viewer, ctx, now_set, _typed(now_set))
-    return go("/notifications", said=_said(saved, now))
+    return go("/notifications", said=f"Saved. {_goes_out(saved.confirmation_at, now)}".strip())
+
+
+@router.post("/confirmation")
+def ask_again(viewer: ViewerDep, ctx: Ctx, _form: FormDep) -> Response:
+    """Send the link to confirm the address once more."""
+    now = ctx.clock.now()
+    with ctx.db.begin() as session:
+        at = service.ask_again(session, actor=viewer.actor, now=now)
+    return go("/notifications", said=_goes_out(at, now))
 
 
 _NAMES = ("way", "address", "agents", "pace", "daily_at", "quiet_begins", "quiet_ends", "zone")
@@ -130,13 +138,13 @@ def _typed(row: NotificationsOut) -> dict[str, Any]:
     }
 
 
-def _said(saved: Saved, now: datetime) -> str:
-    if saved.confirmation_at is None:
-        return "Saved."
-    if saved.confirmation_at <= now:
-        return "Saved. A message with a link is on its way; confirm the address there."
-    minutes = words.largest_unit(saved.confirmation_at - now)
-    return f"Saved. The message to confirm the address goes out in {minutes}, five minutes after the last one."
+def _goes_out(at: datetime | None, now: datetime) -> str:
+    if at is None:
+        return ""
+    if at <= now:
+        return "A message with a link is on its way; confirm the address there."
+    minutes = words.largest_unit(at - now)
+    return f"The message to confirm the address goes out in {minutes}, five minutes after the last one."
 
 
 def _page(

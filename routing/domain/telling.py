@@ -37,6 +37,20 @@ def is_quiet_at(hours: Hours, local: time) -> bool:
     return local >= hours.quiet_from or local < hours.quiet_until
 
 
+def quiet_over(hours: Hours, now: datetime) -> datetime:
+    """The next moment at which their wall clock shows the end of their quiet hours; `now` where they have none."""
+    if hours.quiet_until is None:
+        return now
+    zone = ZoneInfo(hours.zone)
+    today = now.astimezone(zone).date()
+    ends = [
+        datetime.combine(day, hours.quiet_until, zone).replace(fold=fold).astimezone(now.tzinfo)
+        for day in (today, today + _DAY)
+        for fold in (0, 1)  # where the clock is put back, it shows the end twice
+    ]
+    return min(end for end in ends if end > now)
+
+
 def next_time(hours: Hours, told: datetime | None, now: datetime) -> datetime:
     """From when on the next message may go, if the last one was tried at `told`. Quiet hours come on top."""
     free = now if told is None else max(now, told + GAP)

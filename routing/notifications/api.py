@@ -6,7 +6,7 @@ from governance.people.api import ActorDep
 from kit.errors import Forbidden
 from kit.http import Ctx, StrictRoute
 from routing.notifications import queries, service
-from routing.notifications.schemas import NotificationsIn, NotificationsOut
+from routing.notifications.schemas import ConfirmationOut, NotificationsIn, NotificationsOut
 
 router = APIRouter(prefix="/v1/me", route_class=StrictRoute, tags=["notifications"])
 
@@ -25,3 +25,10 @@ def set_notifications(body: NotificationsIn, actor: ActorDep, ctx: Ctx) -> Notif
     with ctx.db.begin() as session:
         saved = service.save(session, body, actor=actor, config=ctx.settings, now=ctx.clock.now())
         return service.shown(saved.settings, saved.secret)
+
+
+@router.post("/notifications/confirmation", status_code=202)
+def ask_again(actor: ActorDep, ctx: Ctx) -> ConfirmationOut:
+    """Another message with a link to confirm the address, five a day at most; while one is on its way, that one."""
+    with ctx.db.begin() as session:
+        return ConfirmationOut(goes_out_at=service.ask_again(session, actor=actor, now=ctx.clock.now()))

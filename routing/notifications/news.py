@@ -3,7 +3,8 @@ What there is to tell, and one message of it for each person whose time has come
 
 `note` numbers what is worth telling, once for everybody. `tell` gives a person all that has a higher number than what
 they heard of, as one message, if it still waits at that moment. So a thousand cases at once make one message for each
-person, and whatever waited for quiet hours to end is told as it is then and not as it was.
+person, and whatever waited for quiet hours to end is told as it is then and not as it was. They have heard of what was
+delivered: what a message that died would have told is told by the next.
 """
 
 from datetime import datetime, timedelta
@@ -41,13 +42,19 @@ def note(session: Session, *, before: timedelta, now: datetime) -> int:
         return 0
     first = last = queries.newest_in_turn(session)
     for kind in KINDS:
-        if kind == "due":
-            items = queries.nearly_late(session, now, now + before, _AT_ONCE)
-        else:
-            items = queries.fresh(session, kind, now, _AT_ONCE)
+        due = kind == "due"
+        items = queries.nearly_late(session, now, now + before, _AT_ONCE) if due else _new(session, kind, now)
         last = queries.add_notices(session, kind, items, after=last)
     queries.forget(session, now - _KEPT, now)
     return last - first
+
+
+def _new(session: Session, kind: str, now: datetime) -> list[tuple[UUID, datetime]]:
+    """What came and is free, and what was held when it came and is free by now."""
+    found = queries.fresh(session, kind, now, _AT_ONCE)
+    given_back = queries.given_back(session, kind, now, _AT_ONCE)
+    queries.hold(session, kind, [(one.id, one.created_at) for one in found if not one.free])
+    return [(one.id, one.created_at) for one in found if one.free] + given_back
 
 
 def tell(session: Session, login: str, *, now: datetime) -> Notification | None:
@@ -69,13 +76,13 @@ def tell(session: Session, login: str, *, now: datetime) -> Notification | None:
     through = queries.newest_notice(session)
     actor = people.actor_of(person)
     cases = _news(session, settings, levels_of(actor), through, now) if _may_hear(person, actor) else []
-    settings.told_through = through
     if not cases:
+        settings.told_through = through
         settings.next_at = max(settings.next_at, next_time(hours, None, now))  # a daily one comes at its hour
         return None
     message = Notification(
-        id=new_id(), login=login, kind="news", facts=_facts(cases), state="waiting", attempts=0, due_at=now,
-        created_at=now,
+        id=new_id(), login=login, kind="news", facts=_facts(cases), through=through, state="waiting", attempts=0,
+        due_at=now, created_at=now,
     )  # fmt: skip
     session.add(message)
     add_links(session, message, take=cases[0].id, until=now + _TAKE_WITHIN, now=now)

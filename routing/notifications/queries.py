@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, delete, exists, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from governance.people.tables import Person
-from routing.notifications.tables import Notice, Notification, NotificationLink, NotificationSettings
+from routing.notifications.tables import HeldNotice, Notice, Notification, NotificationLink, NotificationSettings
 from routing.reviews.dealing.queries import WAITING
 from routing.reviews.tables import ReviewItem
 
@@ -47,27 +47,63 @@ def newest_in_turn(session: Session) -> int:
     return newest_notice(session)
 
 
+def _waits() -> ColumnElement[bool]:
+    return and_(WAITING, ReviewItem.kind.in_(_SHOWN_TO_ALL))
+
+
+def _unheld(now: datetime) -> ColumnElement[bool]:
+    return or_(ReviewItem.claimed_by.is_(None), ReviewItem.claimed_until < now)
+
+
 def _free(now: datetime) -> ColumnElement[bool]:
-    nobody = or_(ReviewItem.claimed_by.is_(None), ReviewItem.claimed_until < now)
-    return and_(WAITING, nobody, ReviewItem.kind.in_(_SHOWN_TO_ALL))
+    return and_(_waits(), _unheld(now))
 
 
 def _unknown(kind: str) -> ColumnElement[bool]:
     return ~exists().where(Notice.item_id == ReviewItem.id, Notice.kind == kind)
 
 
-def fresh(session: Session, kind: str, now: datetime, limit: int) -> list[tuple[UUID, datetime]]:
+class Fresh(NamedTuple):
+    """A case that nobody noted yet; `created_at`: since when it waits in its line."""
+
+    id: UUID
+    created_at: datetime
+    free: bool
+
+
+def fresh(session: Session, kind: str, now: datetime, limit: int) -> list[Fresh]:
     """
-    Free urgent cases of the first line, or free cases of the second, that nobody noted yet, with the time since when
-    they wait; the oldest first. Looked for from the newest that was noted, so that an outage loses none.
+    Urgent cases of the first line, or cases of the second, that nobody noted yet, also those that somebody holds; the
+    oldest first. Looked for from the newest that was noted, so that an outage loses none.
     """
     second = ReviewItem.level > 1
     which = second if kind == "escalated" else and_(ReviewItem.level == literal(1), ReviewItem.priority > 0)
-    since = session.scalar(select(func.max(Notice.at)).where(Notice.kind == kind))
+    seen = [session.scalar(select(func.max(table.at)).where(table.kind == kind)) for table in (Notice, HeldNotice)]
+    since = max(filter(None, seen), default=None)
     since = since or session.scalar(select(func.min(NotificationSettings.confirmed_at)).where(_listens())) or now
-    wanted = select(ReviewItem.id, ReviewItem.created_at).where(_free(now), which, _unknown(kind))
+    wanted = select(ReviewItem.id, ReviewItem.created_at, _unheld(now)).where(
+        _waits(), which, _unknown(kind), ~exists().where(HeldNotice.item_id == ReviewItem.id, HeldNotice.kind == kind)
+    )
     wanted = wanted.where(ReviewItem.created_at >= since - _LATE_ROWS).order_by(ReviewItem.created_at).limit(limit)
-    return [(item, at) for item, at in session.execute(wanted).all()]
+    return [Fresh(*row) for row in session.execute(wanted).all()]
+
+
+def hold(session: Session, kind: str, items: Sequence[tuple[UUID, datetime]]) -> None:
+    """Remember what somebody holds, for when it is given back."""
+    if items:
+        session.execute(insert(HeldNotice), [{"item_id": item, "kind": kind, "at": at} for item, at in items])
+
+
+def given_back(session: Session, kind: str, now: datetime, limit: int) -> list[tuple[UUID, datetime]]:
+    """What was held when it was new and is free by now; forgotten here, as is what has ended."""
+    ended = exists().where(ReviewItem.id == HeldNotice.item_id, ~_waits())
+    session.execute(delete(HeldNotice).where(HeldNotice.kind == kind, ended))
+    wanted = select(HeldNotice.item_id, HeldNotice.at).join(ReviewItem, ReviewItem.id == HeldNotice.item_id)
+    free = session.execute(wanted.where(HeldNotice.kind == kind, _free(now), _unknown(kind)).limit(limit)).all()
+    if free:
+        ids = [item for item, _ in free]
+        session.execute(delete(HeldNotice).where(HeldNotice.kind == kind, HeldNotice.item_id.in_(ids)))
+    return [(item, at) for item, at in free]
 
 
 def nearly_late(session: Session, now: datetime, until: datetime, limit: int) -> list[tuple[UUID, datetime]]:
@@ -107,6 +143,18 @@ def try_listener(session: Session, login: str) -> tuple[NotificationSettings, Pe
         statement = statement.with_for_update(skip_locked=True, of=NotificationSettings)
     row = session.execute(statement.execution_options(populate_existing=True)).one_or_none()
     return (row[0], row[1]) if row is not None else None
+
+
+def confirmation_on_the_way(session: Session, login: str) -> Notification | None:
+    """The message to confirm the address that has still to be sent."""
+    theirs = Notification.login == login, Notification.kind == "confirm", Notification.state == "waiting"
+    return session.scalar(select(Notification).where(*theirs).limit(1))
+
+
+def confirmations_sent(session: Session, login: str, since: datetime) -> int:
+    """How many messages to confirm an address went out, or were tried, since then."""
+    theirs = Notification.login == login, Notification.kind == "confirm", Notification.attempts > 0
+    return session.scalar(select(func.count()).where(*theirs, Notification.created_at >= since)) or 0
 
 
 def is_on_the_way(session: Session, login: str) -> bool:

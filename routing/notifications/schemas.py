@@ -39,6 +39,12 @@ class NotificationsIn(Strict):
     zone: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "UTC"
 
 
+class ConfirmationOut(Out):
+    """When the message with the link goes out; five minutes lie between two messages to one person."""
+
+    goes_out_at: datetime
+
+
 class NotificationsOut(Out):
     """`secret` is shown once, when the address of a webhook is set; `problem`: why the last message did not arrive."""
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from kit.settings import Settings
 from routing.delivery import service as delivery
 from routing.delivery.courier import Courier, Undeliverable
-from routing.domain.telling import GAP, next_time
+from routing.domain.telling import GAP, is_quiet, next_time, quiet_over
 from routing.notifications import links, mail, queries, wording
 from routing.notifications.hours import hours_of
 from routing.notifications.tables import Notification, NotificationSettings
@@ -27,10 +27,11 @@ from routing.notifications.wording import Letter
 
 log = structlog.get_logger(__name__)
 
-# News gets stale: what could not be brought within the hour is told anew with the next message, or in the queue.
+# News gets stale: what could not be brought within the hour is told anew with the next message.
 _WAITS = (GAP, timedelta(minutes=10), timedelta(minutes=30))
+_AFTER_A_DEAD_ONE = timedelta(hours=1)  # where four tries failed, a new message will hardly arrive at once
 _TAKEN, _ELSEWHERE = 200, 300  # taken: from here to below there
-_GONE = (404, 410)  # what Slack and others answer when the webhook was removed
+_GONE = 410  # the one answer that says: never again. Others may be a mistake of the receiver, who mends it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,12 @@ def take_due(session: Session, *, secret: bytes, base: str, now: datetime) -> Pa
             session.flush()  # or it would be the next one again
             continue
         if message.attempts > len(_WAITS):  # the worker died of it every time
-            message.state = "dead"
+            _give_up(message, settings, now)
+            session.flush()
+            continue
+        hours = hours_of(settings)
+        if is_quiet(hours, now) and (message.kind == "news" or message.attempts):  # the first link was asked for now
+            message.due_at = quiet_over(hours, now)
             session.flush()
             continue
         message.attempts += 1
@@ -123,7 +129,7 @@ def _signed(parcel: Parcel, courier: Courier, now: datetime) -> Sent:
 
 def _answered(parcel: Parcel, status: int) -> Sent:
     error = None if _TAKEN <= status < _ELSEWHERE else f"the receiver answered {status}"
-    return Sent(parcel.message_id, parcel.login, error, gone=status in _GONE)
+    return Sent(parcel.message_id, parcel.login, error, gone=status == _GONE)
 
 
 def email_of(parcel: Parcel, config: Settings) -> EmailMessage:
@@ -151,10 +157,17 @@ def record_sent(session: Session, sent: Sent, *, now: datetime) -> None:
     settings.next_at = max(settings.next_at, next_time(hours_of(settings), now, now))
     if sent.error is None:
         message.state, message.delivered_at = "delivered", now
+        settings.told_through = max(settings.told_through, message.through or 0)
     elif sent.gone or message.attempts > len(_WAITS):
-        message.state = "dead"
-        log.warning("a notification could not be delivered", message=str(message.id), login=sent.login)
+        _give_up(message, settings, now)
         if sent.gone:
             settings.confirmed_at = None  # nothing more goes there until it is set and confirmed again
     else:
         message.due_at = now + _WAITS[message.attempts - 1]
+
+
+def _give_up(message: Notification, settings: NotificationSettings, now: datetime) -> None:
+    """Whoever it was for has not heard of it: the next message tells them, if it still waits then."""
+    message.state = "dead"
+    settings.next_at = max(settings.next_at, now + _AFTER_A_DEAD_ONE)
+    log.warning("a notification could not be delivered", message=str(message.id), login=message.login)

@@ -35,6 +35,8 @@ from routing.reviews.tables import ReviewItem
 
 SEND = "routing.send_notifications"
 _CONFIRM_WITHIN = timedelta(days=1)
+_DAY = timedelta(days=1)
+_CONFIRMATIONS_A_DAY = 5  # an address may be a stranger's
 OFF_WITHIN = timedelta(days=30)
 _LONGEST_EMAIL = 254  # RFC 5321
 
@@ -47,6 +49,16 @@ class LinkOver(Conflict):
 class NotYours(Forbidden):
     code = "link-of-another"
     title = "This link was sent to somebody else"
+
+
+class NothingToConfirm(Conflict):
+    code = "nothing-to-confirm"
+    title = "There is no address to confirm"
+
+
+class AskedOften(Conflict):
+    code = "asked-often"
+    title = "Enough messages to confirm an address went out today"
 
 
 class NoSuchLink(NotFound):
@@ -116,7 +128,32 @@ def _move(
         return None, None
     if row.way == "webhook":
         row.secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-    # The address may be a stranger's, so this message counts as one in five minutes, too.
+    return row.secret, _ask_consent(session, row, now)
+
+
+def ask_again(session: Session, *, actor: Actor, now: datetime) -> datetime:
+    """
+    Another message to confirm the address; returns when it goes out. While one is on its way, that is the one. Older
+    links stay good.
+    """
+    actor.require("review")
+    row = queries.settings_of(session, actor.name, lock=True)
+    if row is None or row.way == "none":
+        raise NothingToConfirm("notifications are off; say first where messages shall go")
+    if row.confirmed_at is not None:
+        raise NothingToConfirm("the address is confirmed already")
+    on_the_way = queries.confirmation_on_the_way(session, row.login)
+    if on_the_way is not None:
+        return on_the_way.due_at
+    at = _ask_consent(session, row, now)
+    audit.record(session, actor, "notifications.asked_again", row.login, now=now, way=row.way)
+    return at
+
+
+def _ask_consent(session: Session, row: NotificationSettings, now: datetime) -> datetime:
+    """A message with a link to confirm the address. It counts as one in five minutes, and there are few of them."""
+    if queries.confirmations_sent(session, row.login, now - _DAY) >= _CONFIRMATIONS_A_DAY:
+        raise AskedOften(f"{_CONFIRMATIONS_A_DAY} messages to confirm an address went out in a day; try again tomorrow")
     due = next_time(Hours(), row.told_at, now)
     message = Notification(
         id=new_id(), login=row.login, kind="confirm", facts=[], state="waiting", attempts=0, due_at=due, created_at=now
@@ -125,7 +162,7 @@ def _move(
     session.add(_link(message, "confirm", now + _CONFIRM_WITHIN))
     session.add(_link(message, "off", now + OFF_WITHIN))
     send_after_commit(session, SEND)
-    return row.secret, due
+    return due
 
 
 def _link(message: Notification, does: str, expires_at: datetime, item_id: UUID | None = None) -> NotificationLink:

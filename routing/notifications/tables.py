@@ -28,7 +28,7 @@ class NotificationSettings(Table):
     quiet_from: Mapped[str | None] = mapped_column(String(5))
     quiet_until: Mapped[str | None] = mapped_column(String(5))
     zone: Mapped[str] = mapped_column(String(64))
-    told_through: Mapped[int] = mapped_column(BigInteger, default=0)  # the last notice that is no news to them
+    told_through: Mapped[int] = mapped_column(BigInteger, default=0)  # the last notice a message brought to them
     told_at: Mapped[datetime | None]  # when a message to them was last tried
     next_at: Mapped[datetime]  # not before
     problem: Mapped[str | None] = mapped_column(Text)  # why the last message did not arrive
@@ -44,6 +44,16 @@ class Notice(Table):
     item_id: Mapped[UUID]
     kind: Mapped[str] = mapped_column(String(16))  # urgent | due | escalated
     at: Mapped[datetime]  # since when the case waits in its line; of `due`, when it was noted
+
+
+class HeldNotice(Table):
+    """Somebody held the case when it was new. It becomes a notice when it is given back, and is forgotten otherwise."""
+
+    __tablename__ = "held_notices"
+
+    item_id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)  # urgent | escalated
+    at: Mapped[datetime]  # since when the case waits in its line
 
 
 class Notification(Table):
@@ -65,6 +75,7 @@ class Notification(Table):
     login: Mapped[str] = mapped_column(ForeignKey("people.login"))
     kind: Mapped[str] = mapped_column(String(16))  # news | confirm
     facts: Mapped[list[Any]]
+    through: Mapped[int | None] = mapped_column(BigInteger)  # of news: heard of up to here, once it is delivered
     state: Mapped[str] = mapped_column(String(16))  # waiting | delivered | nobody | dead
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     due_at: Mapped[datetime]

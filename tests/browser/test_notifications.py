@@ -56,8 +56,11 @@ def test_the_page_and_its_links_can_be_read_by_everybody(site: Site, visit: Visi
         page.goto(address)
         found.extend(findings(page) + sideways(page))
     page.goto("/notifications")
+    assert page.locator("input:checked").evaluate_all("all => all.map(one => one.value)") == [
+        "email", "yes", "yes", "daily",
+    ]  # fmt: skip
     page.fill("#zone", "Nowhere")
-    page.click("main button[type=submit]")
+    page.click(".form-page button[type=submit]")
     page.wait_for_selector(".error")
     found.extend(findings(page) + sideways(page))
 

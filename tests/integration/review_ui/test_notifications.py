@@ -91,6 +91,22 @@ def test_from_the_form_to_the_case_on_the_desk(ctx: Context, clock: FixedClock, 
     assert "c-1" in page
 
 
+def test_who_lost_the_link_to_confirm_asks_for_another(ctx: Context, clock: FixedClock, box: Mailbox) -> None:
+    with house.client(ctx, "rita") as rita:
+        save(rita)
+        tasks.send_notifications(ctx)
+        clock.move(timedelta(hours=2))
+        page = rita.get("/notifications").text
+        assert "Send the link again" in page
+
+        said = rita.post("/notifications/confirmation", data={"form_token": house.token(page)}).text
+        tasks.send_notifications(ctx)
+        press(rita, LINK.findall(box.took[-1].get_content())[0])
+
+        assert "A message with a link is on its way" in said
+        assert "Send the link again" not in rita.get("/notifications").text
+
+
 def test_opening_a_link_changes_nothing(ctx: Context, clock: FixedClock, box: Mailbox) -> None:
     with house.client(ctx, "rita") as rita, house.client(ctx) as scanner:
         links = set_up(ctx, clock, rita, box)
@@ -220,3 +236,6 @@ def test_the_api_says_and_sets_the_same(ctx: Context, box: Mailbox) -> None:
         assert client.get("/v1/me/notifications", headers=headers).json() == answer.json()
         agents = client.get("/v1/me/notifications", headers=factories.bearer(ctx, agent="claims"))
         assert agents.status_code == 403
+        again = client.post("/v1/me/notifications/confirmation", headers=headers)
+        assert (again.status_code, list(again.json())) == (202, ["goes_out_at"])
+        assert client.post("/v1/me/notifications/confirmation", headers=factories.bearer(ctx)).status_code == 403

@@ -3,7 +3,7 @@
 import contextlib
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -19,7 +19,7 @@ from kit.errors import Invalid
 from routing import tasks as routing_tasks
 from routing.notifications import queries, sending, service, tasks
 from routing.notifications.schemas import NotificationsIn
-from routing.notifications.tables import Notification, NotificationLink, NotificationSettings
+from routing.notifications.tables import HeldNotice, Notification, NotificationLink, NotificationSettings
 from routing.reviews import service as reviews
 from routing.reviews.tables import ReviewItem
 from tests import factories
@@ -96,6 +96,17 @@ def link(ctx: Context, does: str, login: str = "ana") -> NotificationLink:
 def settings_of(ctx: Context, login: str = "ana") -> NotificationSettings:
     with ctx.db.read() as session:
         return session.get_one(NotificationSettings, login)
+
+
+def confirm(ctx: Context, actor: Actor) -> None:
+    found = link(ctx, "confirm", actor.name)
+    with ctx.db.begin() as session:
+        service.confirm(session, session.get_one(NotificationLink, found.id), actor=actor, now=ctx.clock.now())
+
+
+def ask_again(ctx: Context, actor: Actor) -> datetime:
+    with ctx.db.begin() as session:
+        return service.ask_again(session, actor=actor, now=ctx.clock.now())
 
 
 class TestConfirming:
@@ -180,6 +191,63 @@ class TestConfirming:
 
         with pytest.raises(Invalid, match="inside a private network"):
             save(ctx, person(ctx), "slack", "https://169.254.169.254/latest")
+
+
+class TestAskingAgain:
+    def test_an_address_that_missed_its_day_gets_another_link(
+        self, ctx: Context, clock: FixedClock, box: Mailbox
+    ) -> None:
+        ana = person(ctx)
+        save(ctx, ana)
+        sweep(ctx)
+        clock.move(timedelta(days=2))
+
+        assert ask_again(ctx, ana) == ctx.clock.now()
+        sweep(ctx)
+        confirm(ctx, ana)
+
+        assert len(box.took) == 2
+        assert settings_of(ctx).confirmed_at == ctx.clock.now()
+
+    def test_asking_twice_sends_one_and_five_minutes_lie_between_two(
+        self, ctx: Context, clock: FixedClock, box: Mailbox
+    ) -> None:
+        ana = person(ctx)
+        save(ctx, ana)
+        sweep(ctx)
+
+        first = ask_again(ctx, ana)
+        assert ask_again(ctx, ana) == first == ctx.clock.now() + FIVE_MINUTES
+        sweep(ctx)
+        assert len(box.took) == 1
+        clock.move(FIVE_MINUTES)
+        sweep(ctx)
+
+        assert len(box.took) == 2
+
+    @pytest.mark.usefixtures("box")
+    def test_a_stranger_gets_five_a_day_at_most(self, ctx: Context, clock: FixedClock) -> None:
+        ana = person(ctx)
+        save(ctx, ana)
+        for _ in range(4):
+            sweep(ctx)
+            clock.move(FIVE_MINUTES)
+            ask_again(ctx, ana)
+        sweep(ctx)
+        clock.move(FIVE_MINUTES)
+
+        with pytest.raises(service.AskedOften):
+            ask_again(ctx, ana)
+        with pytest.raises(service.AskedOften):
+            save(ctx, ana, address="another@example.org")
+        assert settings_of(ctx).address == "ana@example.org"
+
+    @pytest.mark.usefixtures("box")
+    def test_a_confirmed_address_is_not_asked(self, ctx: Context) -> None:
+        ana = listening(ctx)
+
+        with pytest.raises(service.NothingToConfirm):
+            ask_again(ctx, ana)
 
 
 class TestNews:
@@ -356,6 +424,31 @@ class TestNews:
 
         assert [subject.split(",")[0] for subject in subjects(box)] == ["Phasegate: 1 urgent", "Phasegate: 2 urgent"]
 
+    def test_an_urgent_case_that_was_held_when_it_came_is_told_when_it_is_given_back(
+        self, ctx: Context, clock: FixedClock, box: Mailbox
+    ) -> None:
+        listening(ctx)
+        bob = person(ctx, "bob")
+        urgent(ctx, "c-1")
+        with ctx.db.begin() as session:
+            held = reviews.claim_next(session, actor=bob, now=ctx.clock.now(), lease=timedelta(hours=1))
+        assert held is not None
+        sweep(ctx)
+        clock.move(timedelta(minutes=20))
+        urgent(ctx, "c-2")
+        sweep(ctx)
+        assert ["c-1" in message.get_content() for message in box.took] == [False]
+        with ctx.db.begin() as session:
+            reviews.release(session, held.id, actor=bob)
+
+        for _ in range(3):
+            clock.move(FIVE_MINUTES)
+            sweep(ctx)
+
+        assert ["c-1" in message.get_content() for message in box.took] == [False, True]
+        with ctx.db.read() as session:
+            assert session.scalar(select(func.count()).select_from(HeldNotice)) == 0
+
 
 class TestSending:
     def test_a_worker_that_dies_on_the_way_sends_the_same_message_later(
@@ -414,7 +507,7 @@ class TestSending:
         box.refuses.add("ana@example.org")
         urgent(ctx, "c-1")
 
-        for _ in range(6):
+        for _ in range(5):  # the fifth: the next message waits for an hour
             sweep(ctx)
             clock.move(timedelta(minutes=31))
 
@@ -459,8 +552,78 @@ class TestSending:
         assert [(group["kind"], group["cases"]) for group in body["data"]["groups"]] == [("urgent", 1)]
         assert set(body["data"]["links"]) == {"take", "off", "queue", "settings"}
 
-    def test_an_address_that_is_gone_is_not_tried_again(self, ctx: Context, clock: FixedClock) -> None:
+    def test_what_a_dead_message_would_have_told_is_told_by_the_next(
+        self, ctx: Context, clock: FixedClock, box: Mailbox
+    ) -> None:
+        listening(ctx)
+        box.busy = 4
+        urgent(ctx, "c-1")
+        for _ in range(4):
+            sweep(ctx)
+            clock.move(timedelta(minutes=31))
+        assert box.took == []
+
+        urgent(ctx, "c-2")
+        clock.move(timedelta(minutes=30))
+        sweep(ctx)
+
+        assert [subject.split(",")[0] for subject in subjects(box)] == ["Phasegate: 2 urgent"]
+        clock.move(timedelta(hours=1))
+        sweep(ctx)
+        assert len(box.took) == 1
+
+    def test_what_was_on_its_way_to_an_older_address_is_told_at_the_newer(
+        self, ctx: Context, clock: FixedClock, box: Mailbox
+    ) -> None:
+        ana = listening(ctx)
+        urgent(ctx, "c-1")
+        tasks.notify(ctx)
+        save(ctx, ana, address="other@example.org")
+        sweep(ctx)
+        confirm(ctx, ana)
+
+        clock.move(FIVE_MINUTES)
+        sweep(ctx)
+
+        assert [(message["To"], "1 urgent" in message["Subject"]) for message in box.took] == [
+            ("other@example.org", False),
+            ("other@example.org", True),
+        ]
+
+    def test_a_repeat_that_falls_into_quiet_hours_waits_for_their_end(
+        self, ctx: Context, clock: FixedClock, box: Mailbox
+    ) -> None:
+        clock.set(clock.now().replace(hour=21, minute=57))
+        listening(ctx, quiet={"begins": "22:00", "ends": "07:00"})
+        box.busy = 1
+        urgent(ctx, "c-1")
+        sweep(ctx)
+        clock.move(FIVE_MINUTES)
+
+        sweep(ctx)
+        assert box.commands.count("MAIL") == 1
+        clock.move(timedelta(hours=8, minutes=57))
+        sweep(ctx)
+        assert box.took == []
+        clock.move(timedelta(minutes=1))
+        sweep(ctx)
+
+        assert len(box.took) == 1
+
+    def test_a_receiver_that_answers_404_is_tried_again_and_it_is_said(self, ctx: Context, clock: FixedClock) -> None:
         with receiving(404) as receiver:
+            listening(ctx, way="webhook", address=receiver.url)
+            urgent(ctx, "c-1")
+            for _ in range(2):
+                sweep(ctx)
+                clock.move(FIVE_MINUTES)
+
+        assert len(receiver.seen) == 2
+        assert settings_of(ctx).confirmed_at is not None
+        assert settings_of(ctx).problem == "the receiver answered 404"
+
+    def test_an_address_that_is_gone_is_not_tried_again(self, ctx: Context, clock: FixedClock) -> None:
+        with receiving(410) as receiver:
             listening(ctx, way="slack", address=receiver.url)
             urgent(ctx, "c-1")
             for number in range(3):
@@ -470,7 +633,7 @@ class TestSending:
 
         assert len(receiver.seen) == 1
         assert settings_of(ctx).confirmed_at is None
-        assert settings_of(ctx).problem == "the receiver answered 404"
+        assert settings_of(ctx).problem == "the receiver answered 410"
 
     def test_what_was_turned_off_on_the_way_is_not_sent(self, ctx: Context, box: Mailbox) -> None:
         ana = listening(ctx)

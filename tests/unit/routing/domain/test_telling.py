@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.domain.telling import GAP, Hours, is_quiet, next_time
+from routing.domain.telling import GAP, Hours, is_quiet, next_time, quiet_over
 
 NINE = datetime(2026, 1, 5, 9, tzinfo=UTC)
 ZURICH = "Europe/Zurich"
@@ -30,6 +30,26 @@ class TestQuietHours:
         hours = Hours(zone=ZURICH, quiet_from=time(22), quiet_until=time(7))
 
         assert [is_quiet(hours, datetime(2026, month, 5, 5, 30, tzinfo=UTC)) for month in (1, 7)] == [True, False]
+
+    @pytest.mark.parametrize(
+        ("now", "over"),
+        [
+            pytest.param("2026-01-05T21:30Z", "2026-01-06T06:00Z", id="over midnight"),
+            pytest.param("2026-01-06T03:00Z", "2026-01-06T06:00Z", id="after midnight"),
+            pytest.param("2026-10-24T22:00Z", "2026-10-25T06:00Z", id="while the clock is put back"),
+        ],
+    )
+    def test_they_end_by_the_clock_on_the_wall(self, now: str, over: str) -> None:
+        hours = Hours(zone=ZURICH, quiet_from=time(22), quiet_until=time(7))
+
+        assert quiet_over(hours, datetime.fromisoformat(now)) == datetime.fromisoformat(over)
+
+    def test_where_the_clock_shows_their_end_twice_they_end_twice(self) -> None:
+        hours = Hours(zone=ZURICH, quiet_from=time(22), quiet_until=time(2, 30))
+        again = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)  # 02:10, for the second time
+
+        assert is_quiet(hours, again)
+        assert quiet_over(hours, again) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
 
     def test_without_them_it_is_never_quiet(self) -> None:
         assert not is_quiet(Hours(), NINE.replace(hour=3))
