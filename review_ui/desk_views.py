@@ -21,6 +21,7 @@ from routing.cases.tables import Decision
 from routing.domain.sampling import BLIND
 from routing.reviews import queries, service
 from routing.reviews.dealing import queries as dealing
+from routing.reviews.dealing.lines import Narrow
 from routing.reviews.tables import ReviewItem
 from routing.snapshot import AgentEntry
 from routing.supervision.tables import BlindAnswer
@@ -117,7 +118,7 @@ def status_of(session: Session, viewer: Viewer, now: datetime, agent: str) -> St
     waiting = queries.waiting_counts(session, levels)
     today = queries.ruled_since(session, viewer.login, now.replace(hour=0, minute=0, second=0, microsecond=0))
     an_hour = queries.ruled_since(session, viewer.login, now - timedelta(hours=1))
-    first = dealing.open_page(session, agent=agent or None, levels=levels, offset=0, limit=1)
+    first = dealing.open_page(session, narrow=Narrow(agent or None), levels=levels, offset=0, limit=1)
     due = first[0].due_at if first else None
     return Status(
         agent=agent,

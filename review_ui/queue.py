@@ -13,6 +13,7 @@ from review_ui.desk import AgentQuery
 from review_ui.pages import ViewerDep, render
 from routing.reviews import queries, service
 from routing.reviews.dealing import queries as dealing
+from routing.reviews.dealing.lines import Narrow
 from routing.reviews.tables import ReviewItem
 
 router = APIRouter(prefix="/review", include_in_schema=False)
@@ -21,6 +22,7 @@ PAGE = 50
 Page = Annotated[int, Query(ge=1, le=10_000)]
 Kind = Literal["", "review", "audit", "escalated"]
 Segment = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
+Case = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +34,31 @@ class Wanted:
     kind: str = ""
     urgent: bool = False
     late: bool = False
+    case: str = ""  # wherever it waits
 
     @property
     def narrowed(self) -> bool:
-        return bool(self.segment or self.kind or self.urgent or self.late)
+        return bool(self.segment or self.kind or self.urgent or self.late or self.case)
+
+    @property
+    def too_narrow(self) -> bool:
+        """The queue is not kept by segment and kind at once: the segment is shown, of any kind."""
+        return bool(self.segment) and self.kind in {"review", "audit"}
 
     def address(self, page: int = 1) -> str:
         said = {"agent": self.agent, "segment": self.segment, "kind": self.kind}
         said |= {"urgent": "1" if self.urgent else "", "late": "1" if self.late else ""}
-        said |= {"page": str(page) if page > 1 else ""}
+        said |= {"case": self.case, "page": str(page) if page > 1 else ""}
         asked = urlencode({name: value for name, value in said.items() if value})
         return "/review/queue" + (f"?{asked}" if asked else "")
 
-    def narrow(self, now: datetime) -> dealing.Narrow:
-        return dealing.Narrow(
+    def narrow(self, now: datetime) -> Narrow:
+        if self.case:
+            return Narrow(case_id=self.case)
+        return Narrow(
             agent=self.agent or None,
             segment=self.segment or None,
-            kind=self.kind if self.kind in {"review", "audit"} else None,
+            kind=self.kind if self.kind in {"review", "audit"} and not self.segment else None,
             urgent=self.urgent,
             due_before=now if self.late else None,
         )
@@ -83,13 +93,14 @@ def show_queue(
     kind: Kind = "",
     urgent: bool = False,
     late: bool = False,
+    case: Case = "",
     page: Page = 1,
 ) -> Response:
     viewer.actor.require("review")
     now = ctx.clock.now()
-    wanted = Wanted(agent, segment if agent else "", kind, urgent, late)
+    wanted = Wanted(agent, segment if agent else "", kind, urgent, late, case.strip())
     levels = service.levels_of(viewer.actor)
-    lines = tuple(level for level in levels if level > 1) if kind == "escalated" else levels
+    lines = tuple(level for level in levels if level > 1) if kind == "escalated" and not wanted.case else levels
     with ctx.db.read() as session:
         narrow = wanted.narrow(now)
         found = dealing.open_page(session, narrow=narrow, levels=lines, offset=(page - 1) * PAGE, limit=PAGE + 1)

@@ -16,7 +16,7 @@ export const KEYS = [
   { group: "Look", cmd: "why", keys: [" "], badge: "Space", words: "Show confidence and signals" },
   { group: "Queue", cmd: "down", keys: ["j"], words: "Next case in the list", keysOnly: true },
   { group: "Queue", cmd: "up", keys: ["k"], words: "Case before in the list", keysOnly: true },
-  { group: "Queue", cmd: "search", keys: ["/"], words: "Search on this page", keysOnly: true },
+  { group: "Queue", cmd: "search", keys: ["/"], words: "Find a case", keysOnly: true },
   { group: "Anywhere", cmd: "palette", keys: ["ctrl+k"], badge: "Ctrl K", words: "Find a page, case or command", typing: true, keysOnly: true },
   { group: "Anywhere", cmd: "desk", keys: ["g r"], words: "Go to Review", keysOnly: true },
   { group: "Anywhere", cmd: "queue", keys: ["g q"], words: "Go to the queue", keysOnly: true },

@@ -1,4 +1,4 @@
-/* The queue: J and K go from case to case, / searches on this page, and who holds what is told as it happens. */
+/* The queue: J and K go from case to case, / finds a case, on this page as it is typed, and who holds what is told as it happens. */
 import { handlers, paintKeys } from "./keys.js";
 import { listen, many } from "./live.js";
 
@@ -27,7 +27,11 @@ search.addEventListener("input", () => {
 });
 search.addEventListener("keydown", (event) => {
   if (event.key === "Escape") { search.value = ""; search.dispatchEvent(new Event("input")); search.blur(); }
-  if (event.key === "Enter") { event.preventDefault(); current()?.removeAttribute("data-current"); go(1); }
+  if (event.key === "Enter" && search.value.trim() && rows().length && search.value.trim() !== search.defaultValue) {
+    event.preventDefault();
+    current()?.removeAttribute("data-current");
+    go(1);
+  }
 });
 
 const shown = Number(document.body.dataset.waiting), agent = document.body.dataset.agent;
@@ -41,7 +45,7 @@ listen((told) => {
     if (claim) claim.disabled = Boolean(holder) && !mine;
   }
   const left = agent ? told.waiting[agent] || 0 : told.left;
-  document.querySelector("[data-changed-queue]").hidden = left === shown;
+  document.querySelector("[data-changed-queue]").hidden = left === shown || Boolean(search.defaultValue);
   document.querySelector("[data-changed-words]").textContent = `${many(left)} wait now.`;
 });
 paintKeys();

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from governance.people.tables import Person
 from routing.notifications.tables import HeldNotice, Notice, Notification, NotificationLink, NotificationSettings
-from routing.reviews.dealing.queries import WAITING
+from routing.reviews.dealing.lines import WAITING
 from routing.reviews.tables import ReviewItem
 
 _TURN = 0x6E6F7465  # any number will do, as long as nobody else locks the same

@@ -14,6 +14,7 @@ from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
 from routing.domain.sampling import BLIND
 from routing.reviews import concluding, queries, service
 from routing.reviews.dealing import queries as dealing
+from routing.reviews.dealing.lines import Narrow
 from routing.reviews.schemas import (
     ClaimedOut,
     ClaimIn,
@@ -74,20 +75,23 @@ def show_queue(
     kind: Annotated[Kind | None, Query(description="escalated: what waits in the second line")] = None,
     urgent: Annotated[bool, Query(description="only what goes before the ordinary work")] = False,
     due_within: Annotated[int | None, Query(ge=0, le=525_600, description="minutes; 0: what is late")] = None,
+    case_id: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> QueueOut:
-    """What waits, in the order in which it will be handed out."""
+    """What waits, in the order in which it will be handed out. A segment is one of an agent, of any kind."""
     actor.require("review")
     offset = _offset(decode_cursor(cursor))
     levels = service.levels_of(actor)
-    narrow = dealing.Narrow(
+    narrow = Narrow(
         agent=agent,
         segment=segment,
         kind=None if kind == "escalated" else kind,
         urgent=urgent,
         due_before=None if due_within is None else ctx.clock.now() + timedelta(minutes=due_within),
+        case_id=case_id,
     )
+    narrow.check()
     lines = tuple(level for level in levels if level > 1) if kind == "escalated" else levels
     with ctx.db.read() as session:
         rows = dealing.open_page(session, narrow=narrow, levels=lines, offset=offset, limit=limit + 1)

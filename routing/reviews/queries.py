@@ -6,12 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    CTE,
-    ColumnElement,
-    ScalarSelect,
     func,
     insert,
-    literal_column,
     or_,
     select,
     update,
@@ -23,13 +19,12 @@ from kit.errors import NotFound
 from rollout.agents.tables import Agent
 from rollout.versions.tables import Rollout
 from routing.cases.tables import Decision, Label
-from routing.reviews.dealing.queries import WAITING, free
+from routing.reviews.dealing.lines import WAITING, free, shown_kind
+from routing.reviews.dealing.queries import rollouts_of_kind
 from routing.reviews.tables import ReviewItem, Ruling
 
 COUNTED_UP_TO = 1000
 """How many waiting cases of an agent are counted; where there are more, nobody needs to know how many."""
-
-_DRAFT: ColumnElement[bool] = ReviewItem.kind == literal_column("'review'")
 
 
 def get_item(session: Session, item_id: UUID) -> ReviewItem:
@@ -174,18 +169,6 @@ def ruled_since(session: Session, login: str, since: datetime) -> dict[str, int]
     return dict(session.execute(statement).all())
 
 
-def _rollouts_with_drafts() -> CTE:
-    """From one version to the next in the index over what waits."""
-
-    def least(*beyond: ColumnElement[bool]) -> ScalarSelect[UUID]:
-        mine = select(ReviewItem.rollout_id).where(WAITING, _DRAFT, *beyond)
-        return mine.order_by(ReviewItem.rollout_id).limit(1).scalar_subquery()
-
-    found = select(least().label("rollout_id")).cte("waiting", recursive=True)
-    beyond = least(ReviewItem.rollout_id > found.c.rollout_id)
-    return found.union_all(select(beyond).where(found.c.rollout_id.is_not(None)))
-
-
 def items_nobody_may_rule(session: Session, limit: int) -> Sequence[ReviewItem]:
     """
     Open review items whose version no longer drafts for people: demoted to shadow or evaluation, or retired.
@@ -196,9 +179,11 @@ def items_nobody_may_rule(session: Session, limit: int) -> Sequence[ReviewItem]:
     """
     gone = or_(Rollout.phase.in_(("evaluation", "shadow")), Rollout.standing == "retired")
     found: list[ReviewItem] = []
-    waiting = _rollouts_with_drafts()
+    waiting = rollouts_of_kind("review")
     for rollout_id in session.scalars(select(Rollout.id).join(waiting, waiting.c.rollout_id == Rollout.id).where(gone)):
-        wanted = select(ReviewItem).where(WAITING, _DRAFT, ReviewItem.rollout_id == rollout_id)
+        wanted = select(ReviewItem).where(
+            WAITING, shown_kind == "review", ReviewItem.kind == "review", ReviewItem.rollout_id == rollout_id
+        )
         wanted = skip_locked(wanted.limit(limit - len(found)), session.get_bind().dialect.name)
         found += session.scalars(wanted)
         if len(found) >= limit:

@@ -26,6 +26,7 @@ from routing.cases.tables import Decision
 from routing.delivery import service as delivery
 from routing.reviews import concluding, queries
 from routing.reviews.dealing import queries as dealing
+from routing.reviews.dealing.lines import Narrow
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.snapshot import AgentEntry
 from routing.supervision import veil
@@ -172,14 +173,13 @@ def _next_in_turn(
     but: Collection[UUID] = (),
     unseen: bool = False,
 ) -> ReviewItem | None:
-    wanted, levels = dealing.Narrow(agent, segment), levels_of(actor)
+    wanted = dealing.lines_of(session, Narrow(agent, segment), levels_of(actor))
     for alone in (False, True):
         if alone and not _is_alone(session, actor):
             break
-        lines = dealing.lines_in_turn(session, actor.name, wanted, levels=levels, now=now, but=but, alone=alone)
-        for level in lines:
+        for line in dealing.lines_in_turn(session, actor.name, wanted, now=now, but=but, alone=alone):
             item = dealing.try_claim_next(
-                session, actor.name, wanted, level=level, now=now, until=until, but=but, ahead=unseen, alone=alone
+                session, actor.name, line, now=now, until=until, but=but, ahead=unseen, alone=alone
             )
             if item is not None:
                 send_after_commit(session, "reviews:changed")

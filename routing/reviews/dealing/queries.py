@@ -6,18 +6,19 @@ asks it, in turn, by name and ahead alike.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
+    CompoundSelect,
+    ScalarSelect,
     Select,
     and_,
     case,
     exists,
-    func,
     literal,
     literal_column,
     or_,
@@ -28,18 +29,11 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from kit.dialects import skip_locked
+from rollout.versions.tables import Rollout
+from routing.reviews.dealing.lines import TURN, WAITING, Line, Narrow, free, lines, shown_kind
 from routing.reviews.tables import ReviewItem, Ruling
 
-# A literal, not a parameter: a plan made for any value could not use the indexes over what waits.
-WAITING: ColumnElement[bool] = ReviewItem.state == literal_column("'waiting'")
-
-shown_kind: ColumnElement[str] = func.coalesce(ReviewItem.shown_as, ReviewItem.kind)
-"""What kind a reviewer is told it is."""
-
-
-def free(now: datetime) -> ColumnElement[bool]:
-    """Waits, and nobody holds it."""
-    return and_(WAITING, or_(ReviewItem.claimed_by.is_(None), ReviewItem.claimed_until < now))
+_LINES_AT_ONCE = 50  # of one statement; SQLite takes no more than 500
 
 
 def may_be_dealt(login: str, *, alone: bool = False) -> list[ColumnElement[bool]]:
@@ -59,43 +53,13 @@ def _ruled_by(login: str) -> ColumnElement[bool]:
     return exists().where(Ruling.item_id == other.id, *theirs).correlate(ReviewItem)
 
 
-# Urgent first, then what is due first: the oldest, never the newest.
-TURN = (ReviewItem.priority.desc(), ReviewItem.due_at, ReviewItem.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Narrow:
-    """What part of the queue is meant; everything, where nothing is said."""
-
-    agent: str | None = None
-    segment: str | None = None  # of that agent
-    kind: str | None = None  # review or audit
-    urgent: bool = False
-    due_before: datetime | None = None
-
-    def __call__(self, statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-        if self.agent is not None:
-            statement = statement.where(ReviewItem.agent == self.agent)
-        if self.segment is not None:  # as a literal too, for the index that leaves out those without a segment
-            statement = statement.where(ReviewItem.segment == self.segment, ReviewItem.segment != literal_column("''"))
-        if self.kind is not None:
-            statement = statement.where(shown_kind == self.kind)
-        if self.urgent:
-            statement = statement.where(ReviewItem.priority > 0)
-        return statement if self.due_before is None else statement.where(ReviewItem.due_at < self.due_before)
-
-
-def line(statement: Select[*tuple[Any, ...]], level: int, wanted: Narrow) -> Select[*tuple[Any, ...]]:
-    """
-    One line of the queue in turn. One line at a time, since only then an index has its rows in order: over two
-    lines at once a million waiting cases are sorted to find the first.
-    """
-    return wanted(statement.where(ReviewItem.level == level).order_by(*TURN))
-
-
-def _mine(login: str, now: datetime, wanted: Narrow, *, ahead: bool) -> Select[*tuple[Any, ...]]:
+def _mine(
+    login: str, now: datetime, agent: str | None, segment: str | None, *, ahead: bool
+) -> Select[*tuple[Any, ...]]:
     mine = ReviewItem.claimed_by == login, ReviewItem.claimed_until >= now, ReviewItem.ahead.is_(ahead)
-    return wanted(select(ReviewItem).where(WAITING, *mine))
+    wanted = select(ReviewItem).where(WAITING, *mine)
+    wanted = wanted if agent is None else wanted.where(ReviewItem.agent == agent)
+    return wanted if segment is None else wanted.where(ReviewItem.segment == segment)
 
 
 def held_by(
@@ -105,14 +69,14 @@ def held_by(
     The case a person looks at, if any; reloading a page must not take another one. Of several the one they took
     first: after an undo, the one that came back.
     """
-    statement = _mine(login, now, Narrow(agent, segment), ahead=False).order_by(ReviewItem.claimed_at, ReviewItem.id)
+    statement = _mine(login, now, agent, segment, ahead=False).order_by(ReviewItem.claimed_at, ReviewItem.id)
     held: ReviewItem | None = session.scalar(statement.limit(1))
     return held
 
 
 def looked_at(session: Session, login: str, now: datetime, *, agent: str | None = None) -> Sequence[ReviewItem]:
     """All the cases a person has on the desk: more than one after an undo, or when they took one out of turn."""
-    statement = _mine(login, now, Narrow(agent), ahead=False).order_by(ReviewItem.claimed_at, ReviewItem.id)
+    statement = _mine(login, now, agent, None, ahead=False).order_by(ReviewItem.claimed_at, ReviewItem.id)
     return session.scalars(statement.limit(10)).all()
 
 
@@ -120,9 +84,7 @@ def held_ahead(
     session: Session, login: str, now: datetime, *, agent: str | None = None, segment: str | None = None
 ) -> Sequence[ReviewItem]:
     """The cases a person will get next, in turn."""
-    found: Sequence[ReviewItem] = session.scalars(
-        _mine(login, now, Narrow(agent, segment), ahead=True).order_by(*TURN)
-    ).all()
+    found: Sequence[ReviewItem] = session.scalars(_mine(login, now, agent, segment, ahead=True).order_by(*TURN)).all()
     return found
 
 
@@ -133,35 +95,54 @@ def renew_ahead(session: Session, ids: Sequence[UUID], login: str, *, until: dat
         session.execute(update(ReviewItem).where(*mine).values(claimed_until=until))
 
 
+def lines_of(session: Session, wanted: Narrow, levels: Collection[int]) -> list[Line]:
+    """The lines that make up this part of the queue."""
+    by_kind = wanted.kind is not None and wanted.case_id is None
+    rollouts = _rollouts_waiting(session, wanted) if by_kind else ()
+    return lines(wanted, levels, rollouts)
+
+
 def lines_in_turn(
     session: Session,
     login: str,
-    wanted: Narrow,
+    wanted: Sequence[Line],
     *,
-    levels: Sequence[int],
     now: datetime,
     but: Collection[UUID] = (),
     alone: bool = False,
-) -> list[int]:
+) -> list[Line]:
     """The lines in which something is free, the one whose first case comes first at the front."""
-    if len(levels) == 1:
-        return list(levels)
-    firsts = []
-    for level in levels:
-        columns = select(ReviewItem.priority, ReviewItem.due_at, ReviewItem.id)
-        first_of = line(columns.where(*_to_deal(login, now, but, alone=alone)), level, wanted)
-        first = session.execute(first_of.limit(1)).one_or_none()
-        if first is not None:
-            firsts.append(((-first.priority, first.due_at, first.id), level))
-    return [level for _, level in sorted(firsts)]
+    if len(wanted) == 1:
+        return list(wanted)
+    free_to_them = _to_deal(login, now, but, alone=alone)
+    firsts: list[tuple[int, datetime, UUID, int]] = []
+    for start in range(0, len(wanted), _LINES_AT_ONCE):
+        some = wanted[start : start + _LINES_AT_ONCE]
+        found = session.execute(_firsts(some, free_to_them, limit=1, start=start)).all()
+        firsts += [(-row[0], row[1], row[2], row[3]) for row in found]
+    return [wanted[number] for *_, number in sorted(firsts)]
+
+
+def _firsts(
+    some: Sequence[Line], conditions: Sequence[ColumnElement[bool]], *, limit: int, start: int = 0
+) -> CompoundSelect[*tuple[Any, ...]]:
+    """The first of each line, with the line's number."""
+    parts = [
+        select(ReviewItem.priority, ReviewItem.due_at, ReviewItem.id, literal_column(str(number)).label("line"))
+        .where(line, *conditions)
+        .order_by(*TURN)
+        .limit(limit)
+        .subquery()
+        for number, line in enumerate(some, start)
+    ]
+    return union_all(*(select(part) for part in parts))
 
 
 def try_claim_next(
     session: Session,
     login: str,
-    wanted: Narrow,
+    line: Line,
     *,
-    level: int,
     now: datetime,
     until: datetime,
     but: Collection[UUID] = (),
@@ -169,7 +150,7 @@ def try_claim_next(
     alone: bool = False,
 ) -> ReviewItem | None:
     """Claim the first free item of a line in turn, or hold it ahead; None when nothing waits there."""
-    first = line(select(ReviewItem.id).where(*_to_deal(login, now, but, alone=alone)), level, wanted)
+    first = select(ReviewItem.id).where(line, *_to_deal(login, now, but, alone=alone)).order_by(*TURN)
     first = skip_locked(first.limit(1), session.get_bind().dialect.name)
     return session.scalar(
         update(ReviewItem)
@@ -208,20 +189,40 @@ def try_claim(
 def open_page(
     session: Session,
     *,
-    agent: str | None = None,
     levels: Sequence[int],
     offset: int,
     limit: int,
     narrow: Narrow | None = None,
 ) -> Sequence[ReviewItem]:
-    """The queue in turn, held items included; of an agent, or as narrowed."""
-    narrow = narrow or Narrow(agent)
-    if not levels:
-        return ()
-    wanted = select(ReviewItem.id, ReviewItem.priority, ReviewItem.due_at).where(WAITING)
-    firsts = [line(wanted, level, narrow).limit(offset + limit).subquery() for level in levels]
-    merged = union_all(*(select(first) for first in firsts)).subquery()
-    turn = merged.c.priority.desc(), merged.c.due_at, merged.c.id
-    ids = session.scalars(select(merged.c.id).order_by(*turn).offset(offset).limit(limit)).all()
-    found = {item.id: item for item in session.scalars(select(ReviewItem).where(ReviewItem.id.in_(ids)))}
+    """The queue in turn, held items included; all of it, or as narrowed."""
+    wanted = lines_of(session, narrow or Narrow(), levels)
+    firsts: list[tuple[int, datetime, UUID]] = []
+    for start in range(0, len(wanted), _LINES_AT_ONCE):
+        merged = _firsts(wanted[start : start + _LINES_AT_ONCE], [WAITING], limit=offset + limit).subquery()
+        turn = merged.c.priority.desc(), merged.c.due_at, merged.c.id
+        some = select(merged.c.priority, merged.c.due_at, merged.c.id).order_by(*turn).limit(offset + limit)
+        if len(wanted) <= _LINES_AT_ONCE:
+            some, offset = some.offset(offset).limit(limit), 0
+        firsts += [(-row[0], row[1], row[2]) for row in session.execute(some).all()]
+    ids = [item_id for *_, item_id in sorted(firsts)[offset : offset + limit]]
+    wanted_rows = select(ReviewItem).where(ReviewItem.id.in_(ids))
+    found = {item.id: item for item in session.scalars(wanted_rows)} if ids else {}
     return [found[item_id] for item_id in ids if item_id in found]
+
+
+def rollouts_of_kind(kind: str) -> CTE:
+    """Of which versions something of this kind waits: from one to the next in the index over what waits."""
+
+    def least(*beyond: ColumnElement[bool]) -> ScalarSelect[UUID]:
+        mine = select(ReviewItem.rollout_id).where(WAITING, shown_kind == kind, *beyond)
+        return mine.order_by(ReviewItem.rollout_id).limit(1).scalar_subquery()
+
+    found = select(least().label("rollout_id")).cte("waiting", recursive=True)
+    beyond = least(ReviewItem.rollout_id > found.c.rollout_id)
+    return found.union_all(select(beyond).where(found.c.rollout_id.is_not(None)))
+
+
+def _rollouts_waiting(session: Session, wanted: Narrow) -> Sequence[UUID]:
+    waiting = rollouts_of_kind(wanted.kind or "")
+    mine = select(Rollout.id).join(waiting, waiting.c.rollout_id == Rollout.id).order_by(Rollout.id)
+    return session.scalars(mine if wanted.agent is None else mine.where(Rollout.agent == wanted.agent)).all()

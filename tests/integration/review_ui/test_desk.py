@@ -235,6 +235,19 @@ def test_the_queue_shows_who_holds_what(ctx: Context, rita: TestClient) -> None:
     assert 'aria-label="Claim form-1"' not in page
 
 
+def test_a_case_is_found_by_its_id_however_far_back_it_waits(rita: TestClient) -> None:
+    found = rita.get("/review/queue?case=form-2&kind=audit").text
+    nothing = rita.get("/review/queue?case=form-").text
+
+    assert 'aria-label="Claim form-2"' in found
+    assert 'aria-label="Claim form-1"' not in found
+    assert "No case with the id form- waits" in nothing
+
+
+def test_a_case_is_not_looked_for_by_segment_and_kind_at_once_and_the_page_says_so(rita: TestClient) -> None:
+    assert "A segment is shown with all its kinds" in rita.get("/review/queue?agent=forms&segment=a&kind=audit").text
+
+
 def test_a_chosen_case_comes_to_the_desk_out_of_turn(ctx: Context, rita: TestClient) -> None:
     take(rita)
     queue = rita.get("/review/queue").text

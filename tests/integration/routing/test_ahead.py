@@ -8,6 +8,7 @@ from kit.context import Context
 from kit.tasks import REGISTRY
 from routing.reviews import service
 from routing.reviews.dealing import queries as dealing
+from routing.reviews.dealing.lines import Narrow
 from routing.reviews.tables import ReviewItem
 from tests import factories
 from tests.integration.routing.desk import (
@@ -235,7 +236,7 @@ class TestSegments:
         def shown(**narrowed: object) -> list[str]:
             with ctx.db.read() as session:
                 found = dealing.open_page(
-                    session, levels=(1, 2), offset=0, limit=10, narrow=dealing.Narrow(**narrowed)  # type: ignore[arg-type]
+                    session, levels=(1, 2), offset=0, limit=10, narrow=Narrow(**narrowed)  # type: ignore[arg-type]
                 )  # fmt: skip
                 return [item.case_id for item in found]
 

@@ -488,13 +488,30 @@ class TestDesk:
 
         shown = [
             len(client.get(f"/v1/queue?{asked}", headers=headers).json()["items"])
-            for asked in ("segment=north", "segment=south", "kind=review", "kind=audit", "kind=escalated",
-                          "urgent=true", "due_within=0", "due_within=1441")
+            for asked in ("agent=claims&segment=north", "agent=claims&segment=south", "kind=review", "kind=audit",
+                          "kind=escalated", "urgent=true", "due_within=0", "due_within=1441")
         ]  # fmt: skip
-        refused = client.post("/v1/queue/claim", json={"segment": "north"}, headers=headers)
+        refused = [
+            client.post("/v1/queue/claim", json={"segment": "north"}, headers=headers),
+            client.get("/v1/queue?segment=north", headers=headers),
+            client.get("/v1/queue?agent=claims&segment=north&kind=review", headers=headers),
+        ]
 
         assert shown == [1, 0, 1, 0, 0, 0, 0, 1]
-        assert refused.status_code == 422
+        assert [answer.status_code for answer in refused] == [422, 422, 422]
+        assert refused[-1].json()["errors"][0]["mend"] == "leave out the segment or the kind"
+
+    def test_a_case_is_found_by_its_id_where_the_caller_may_see_it(self, client: TestClient, keys: Keys) -> None:
+        decision = decide(client)
+        asked = {"case_id": decision["case_id"]}
+
+        def found(who: str, **more: str) -> list[str]:
+            answer = client.get("/v1/queue", params={**asked, **more}, headers=keys[who])
+            return [item["decision_id"] for item in answer.json()["items"]]
+
+        assert (found("reviewer"), found("reviewer", case_id="another")) == ([decision["id"]], [])
+        rule(client, keys, hold(client, keys, decision), "escalate")
+        assert (found("reviewer"), found("lead")) == ([], [decision["id"]])
 
     def test_an_escalated_case_is_for_leads_alone(self, client: TestClient, keys: Keys) -> None:
         decision = decide(client)

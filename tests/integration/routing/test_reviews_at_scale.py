@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from sqlalchemy import event, insert, text
 
 from governance.actors import Actor
 from kit.context import Context
+from kit.errors import Invalid
 from kit.ids import new_id
 from rollout.versions.tables import Rollout
 from routing.reviews import concluding, overdue, queries, service
 from routing.reviews.dealing import queries as dealing
+from routing.reviews.dealing.lines import Narrow
 from routing.reviews.tables import ReviewItem
 from tests import factories
 
@@ -40,7 +43,8 @@ def _row(ctx: Context, number: int, rollout: Rollout) -> dict[str, Any]:
     now, level = ctx.clock.now(), 1 + number % 5 // 4
     return {
         "id": new_id(), "decision_id": new_id(), "agent": rollout.agent, "version": "v1", "rollout_id": rollout.id,
-        "case_id": f"c-{number}", "kind": "review", "level": level, "segment": "", "priority": number % 3 // 2,
+        "case_id": f"c-{number}", "kind": ("review", "audit")[number % 7 // 6], "level": level,
+        "segment": ("", "north")[number % 11 // 6], "priority": number % 3 // 2,
         "fingerprint": "0" * 64, "created_at": now, "due_at": now + timedelta(seconds=number * 7919 % WAITING),
         "expires_at": now + timedelta(days=1) if level > 1 else None, "state": "waiting",
     }  # fmt: skip
@@ -78,7 +82,7 @@ def test_the_next_case_is_found_in_the_order_of_an_index(ctx: Context, role: str
 
     assert item is not None
     looked = [plan for plan in found if "claimed_by = " not in plan.partition("WHERE")[2]]
-    assert len(looked) == (1 if role == "reviewer" else 3)
+    assert len(looked) == (1 if role == "reviewer" else 2)
     for plan in looked:
         _reads_an_index_in_order(plan)
 
@@ -99,11 +103,45 @@ def test_the_next_case_of_a_segment_is_found_in_an_index_of_what_has_one(ctx: Co
         _reads_an_index_in_order(plan)
 
 
+NARROWED = [
+    {}, {"agent": "claims"}, {"agent": "claims", "segment": "north"}, {"kind": "audit"},
+    {"agent": "claims", "kind": "review"}, {"case_id": "c-3999"},
+    {"case_id": "c-3999", "agent": "claims", "kind": "audit"},
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("gone")
+def test_every_way_to_narrow_the_queue_reads_an_index(ctx: Context) -> None:
+    soon = ctx.clock.now() + timedelta(seconds=WAITING // 10)
+    with ctx.db.read() as session:
+        everything = dealing.open_page(session, levels=(1, 2), offset=0, limit=WAITING)
+
+    for narrowed, urgent, due in product(NARROWED, (False, True), (None, soon)):
+        with plans(ctx) as found, ctx.db.read() as session:
+            narrow = Narrow(**narrowed, urgent=urgent, due_before=due)  # type: ignore[arg-type]
+            page = [item.id for item in dealing.open_page(session, narrow=narrow, levels=(1, 2), offset=0, limit=50)]
+
+        assert page == [
+            item.id for item in everything
+            if all(getattr(item, name) == value for name, value in narrowed.items())
+            and (not urgent or item.priority > 0) and (due is None or item.due_at < due)
+        ][:50]  # fmt: skip
+        assert any("ix_review_items_waiting" in plan for plan in found), found
+        for plan in found:
+            assert "Seq Scan on review_items" not in plan, plan
+            assert "SCAN review_items\n" not in plan, plan
+
+
+def test_the_queue_is_not_narrowed_by_segment_and_kind_at_once() -> None:
+    with pytest.raises(Invalid, match="leave out the segment or the kind"):
+        Narrow("claims", "north", "audit").check()
+
+
 @pytest.mark.usefixtures("gone")
 def test_people_of_both_lines_get_what_comes_first_in_either(ctx: Context) -> None:
     lead = factories.actor(ctx, "lena", roles=("lead",))
     with ctx.db.read() as session:
-        expected = [item.id for item in dealing.open_page(session, agent=None, levels=(1, 2), offset=0, limit=8)]
+        expected = [item.id for item in dealing.open_page(session, levels=(1, 2), offset=0, limit=8)]
 
     taken = [_take_and_end(ctx, lead) for _ in range(8)]
 
@@ -124,7 +162,7 @@ def test_a_page_of_the_queue_is_in_turn_over_both_lines(ctx: Context) -> None:
         pages = [
             item
             for offset in (0, 50, 100)
-            for item in dealing.open_page(session, agent="claims", levels=(1, 2), offset=offset, limit=50)
+            for item in dealing.open_page(session, narrow=Narrow("claims"), levels=(1, 2), offset=offset, limit=50)
         ]
 
     turn = [(-item.priority, item.due_at, item.id) for item in pages]
