@@ -165,7 +165,7 @@ async function deliver() {
     for (const [name, value] of form({ shown: next })) if (name !== "agent" || !entry.body.has("agent")) entry.body.set(name, value);
     entry.body.set("have", [entry.body.get("have"), ...behind.map((one) => one.item)].join(" "));
     let answer, text;
-    try { answer = await ask(entry.form.action, entry.body); text = await answer.text(); } catch { return comeBack(() => { unsent = () => send(entry.form, entry.submitter); offline(true); }); }
+    try { answer = await ask(entry.form.action, entry.body); text = await answer.text(); } catch { return comeBack(() => { unsent = again(entry); offline(true); }); }
     if (answer.status === 422 && !isProblem(answer)) return comeBack(() => adopt(text, sentAt));
     if (!answer.ok) return comeBack(() => refused(answer.status, isProblem(answer) ? JSON.parse(text) : {}));
     drafts.drop(entry.key);
@@ -200,7 +200,7 @@ async function wait(entry) {
     } else if (answer.status === 422 && !isProblem(answer)) adopt(text, sentAt);
     else refused(answer.status, isProblem(answer) ? JSON.parse(text) : {});
   } catch {
-    unsent = () => send(entry.form, entry.submitter);
+    unsent = again(entry);
     offline(true);
   } finally {
     behind = behind.filter((one) => one !== entry);
@@ -215,11 +215,14 @@ function refused(status, problem) {
   $("[data-refused-title]").textContent = status === 401 ? "You are signed out." : `${problem.title || "It could not be stored"}.`;
   $("[data-refused-words]").textContent = status === 401 ? "Nothing was recorded. Sign in again; your draft is kept." : `${capital(problem.detail || "Nothing was recorded")}. Your draft is kept.`;
 }
+/** What was sent and not answered may have arrived. The same sent again is one ruling. */
+const again = (entry) => Object.assign(() => send(entry.form, entry.submitter), { maybe: true });
 function offline(on) {
   const banner = $("[data-offline]");
   if (on && banner.hidden) $("[data-since]").textContent = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   banner.hidden = !on;
-  if (on) say("Nothing was recorded.");
+  $("[data-offline-words]").textContent = unsent?.maybe ? "No answer came. Try again: what arrived is recorded once." : "Nothing is ruled until the connection is back.";
+  if (on && !unsent?.maybe) say("Nothing was recorded.");
 }
 document.addEventListener("submit", (event) => {
   const sent = event.target;

@@ -12,7 +12,7 @@ from kit.context import Context
 from kit.errors import Invalid, NotFound, Place
 from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
 from routing.domain.sampling import BLIND
-from routing.reviews import concluding, queries, service
+from routing.reviews import queries, service
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
 from routing.reviews.schemas import (
@@ -167,16 +167,23 @@ def release(item_id: UUID, actor: ActorDep, ctx: Ctx) -> None:
         service.release(session, item_id, actor=actor)
 
 
-@router.post("/reviews/{item_id}/ruling", status_code=201)
-def rule(request: Request, item_id: UUID, body: RulingIn, actor: ActorDep, ctx: Ctx) -> RulingOut:
-    """Approve, edit, reject or escalate a case you hold. The agent is told when you can no longer undo it."""
+@router.post(
+    "/reviews/{item_id}/ruling",
+    status_code=201,
+    responses={200: {"model": RulingOut, "description": "You had said just that before; it was recorded once."}},
+)
+def rule(request: Request, item_id: UUID, body: RulingIn, actor: ActorDep, ctx: Ctx, response: Response) -> RulingOut:
+    """
+    Approve, edit, reject or escalate a case you hold. The agent is told when you can no longer undo it. The same sent
+    again, after an answer that got lost, is answered with the same ruling.
+    """
     actor.require("review")
     said = service.Said(body.ruling, body.fingerprint, body.output, body.reason_code, body.note)
     with ctx.db.begin() as session:
         entry = agent_entry(request, queries.get_item(session, item_id).agent)
-        ruling = service.rule(session, item_id, said, agent=entry, actor=actor, now=ctx.clock.now())
-        until = concluding.undoable_until(entry, ruling.at)
-        return RulingOut(**{name: getattr(ruling, name) for name in _RULING}, undo_until=until)
+        given = service.give(session, item_id, said, agent=entry, actor=actor, now=ctx.clock.now())
+        response.status_code = 201 if given.new else 200
+        return RulingOut(**{name: getattr(given.ruling, name) for name in _RULING}, undo_until=given.undo_until)
 
 
 @router.post("/reviews/{item_id}/undo")

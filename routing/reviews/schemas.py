@@ -118,4 +118,4 @@ class RulingOut(Out):
     note: str
     at: datetime
     undo_until: datetime | None
-    """The agent is told then and not before; None: it was told at once."""
+    """The agent is told then and not before; None: it was told already."""

@@ -233,9 +233,25 @@ def require_held(item: ReviewItem, actor: Actor) -> None:
         raise _why_not(item, actor)
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A ruling, until when it can be undone (None: no more), and whether it was given just now."""
+
+    ruling: Ruling
+    undo_until: datetime | None
+    new: bool
+
+
 def rule(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, actor: Actor, now: datetime) -> Ruling:
     """Record a ruling and everything that follows from it."""
+    return give(session, item_id, said, agent=agent, actor=actor, now=now).ruling
+
+
+def give(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, actor: Actor, now: datetime) -> Given:
+    """The same with what a caller is told. Said twice, to the letter, it is one ruling: its answer may get lost."""
     item = queries.get_item(session, item_id)
+    if (before := _given_before(session, item, said, actor)) is not None:
+        return before
     veil.require_answer(session, item, actor.name)
     if said.fingerprint != item.fingerprint:
         raise ShownOtherwise("the case changed since it was shown to you; look at it again, your draft is kept")
@@ -246,7 +262,10 @@ def rule(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, acto
     until = concluding.undoable_until(agent, now)
     ended = queries.try_end(session, item_id, actor.name, state=ENDS[said.ruling], now=now, concludes_at=until)
     if ended is None:
-        raise _why_not(queries.get_item(session, item_id), actor)
+        item = queries.get_item(session, item_id)
+        if (before := _given_before(session, item, said, actor)) is not None:
+            return before  # the same, by another request at the same moment
+        raise _why_not(item, actor)
     ruling = _record(session, ended, said, concluding.judge(decision, said, agent), actor, now)
     if until is None:
         concluding.conclude(session, ended, decision, ruling, now)
@@ -254,7 +273,22 @@ def rule(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, acto
         send_after_commit(session, "routing.conclude", about=agent.settings.undo_seconds)
     audit_queries.add(session, [event_row(ended, ruling, actor)])
     send_after_commit(session, "reviews:changed")
-    return ruling
+    return Given(ruling, until, new=True)
+
+
+def _given_before(session: Session, item: ReviewItem, said: Said, actor: Actor) -> Given | None:
+    """Their own ruling that says just that, if it stands; one that nothing will come of does not."""
+    if item.state != ENDS[said.ruling]:
+        return None
+    ruling = queries.standing_rulings(session, [item.id]).get(item.id)
+    if ruling is None or ruling.login != actor.name:
+        return None
+    stored = ruling.ruling, ruling.fingerprint, ruling.reason_code, ruling.note
+    if stored != (said.ruling, said.fingerprint, said.reason_code, said.note):
+        return None
+    if said.ruling == "edit" and not same(said.output, ruling.output):
+        return None
+    return Given(ruling, item.concludes_at, new=False)
 
 
 def undo(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease: timedelta) -> ReviewItem:

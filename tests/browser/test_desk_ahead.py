@@ -59,6 +59,26 @@ def test_what_could_not_be_sent_comes_back_with_its_draft_and_is_sent_again(site
     assert [(one.reason_code, one.note) for one in rulings(site)] == [("unreadable", "page 2 is missing")]
 
 
+def test_a_ruling_whose_answer_was_lost_is_sent_again_and_recorded_once(site: Site, desk: Page) -> None:
+    settled(desk)
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    desk.route("**/rule", lose)
+    desk.keyboard.press("a")
+    expect(desk.locator("[data-offline-words]")).to_have_text(
+        "No answer came. Try again: what arrived is recorded once."
+    )
+    desk.unroute("**/rule")
+
+    desk.click("[data-try-again]")
+
+    expect_case(desk, "form-2")
+    assert [one.ruling for one in rulings(site)] == ["approve"]
+
+
 def test_a_ruling_is_undone_by_one_key_and_the_case_is_back(site: Site, desk: Page) -> None:
     all_ahead(site, desk)
     settled(desk)

@@ -80,6 +80,19 @@ def test_an_approval_is_stored_and_the_next_case_is_there(ctx: Context, rita: Te
     assert "Approved." in page
 
 
+def test_an_approval_whose_answer_got_lost_is_sent_again_and_the_next_case_is_there(
+    ctx: Context, rita: TestClient
+) -> None:
+    first = take(rita)
+    rule(rita, first, "approve", **{"out:/digit": "7"})
+
+    page = rule(rita, first, "approve", **{"out:/digit": "7"})
+
+    assert outcome(ctx, "form-1").outcome == "approved"
+    assert "form-2" in page
+    assert "Approved." in page
+
+
 def test_an_approval_with_a_changed_field_is_an_edit(ctx: Context, rita: TestClient) -> None:
     rule(rita, take(rita), "approve", **{"out:/digit": "9"})
 

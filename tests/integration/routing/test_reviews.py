@@ -433,7 +433,7 @@ class TestRuling:
 
         results = together(*[lambda: rule(ctx, alice, item)] * 8)
 
-        assert sorted(type(found).__name__ for found in results) == ["AlreadyEnded"] * 7 + ["Ruling"]
+        assert len({found.id for found in results}) == 1
         assert len(rows(ctx, Ruling)) == len(rows(ctx, Label)) == 1
 
     @pytest.mark.parametrize("reason_code", [None, "", "because"])
