@@ -5,6 +5,7 @@ Composition root of the web process: settings, context, writer, snapshot, router
 """
 
 import contextlib
+import functools
 import gc
 import re
 from collections.abc import AsyncIterator
@@ -12,9 +13,10 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
+from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 import review_ui
@@ -92,6 +94,11 @@ _ROUTERS = (
     agents_api.router,
     people_api.router,
 )
+_probes = APIRouter(tags=["health"], include_in_schema=False)
+_PROBLEM = {
+    "description": "A problem (RFC 9457), with the place and the mend.",
+    "content": {"application/problem+json": {}},
+}
 _FILES = 65_536
 _SUITE = re.compile("/v1/agents/[^/]+/suites/[^/]+")
 _STREAM = re.compile("/v1/agents/[^/]+/decisions:stream")
@@ -119,9 +126,7 @@ def create_app(ctx: Context) -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,  # its page would load scripts from a foreign host; /openapi.json is the document
         redoc_url=None,
-        responses={"4XX": {"description": "A problem (RFC 9457), with the place and the mend.",
-                           "content": {"application/problem+json": {}}}},
-    )  # fmt: skip
+    )
     app.state.ctx = ctx
     app.state.keyring = Keyring(ctx)
     app.state.holder = SnapshotHolder(ctx, app.state.keyring)
@@ -134,11 +139,18 @@ def create_app(ctx: Context) -> FastAPI:
     suites = http.Larger(_SUITE, ctx.settings.max_import_bytes, app.state.keyring.actor)
     app.add_middleware(http.BodyLimit, limit=ctx.settings.max_body_bytes, larger=suites, streamed=_STREAM)
     app.add_middleware(Answering, answers=app.state.holder.answers)  # the last one added is the outermost
-    for router in _ROUTERS:
-        app.include_router(router)
+    app.router.routes.extend(_routes())
     review_ui.install(app)
-    _add_probes(app)
     return app
+
+
+@functools.cache
+def _routes() -> list[BaseRoute]:
+    """Of everything. The framework works them out at the first call: once in a process, not for each application."""
+    whole = APIRouter(responses={"4XX": _PROBLEM})
+    for router in (*_ROUTERS, *review_ui.ROUTERS, _probes):
+        whole.include_router(router)
+    return whole.routes
 
 
 @contextlib.asynccontextmanager
@@ -168,24 +180,25 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         ctx.drain()
 
 
-def _add_probes(app: FastAPI) -> None:
-    @app.get("/livez", tags=["health"], include_in_schema=False)
-    async def alive() -> dict[str, str]:
-        """On the loop, without a thread: all of those may be waiting for the database."""
-        return {"status": "alive"}
+@_probes.get("/livez")
+async def alive() -> dict[str, str]:
+    """On the loop, without a thread: all of those may be waiting for the database."""
+    return {"status": "alive"}
 
-    @app.get("/readyz", tags=["health"], include_in_schema=False)
-    def ready(ctx: Ctx) -> dict[str, str]:
-        """Ready when the database answers and the policies are loaded."""
-        with ctx.db.read() as session:
-            session.execute(text("SELECT 1"))
-        if not app.state.holder.current.marks:
-            raise Unavailable("the policies are not loaded yet")
-        return {"status": "ready"}
 
-    @app.get("/metrics", tags=["health"], include_in_schema=False)
-    def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+@_probes.get("/readyz")
+def ready(ctx: Ctx, request: Request) -> dict[str, str]:
+    """Ready when the database answers and the policies are loaded."""
+    with ctx.db.read() as session:
+        session.execute(text("SELECT 1"))
+    if not request.app.state.holder.current.marks:
+        raise Unavailable("the policies are not loaded yet")
+    return {"status": "ready"}
+
+
+@_probes.get("/metrics")
+def metrics() -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 def from_environment() -> FastAPI:

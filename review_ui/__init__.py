@@ -26,15 +26,10 @@ from review_ui import (
 )
 from review_ui.static_files import Static
 
-__all__ = ["install"]
+__all__ = ["ROUTERS", "install"]
 
-_Handler = Callable[[Request, Exception], Awaitable[Response]]
-
-
-def install(app: FastAPI) -> None:
-    """Add the pages to an application whose errors `kit.http` already answers."""
-    app.state.live = live.Live(app.state.ctx)
-    app.state.ctx.listen("reviews:changed", app.state.live.ring)
+ROUTERS = tuple(
+    room.router
     for room in (
         sign_in,
         queue,
@@ -51,8 +46,15 @@ def install(app: FastAPI) -> None:
         reviewer_page,
         threshold,
         watch,
-    ):
-        app.include_router(room.router)
+    )
+)
+_Handler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+def install(app: FastAPI) -> None:
+    """Add what the pages need to an application that has their routes, and whose errors `kit.http` already answers."""
+    app.state.live = live.Live(app.state.ctx)
+    app.state.ctx.listen("reviews:changed", app.state.live.ring)
     app.mount("/static", Static(), name="static")
     for kind, handler in list(app.exception_handlers.items()):
         app.add_exception_handler(kind, _for_pages(cast("Any", handler)))
