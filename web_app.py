@@ -60,6 +60,7 @@ from routing.reviews import api as reviews_api
 from routing.snapshot import SnapshotHolder
 from routing.staffing import api as staffing_api
 from routing.supervision import api as supervision_api
+from routing.team import api as team_api
 from routing.thresholds import api as thresholds_api
 from routing.writer import Writer
 
@@ -88,6 +89,7 @@ _ROUTERS = (
     audits_api.router,
     verdicts_api.router,
     reviewer_api.router,
+    team_api.router,
     exports_api.router,
     staffing_api.router,
     notifications_api.router,

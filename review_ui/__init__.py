@@ -21,6 +21,7 @@ from review_ui import (
     readiness,
     reviewer_page,
     sign_in,
+    team_page,
     threshold,
     watch,
 )
@@ -44,6 +45,7 @@ ROUTERS = tuple(
         plan,
         people_page,
         reviewer_page,
+        team_page,
         threshold,
         watch,
     )

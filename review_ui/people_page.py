@@ -1,30 +1,22 @@
-"""What people's verdicts are worth, and how many people the queue takes; for those who answer for them."""
+"""What people's verdicts are worth; for those who answer for them."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from kit.errors import Invalid
 from kit.http import Ctx
 from review_ui import people_views
 from review_ui.agent import AgentName, Version, head_of, names_of
-from review_ui.numbers import typed_number
 from review_ui.pages import ViewerDep, render
 from rollout.agents import queries as agent_queries
 from routing.people import service as people
-from routing.staffing import service as staffing
-from routing.staffing.service import Wish
 
 router = APIRouter(include_in_schema=False)
 
 WINDOWS = (28, 90, 365)
 _DEFAULT_WINDOW = 90
 _Text = Annotated[str, Query(max_length=64, pattern=r"^[^\x00]*$")]
-_MOST_MINUTES = 10_080.0
-_MOST_PEOPLE = 100_000
 
 
 @router.get("/agents/{name}/people")
@@ -33,84 +25,31 @@ def show_people(
     name: AgentName,
     viewer: ViewerDep,
     ctx: Ctx,
-    *,
     version: Version = "",
     days: _Text = "",
-    within: _Text = "60",
-    share: _Text = "90",
-    minutes: _Text = "",
-    reviewers: _Text = "",
-    zone: _Text = "UTC",
 ) -> Response:
     people.require_reader(viewer.actor)
     now = ctx.clock.now()
     window = int(days) if days in map(str, WINDOWS) else _DEFAULT_WINDOW
-    typed = {"within": within, "share": share, "minutes": minutes, "reviewers": reviewers, "zone": zone}
-    wish, errors = _wish(name, typed)
     with ctx.db.read() as session:
         agent = agent_queries.get_agent(session, name)
         names = names_of(session)
         head = head_of(session, agent, version, names, now)
         report = people.report(session, people.scope_of(name, None, now - timedelta(days=window), now, now))
-        try:
-            plan = staffing.plan(session, wish, now=now)
-        except Invalid:
-            errors["zone"] = "It is not a time zone; write one like Europe/Zurich."
-            plan = staffing.plan(session, replace(wish, zone="UTC"), now=now)
     return render(
         request,
         "people_report/page.html",
         viewer=viewer,
-        status=422 if errors else 200,
         head=head,
         window=window,
         windows=WINDOWS,
-        typed=typed,
-        errors=errors,
-        agreement=people_views.agreement_view(report.agreement, names),
+        agreement=people_views.agreement_view(report.agreement),
         strength=people_views.strength(report.agreement),
         arms=people_views.arms_rows(report.arms),
         blind=people_views.blind_rows(report.blind),
-        reviewers=people_views.reviewer_rows(report.reviewers, names),
         right=people_views.right_view(report),
         cut=report.cut,
-        plan=plan,
-        week=people_views.week_view(plan),
-        rulings_needed=staffing.RULINGS_NEEDED,
         tab="people",
         actions=[],
         now=now,
     )
-
-
-def _wish(agent: str, typed: Mapping[str, str]) -> tuple[Wish, dict[str, str]]:
-    """What was asked, and what of it cannot be; that is left at what it is without being asked."""
-    wish, errors = Wish(agent=agent), dict[str, str]()
-    changes: dict[str, Any] = {"zone": typed["zone"].strip() or "UTC"}
-    within = _number(typed["within"], 0.0, _MOST_MINUTES)
-    percent = _number(typed["share"], 0.0, 100.0)
-    if within is None:
-        errors["within"] = "Write minutes, from 0 to a week."
-    else:
-        changes["within_minutes"] = within
-    if percent is None or not 0.0 < percent < 100.0:  # noqa: PLR2004 - percent
-        errors["share"] = "Write a percentage between 0 and 100, neither of them."
-    else:
-        changes["share"] = percent / 100.0
-    if typed["minutes"].strip():
-        minutes = _number(typed["minutes"], 0.01, _MOST_MINUTES)
-        if minutes is None:
-            errors["minutes"] = "Write minutes above 0, or leave it empty to use what was measured."
-        changes["minutes_per_review"] = minutes
-    if typed["reviewers"].strip():
-        there = _number(typed["reviewers"], 0.0, _MOST_PEOPLE)
-        if there is None or there != int(there):
-            errors["reviewers"] = "Write a whole number, or leave it empty."
-        else:
-            changes["reviewers"] = int(there)
-    return replace(wish, **changes), errors
-
-
-def _number(text: str, least: float, most: float) -> float | None:
-    number = typed_number(text)
-    return number if number is not None and least <= number <= most else None

@@ -14,7 +14,7 @@ class GoldAnswer(Table):
     """One reviewer's answer to one gold case: an output known to be right or wrong, and what the reviewer said."""
 
     __tablename__ = "gold_answers"
-    __table_args__ = (Index(None, "agent", "reviewer", "case_id", unique=True),)
+    __table_args__ = (Index(None, "agent", "reviewer", "case_id", unique=True), Index(None, "reviewer", "at"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     agent: Mapped[str] = mapped_column(String(128))

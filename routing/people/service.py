@@ -116,7 +116,7 @@ def report(session: Session, scope: Scope) -> PeopleReport:
         agreement=verdicts.agreement(given),
         arms=arms_of(queries.arms(session, scope)),
         blind=_blind(queries.lanes(session, scope)),
-        reviewers=_reviewers(queries.rulings(session, scope)),
+        reviewers=reviewers_of(queries.rulings(session, scope)),
         right=verdicts.right(given),
         cut=cut,
     )
@@ -173,7 +173,7 @@ def _blind(totals: Sequence[LaneTotal]) -> tuple[Blind, ...]:
     )
 
 
-def _reviewers(rows: Sequence[Ruled]) -> tuple[Reviewer, ...]:
+def reviewers_of(rows: Sequence[Ruled]) -> tuple[Reviewer, ...]:
     counted: dict[str, dict[tuple[str, str], int]] = {}
     for row in rows:
         counted.setdefault(row.person, {})[row.source, row.verdict] = row.times
@@ -184,7 +184,7 @@ def _reviewers(rows: Sequence[Ruled]) -> tuple[Reviewer, ...]:
             person=person,
             reviews=percent_agreement(*reviews[person]),
             audits=percent_agreement(*_overridden(counts, "audit")),
-            stands_out=_stands_out(reviews[person], everybody, len(reviews)),
+            stands_out=stands_out(reviews[person], everybody, len(reviews)),
         )
         for person, counts in counted.items()
     )
@@ -196,7 +196,7 @@ def _overridden(counts: dict[tuple[str, str], int], source: str) -> tuple[int, i
     return overridden, overridden + counts.get((source, "agree"), 0)
 
 
-def _stands_out(own: tuple[int, int], everybody: Sequence[int], reviewers: int) -> str | None:
+def stands_out(own: tuple[int, int], everybody: Sequence[int], reviewers: int) -> str | None:
     others = everybody[0] - own[0], everybody[1] - own[1]
     confidence = 1.0 - _DOUBT / (2 * reviewers)  # half for the reviewer, half for the others
     mine, theirs = binomial.interval(*own, confidence), binomial.interval(*others, confidence)

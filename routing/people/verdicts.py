@@ -20,7 +20,7 @@ from evidence.agreement.tables import confusion, is_skewed, ratings
 from routing.people.queries import RULED, Given
 
 CATEGORIES = ("agree", "override")
-PAIRS_SHOWN = 20
+PAIRS_SHOWN = 66
 _OWN = frozenset({*RULED, "human_output"})
 """Verdicts that come from a person's own look at a case. A reported failure is none: nobody reports what is right."""
 _SEED = 20_260

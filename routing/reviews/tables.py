@@ -89,6 +89,12 @@ class ReviewItem(Table):
             postgresql_where=text("concludes_at IS NOT NULL"),
             sqlite_where=text("concludes_at IS NOT NULL"),
         ),
+        Index(
+            "ix_review_items_ended_at",
+            "ended_at",
+            postgresql_where=text("ended_at IS NOT NULL"),
+            sqlite_where=text("ended_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)

@@ -1,4 +1,4 @@
-"""The page about people, light and dark, on a laptop and on a phone: with figures and without."""
+"""The pages about people and the team, light and dark, on a laptop and on a phone: with figures and without."""
 
 from datetime import timedelta
 
@@ -39,8 +39,8 @@ def test_the_page_can_be_read_by_everybody(site: Site, visit: Visit, width: int,
     page = visit(house.OWNER, width=width, scheme=scheme)
     found: list[str] = []
 
-    for query in ("", "?reviewers=2&minutes=6", "?within=soon"):
-        page.goto(f"{ADDRESS}{query}")
+    for address in (ADDRESS, "/team", "/team?reviewers=2&minutes=6", "/team?within=soon", "/team/rita"):
+        page.goto(address)
         found.extend(findings(page) + sideways(page))
 
     assert not found, "\n".join(found)
@@ -51,15 +51,15 @@ def test_the_page_without_figures_can_be_read_too(site: Site, visit: Visit) -> N
     house.agent(site.ctx)
     page = visit(house.OWNER)
 
-    page.goto(ADDRESS)
-
-    assert not findings(page)
+    for address in (ADDRESS, "/team", "/team/rita"):
+        page.goto(address)
+        assert not findings(page)
 
 
 def test_the_week_is_worked_out_for_those_who_are_there(site: Site, visit: Visit) -> None:
     furnish(site)
     page = visit(house.OWNER)
-    page.goto(ADDRESS)
+    page.goto("/team")
 
     page.fill("#reviewers", "1")
     page.click("text=Work it out")

@@ -1,0 +1,107 @@
+"""Statements on what waits for people, what was late, and who has how much to do."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Integer, case, func, select, union_all
+from sqlalchemy.orm import Session
+
+from routing.reviews.dealing.lines import TURN, WAITING, Narrow, lines, shown_kind
+from routing.reviews.tables import ReviewItem, Ruling
+
+COUNTED_UP_TO = 50_000
+"""How much of a line is counted, from its front; where more waits, nobody needs to know how much."""
+_LEVELS = (1, 2)
+_RULED = ("approved", "edited", "rejected")
+
+
+class Queue(NamedTuple):
+    """What waits of one kind in one line. `ages`: how many came before each of the moments that were asked for."""
+
+    agent: str
+    level: int
+    kind: str
+    waiting: int
+    held: int
+    late: int
+    soon: int
+    oldest: datetime
+    ages: tuple[int, ...]
+
+
+class Ended(NamedTuple):
+    """What came to an end: ruled in time, ruled late, or without anybody's ruling."""
+
+    agent: str
+    in_time: int
+    late: int
+    expired: int
+
+
+class Work(NamedTuple):
+    login: str
+    times: int
+
+
+def waiting(
+    session: Session, agent: str | None, now: datetime, *, soon: datetime, before: Sequence[datetime]
+) -> list[Queue]:
+    """By agent, line and kind; `soon`: due by then, and not late yet."""
+    columns = (
+        ReviewItem.agent, ReviewItem.level, shown_kind.label("kind"), ReviewItem.created_at, ReviewItem.due_at,
+        ReviewItem.claimed_until, ReviewItem.priority, ReviewItem.id,
+    )  # fmt: skip
+    fronts = [
+        select(*columns).where(WAITING, line).order_by(*TURN).limit(COUNTED_UP_TO).subquery()
+        for line in lines(Narrow(agent), _LEVELS, ())
+    ]
+    some = union_all(*(select(front) for front in fronts)).subquery()
+    place = some.c.agent, some.c.level, some.c.kind
+    late = some.c.due_at < now
+    wanted = (
+        select(
+            *place,
+            func.count(),
+            _times(some.c.claimed_until >= now),
+            _times(late),
+            _times(~late & (some.c.due_at < soon)),
+            func.min(some.c.created_at),
+            *(_times(some.c.created_at < moment) for moment in before),
+        )
+        .group_by(*place)
+        .order_by(*place)
+    )
+    return [Queue._make((*row[:8], tuple(row[8:]))) for row in session.execute(wanted)]
+
+
+def ended(session: Session, agent: str | None, since: datetime) -> list[Ended]:
+    """By agent. What was passed on counts where it ended; what was called off or replaced does not."""
+    in_time = ReviewItem.ended_at <= ReviewItem.due_at
+    ruled = ReviewItem.state.in_(_RULED)
+    wanted = select(
+        ReviewItem.agent, _times(ruled & in_time), _times(ruled & ~in_time), _times(ReviewItem.state == "expired")
+    ).where(ReviewItem.ended_at >= since, ReviewItem.state.in_((*_RULED, "expired")))
+    if agent is not None:
+        wanted = wanted.where(ReviewItem.agent == agent)
+    rows = session.execute(wanted.group_by(ReviewItem.agent).order_by(ReviewItem.agent))
+    return [Ended._make(row) for row in rows]
+
+
+def held(session: Session, logins: Collection[str], now: datetime) -> list[Work]:
+    """How many cases each of them holds, those ahead included."""
+    mine = select(ReviewItem.claimed_by, func.count()).where(WAITING, ReviewItem.claimed_until >= now)
+    rows = session.execute(mine.where(ReviewItem.claimed_by.in_(logins)).group_by(ReviewItem.claimed_by))
+    return [Work(str(login), times) for login, times in rows]
+
+
+def ruled(session: Session, logins: Collection[str], since: datetime) -> list[Work]:
+    """How many cases each of them ruled on since then."""
+    theirs = select(Ruling.login, func.count()).where(
+        Ruling.login.in_(logins), Ruling.at >= since, Ruling.undone_at.is_(None)
+    )
+    return [Work._make(row) for row in session.execute(theirs.group_by(Ruling.login))]
+
+
+def _times(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0, type_=Integer)

@@ -1,0 +1,156 @@
+"""
+How the team stands: what waits and how long, what was late, who has how much, and who may need help.
+
+Who may need help is found in what was right and wrong beyond chance, within one agent; never in how fast somebody is.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from evidence.agreement.kappa import Share, percent_agreement
+from governance.actors import PERMITTED
+from governance.people.queries import people as everybody
+from rollout.reviewers import queries as gold_queries
+from routing.people import queries as people_queries
+from routing.people import service as people
+from routing.people import verdicts
+from routing.people.queries import Scope
+from routing.people.service import Reviewer
+from routing.people.verdicts import Agreement
+from routing.team import queries
+from routing.team.queries import Ended, Queue
+
+SOON = timedelta(hours=1)
+AGES = (timedelta(hours=1), timedelta(hours=8), timedelta(days=1))
+"""Bounds of the groups of age in which waiting cases are counted."""
+_MOST_PEOPLE = 1000
+
+
+class Load(NamedTuple):
+    """What one person holds now, and how many cases they ruled on in the period."""
+
+    login: str
+    name: str
+    holds: int
+    ruled: int
+
+
+class Concern(NamedTuple):
+    """
+    What sets a person apart beyond chance, with 5 % of doubt over all of them: `missed`, they object to fewer known
+    errors; `fewer` or `more`, they override less or more often. The others' share is that of all others together.
+    """
+
+    person: str
+    kind: str
+    own: Share
+    others: Share
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`agent` None: of all agents together. `counted_all`: what waits was counted to its end."""
+
+    agent: str | None
+    since: datetime
+    now: datetime
+    queues: tuple[Queue, ...]
+    ended: tuple[Ended, ...]
+    load: tuple[Load, ...]
+
+    @property
+    def counted_all(self) -> bool:
+        by_line = Counter[int]()
+        for queue in self.queues:
+            by_line[queue.level] += queue.waiting
+        return all(waiting < queries.COUNTED_UP_TO for waiting in by_line.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The reviewers of one agent beside each other. `gold`: errors found of those that were known, by login."""
+
+    agreement: Agreement
+    reviewers: tuple[Reviewer, ...]
+    gold: dict[str, Share]
+    concerns: tuple[Concern, ...]
+    cut: bool
+
+
+def standing(session: Session, agent: str | None, *, since: datetime, now: datetime) -> Standing:
+    """Five statements, however much waits."""
+    before = [now - age for age in AGES]
+    return Standing(
+        agent=agent,
+        since=since,
+        now=now,
+        queues=tuple(queries.waiting(session, agent, now, soon=now + SOON, before=before)),
+        ended=tuple(queries.ended(session, agent, since)),
+        load=_load(session, since, now),
+    )
+
+
+def compared(session: Session, scope: Scope) -> Compared:
+    """The reviewers of one agent: comparing people over several would compare the agents."""
+    given, cut = people_queries.several_verdicts(session, scope)
+    reviewers = people.reviewers_of(people_queries.rulings(session, scope))
+    found = _found(gold_queries.answered(session, scope.agent))
+    return Compared(
+        agreement=verdicts.agreement(given),
+        reviewers=reviewers,
+        gold={login: percent_agreement(*counts) for login, counts in found.items()},
+        concerns=tuple(sorted([*_missed(found), *_apart(reviewers)])),
+        cut=cut,
+    )
+
+
+def _load(session: Session, since: datetime, now: datetime) -> tuple[Load, ...]:
+    """Everybody who may review, by name."""
+    may = PERMITTED["review"]
+    team = [
+        person for person in everybody(session, limit=_MOST_PEOPLE)
+        if person.disabled_at is None and may.intersection(person.roles)
+    ]  # fmt: skip
+    logins = [person.login for person in team]
+    holds = dict(queries.held(session, logins, now))
+    ruled = dict(queries.ruled(session, logins, since))
+    rows = [Load(one.login, one.name, holds.get(one.login, 0), ruled.get(one.login, 0)) for one in team]
+    return tuple(sorted(rows, key=lambda row: (row.name.lower(), row.login)))
+
+
+def _found(rows: Sequence[gold_queries.Answered]) -> dict[str, tuple[int, int]]:
+    """Errors found and errors there were, by reviewer."""
+    found, errors = Counter[str](), Counter[str]()
+    for row in rows:
+        if row.output_is == "wrong":
+            errors[row.reviewer] += row.cases
+            found[row.reviewer] += row.cases if row.said == "wrong" else 0
+    return {login: (found[login], errors[login]) for login in errors}
+
+
+def _missed(found: dict[str, tuple[int, int]]) -> list[Concern]:
+    together = sum(caught for caught, _ in found.values()), sum(errors for _, errors in found.values())
+    return [
+        Concern(login, "missed", percent_agreement(*own), percent_agreement(*_but(own, together)))
+        for login, own in found.items()
+        if people.stands_out(own, together, len(found)) == "fewer"
+    ]
+
+
+def _apart(reviewers: Sequence[Reviewer]) -> list[Concern]:
+    together = sum(one.reviews.part for one in reviewers), sum(one.reviews.whole for one in reviewers)
+    return [
+        Concern(one.person, one.stands_out, one.reviews, percent_agreement(*_but(one.reviews[:2], together)))
+        for one in reviewers
+        if one.stands_out is not None
+    ]
+
+
+def _but(own: tuple[int, int], together: tuple[int, int]) -> tuple[int, int]:
+    """All but these."""
+    return together[0] - own[0], together[1] - own[1]
