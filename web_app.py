@@ -51,6 +51,7 @@ from routing.delivery import api as delivery_api
 from routing.drift import api as drift_api
 from routing.exports import api as exports_api
 from routing.failures import api as failures_api
+from routing.gold import api as gold_api
 from routing.interrupts import api as interrupts_api
 from routing.notifications import api as notifications_api
 from routing.people import api as verdicts_api
@@ -73,6 +74,7 @@ _ROUTERS = (
     cases_api.router,
     reviews_api.router,
     supervision_api.router,
+    gold_api.router,
     delivery_api.router,
     a2i_api.router,
     interrupts_api.router,

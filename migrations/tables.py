@@ -15,6 +15,7 @@ import routing.archives.tables
 import routing.cases.tables
 import routing.delivery.tables
 import routing.drift.tables
+import routing.gold.tables
 import routing.notifications.tables
 import routing.reviews.tables
 import routing.supervision.tables
@@ -37,6 +38,7 @@ MODULES = (
     routing.cases.tables,
     routing.delivery.tables,
     routing.drift.tables,
+    routing.gold.tables,
     routing.notifications.tables,
     routing.reviews.tables,
     routing.supervision.tables,

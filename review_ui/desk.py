@@ -26,7 +26,7 @@ from review_ui.pages import FormDep, Posted, Viewer, ViewerDep, go, in_backgroun
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
 from routing.reviews import queries, service
-from routing.reviews.api import agent_entry, lease_of
+from routing.reviews.api import agent_entry, dealer_of, lease_of
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.tables import ReviewItem
 from routing.snapshot import AgentEntry
@@ -143,7 +143,7 @@ def _rule(request: Request, session: Session, item_id: UUID, viewer: Viewer, ctx
     """What was ruled, in words. The output is read from the form; unchanged, an approve stays an approve."""
     item = queries.get_item(session, item_id)
     veil.require_answer(session, item, viewer.login)
-    decision = queries.get_decision(session, item.decision_id)
+    decision = queries.decision_of(session, item)
     entry = agent_entry(request, item.agent)
     ruling, _, reason = form.text("ruling").partition(":")
     said = _said(form, ruling, reason, decision, entry)
@@ -195,18 +195,22 @@ def _go_on(
     again: bool = False,
 ) -> Response:
     """The case to look at now: this one, else the one the page shows already, else the next in turn."""
-    agent, now = form.text("agent"), ctx.clock.now()
+    agent, now, dealer = form.text("agent"), ctx.clock.now(), dealer_of(request, ctx)
     with ctx.db.begin() as session:
         held = queries.get_item(session, item) if item is not None else _claim_shown(session, viewer, ctx, form)
         if held is None:
             held = service.claim_next(
-                session, actor=viewer.actor, now=now, lease=lease_of(ctx), agent=agent or None, but=but
+                session, actor=viewer.actor, now=now, lease=lease_of(ctx), agent=agent or None, but=but, dealer=dealer
             )
     if not in_background(request):
         asked = [f"{key}={quote(str(value))}" for key, value in (("agent", agent), ("item", item)) if value]
         return go("/review" + ("?" + "&".join(asked) if asked else ""), said=said)
     with ctx.db.begin() as session:
-        ahead = service.ahead(session, actor=viewer.actor, now=now, count=_AHEAD, agent=agent or None) if held else []
+        ahead = []
+        if held:
+            ahead = service.ahead(
+                session, actor=viewer.actor, now=now, count=_AHEAD, agent=agent or None, dealer=dealer
+            )
     with ctx.db.read() as session:
         held = queries.get_item(session, held.id) if held is not None else None
         shown = _shown(request, session, viewer, ctx, agent, held, ahead=[one.id for one in ahead])
@@ -270,7 +274,7 @@ def _shown(
 
 
 def _case(request: Request, session: Session, item: ReviewItem, viewer: Viewer, now: datetime) -> views.CaseView:
-    decision = queries.get_decision(session, item.decision_id)
+    decision = queries.decision_of(session, item)
     passed_on = item.level > 1 and queries.was_escalated_by_a_person(session, item)
     given = veil.answer_of(session, item, viewer.login)
     entry = agent_entry(request, item.agent)

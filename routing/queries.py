@@ -13,6 +13,7 @@ from rollout.versions.tables import PolicyRevision, Rollout
 from routing.cases.queries import CHUNK
 from routing.cases.tables import Decision, HumanOutput
 from routing.delivery.tables import OutboxMessage
+from routing.gold import queries as gold
 from routing.reviews.tables import ReviewItem
 
 
@@ -48,7 +49,11 @@ def decisions(session: Session, ids: Collection[UUID], *, ended: bool = False) -
     if not ids:
         return ()
     found = select(Decision).where(among(Decision.id, ids, session.get_bind().dialect.name))
-    return session.scalars(found.where(Decision.outcome.is_not(None)) if ended else found).all()
+    if ended:
+        return session.scalars(found.where(Decision.outcome.is_not(None))).all()
+    there = session.scalars(found).all()
+    missing = set(ids) - {row.id for row in there}
+    return [*there, *gold.decisions_seeming(session, missing)] if missing else there
 
 
 def backlog(session: Session, now: datetime) -> dict[str, int]:
@@ -62,4 +67,6 @@ def backlog(session: Session, now: datetime) -> dict[str, int]:
         "rulings_to_conclude": select(func.count()).select_from(ReviewItem).where(ReviewItem.concludes_at <= now),
         "reviews_waiting": select(func.count()).select_from(ReviewItem).where(ReviewItem.state == "waiting"),
     }
-    return {name: session.scalar(statement) or 0 for name, statement in counts.items()}
+    found = {name: session.scalar(statement) or 0 for name, statement in counts.items()}
+    found["reviews_waiting"] -= sum(waiting for waiting, _ in gold.open_by_agent(session).values())
+    return found

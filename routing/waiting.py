@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from governance.actors import Actor
@@ -235,7 +236,18 @@ async def get_decision(
 
 def _one(ctx: Context, actor: Actor, decision_id: UUID) -> Seen:
     with ctx.db.read() as session:
-        row = stored_decision(session, decision_id, actor.agent)
+        row = _stored_or_seeming(session, decision_id, actor)
         actor.require("read", row.agent)
         veil.require_answer_of_case(session, row.agent, row.case_id, actor)
         return _seen(row)
+
+
+def _stored_or_seeming(session: Session, decision_id: UUID, actor: Actor) -> Decision:
+    """To a person a gold case is a case."""
+    try:
+        return stored_decision(session, decision_id, actor.agent)
+    except NotFound:
+        found = queries.decisions(session, [decision_id]) if actor.kind == "person" else ()
+        if not found:
+            raise
+        return found[0]

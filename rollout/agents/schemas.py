@@ -47,10 +47,12 @@ DEFAULT_REASONS = (
 class Supervision(Strict):
     """
     How the people who review are kept honest. `blind_share`: of the cases that come to them, how many they answer
-    before they see the output.
+    before they see the output. `gold_share`: of the cases that a reviewer is shown, how many are gold, with an answer
+    that is known; none is dealt before there are some.
     """
 
     blind_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.10
+    gold_share: Annotated[float, Field(ge=0.0, le=0.5)] = 0.05
 
 
 _SHORTEST, _LONGEST = 3, 240

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from evidence.agreement.reviewers import GOLD_NEEDED, gold_answers
 from evidence.reviewers import Seeded
-from governance.actors import Actor, Verb
+from governance.actors import SYSTEM, Actor, Verb
 from governance.audit import service as audit
 from kit.db import send_after_commit
 from kit.errors import Conflict, Forbidden, Invalid, Place
@@ -66,6 +66,18 @@ def record(
         audit.record(session, actor, "gold.recorded", agent, now=now, agent=agent, answers=created)
         send_after_commit(session, LOOK)
     return stored
+
+
+def add_answer(
+    session: Session, agent: str, reviewer: str, *, case_id: str, output_is: Said, said: Said, at: datetime
+) -> None:
+    """An answer that the service itself judged; it deals each gold case to a reviewer once."""
+    answer = GoldAnswer(
+        agent=agent, reviewer=reviewer, case_id=case_id, output_is=output_is.value, said=said.value, at=at,
+        recorded_by=SYSTEM.name,
+    )  # fmt: skip
+    session.add(answer)
+    send_after_commit(session, LOOK)
 
 
 def reviewers(session: Session, agent: str) -> ReviewersOut:

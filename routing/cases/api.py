@@ -22,6 +22,7 @@ from routing.cases.schemas import (
     HumanOutputsOut,
     decision_out,
 )
+from routing.gold import queries as gold
 from routing.supervision import veil
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["cases"])
@@ -46,6 +47,8 @@ def list_decisions(
         agents.get_agent(session, agent)
         after = _as_place(position) if position else None
         rows = queries.decision_page(session, agent, case_id=case_id, after=after, limit=limit)
+        if case_id is not None and not rows and after is None:
+            rows = gold.decisions_of_seeming_case(session, agent, case_id)
         page = rows[:limit]
         more = encode_cursor(f"{page[-1].decided_at.isoformat()} {page[-1].id}") if len(rows) > limit else None
         veiled = veil.veiled(session, agent, {row.case_id for row in page}, actor)

@@ -43,6 +43,7 @@ from routing.cases.tables import (
     Label,
 )
 from routing.drift.tables import AttributeTotal
+from routing.gold.queries import GOLD
 from routing.reviews.tables import ReviewItem
 
 Cohort = tuple[UUID, int, str, str, date]  # rollout, epoch, lane, segment, day
@@ -259,6 +260,7 @@ def without_decision(session: Session) -> tuple[int, Sequence[UUID]]:
     leaving = _is_leaving(ReviewItem, Archive.agent == ReviewItem.agent)
     lost = or_(and_(Decision.id.is_(None), not_(leaving)), Decision.lane != ReviewItem.kind)
     joined = select(ReviewItem.id).outerjoin(Decision, Decision.id == ReviewItem.decision_id)
+    joined = joined.where(ReviewItem.kind != GOLD)  # which is of none
     return _found(session, joined.where(lost))
 
 

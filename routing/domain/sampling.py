@@ -39,6 +39,16 @@ def blind_position(secret: bytes, rollout_id: UUID, case_id: str) -> float:
     return _position(secret, b"blind\x00" + rollout_id.bytes + case_id.encode())
 
 
+def gold_position(secret: bytes, login: str, item_id: UUID) -> float:
+    """The keyed draw of a case for a person, in [0, 1); a gold case goes before it when below the odds of gold."""
+    return _position(secret, b"gold\x00" + item_id.bytes + login.encode())
+
+
+def gold_rank(secret: bytes, login: str, gold_case_id: UUID) -> float:
+    """In which order a person gets the gold cases of a pool: each person in another one."""
+    return _position(secret, b"gold rank\x00" + gold_case_id.bytes + login.encode())
+
+
 def _position(secret: bytes, material: bytes) -> float:
     digest = hmac.digest(secret, material, "sha256")
     return (int.from_bytes(digest[:8], "big") >> 11) * _SCALE

@@ -12,6 +12,7 @@ from kit.context import Context
 from kit.errors import Invalid, NotFound, Place
 from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
 from routing.domain.sampling import BLIND
+from routing.gold.dealing import Dealer
 from routing.reviews import queries, service
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
@@ -49,13 +50,18 @@ def agent_entry(request: Request, name: str) -> AgentEntry:
     return entry
 
 
+def dealer_of(request: Request, ctx: Context) -> Dealer:
+    """What gold cases are laid out by."""
+    return Dealer(cast("SnapshotHolder", request.app.state.holder).current, ctx.secret)
+
+
 def lease_of(ctx: Context) -> timedelta:
     return timedelta(seconds=ctx.settings.lease_seconds)
 
 
 def held_out(session: Session, item: ReviewItem) -> HeldOut:
     """An item with the evidence that the reviewer who holds it needs, and may see by now."""
-    decision = queries.get_decision(session, item.decision_id)
+    decision = queries.decision_of(session, item)
     line = ItemOut.model_validate(item).model_dump()
     answer = veil.answer_of(session, item, item.claimed_by or "")
     if item.arm == BLIND and answer is None:
@@ -110,7 +116,7 @@ def _offset(position: str | None) -> int:
 
 
 @router.post("/queue/claim", responses={204: {"description": "Nothing waits."}}, response_model=ClaimedOut)
-def claim_next(body: ClaimIn, actor: ActorDep, ctx: Ctx) -> Response | ClaimedOut:
+def claim_next(request: Request, body: ClaimIn, actor: ActorDep, ctx: Ctx) -> Response | ClaimedOut:
     """
     The next case in turn, held for you; the one you hold already, if there is one. With `ahead`, the ones after it
     are held for you for a minute each time you ask.
@@ -118,13 +124,17 @@ def claim_next(body: ClaimIn, actor: ActorDep, ctx: Ctx) -> Response | ClaimedOu
     actor.require("review")
     now, agent, segment = ctx.clock.now(), body.agent, body.segment
     with ctx.db.begin() as session:
-        lease = lease_of(ctx)
-        item = service.claim_next(session, actor=actor, now=now, lease=lease, agent=agent, segment=segment)
+        lease, dealer = lease_of(ctx), dealer_of(request, ctx)
+        item = service.claim_next(
+            session, actor=actor, now=now, lease=lease, agent=agent, segment=segment, dealer=dealer
+        )
         if item is None:
             return Response(status_code=204)
         after: list[ReviewItem] = []
         if body.ahead:
-            after = service.ahead(session, actor=actor, now=now, count=body.ahead, agent=agent, segment=segment)
+            after = service.ahead(
+                session, actor=actor, now=now, count=body.ahead, agent=agent, segment=segment, dealer=dealer
+            )
         held = held_out(session, item)
         return ClaimedOut(**held.model_dump(), next=[held_out(session, one) for one in after])
 

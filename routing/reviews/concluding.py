@@ -17,6 +17,8 @@ from kit.ids import new_id
 from routing.cases.tables import Decision, Label
 from routing.delivery import service as delivery
 from routing.delivery.schemas import AuditRulingOut
+from routing.gold import answers as gold
+from routing.gold.queries import GOLD
 from routing.reviews import queries
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.snapshot import AgentEntry
@@ -28,7 +30,7 @@ def conclude_due(session: Session, now: datetime, limit: int) -> int:
     rulings = queries.standing_rulings(session, [item.id for item in items])
     for item in items:
         item.concludes_at = None
-        conclude(session, item, queries.get_decision(session, item.decision_id), rulings[item.id], now)
+        conclude(session, item, queries.decision_of(session, item), rulings[item.id], now)
     if items:
         send_after_commit(session, "reviews:changed")
     return len(items)
@@ -36,6 +38,9 @@ def conclude_due(session: Session, now: datetime, limit: int) -> int:
 
 def conclude(session: Session, item: ReviewItem, decision: Decision, ruling: Ruling, now: datetime) -> None:
     """Everything that follows from a ruling that stands."""
+    if item.kind == GOLD:
+        gold.conclude(session, item, ruling, now)
+        return
     if ruling.ruling == "escalate":
         session.add(second_line(item, now))
         return

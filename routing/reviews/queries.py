@@ -1,11 +1,12 @@
 """Statements on review items that somebody holds, and on how they end; who is dealt what is in `dealing`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    case,
     func,
     insert,
     or_,
@@ -19,6 +20,7 @@ from kit.errors import NotFound
 from rollout.agents.tables import Agent
 from rollout.versions.tables import Rollout
 from routing.cases.tables import Decision, Label
+from routing.gold import queries as gold
 from routing.reviews.dealing.lines import WAITING, free, shown_kind
 from routing.reviews.dealing.queries import rollouts_of_kind
 from routing.reviews.tables import ReviewItem, Ruling
@@ -41,7 +43,21 @@ def get_decision(session: Session, decision_id: UUID) -> Decision:
     return row
 
 
-_FREED: dict[str, Any] = {"claimed_by": None, "claimed_at": None, "claimed_until": None, "ahead": False}
+def decision_of(session: Session, item: ReviewItem) -> Decision:
+    """What the item is about; of a gold case what it seems to be about."""
+    return gold.decision_of(session, item.id) if item.kind == gold.GOLD else get_decision(session, item.decision_id)
+
+
+_ENDS_WITH_ITS_LEASE = ReviewItem.kind == gold.GOLD
+_FREED: dict[str, Any] = {
+    "state": case((_ENDS_WITH_ITS_LEASE, "cancelled"), else_=ReviewItem.state),
+    "ended_at": case((_ENDS_WITH_ITS_LEASE, ReviewItem.claimed_until), else_=ReviewItem.ended_at),
+    "claimed_by": None,
+    "claimed_at": None,
+    "claimed_until": None,
+    "ahead": False,
+}
+"""Back in the queue, but for a gold case, which nobody is to be asked again."""
 
 
 def try_renew(session: Session, item_id: UUID, login: str, *, until: datetime) -> ReviewItem | None:
@@ -156,7 +172,31 @@ def waiting_counts(session: Session, levels: Sequence[int]) -> dict[str, int]:
     some = select(ReviewItem.id).where(WAITING, ReviewItem.agent == Agent.name, ReviewItem.level.in_(levels))
     some_of_it = some.limit(COUNTED_UP_TO).correlate(Agent).subquery()
     count = select(func.count()).select_from(some_of_it).scalar_subquery()
-    return {agent: waiting for agent, waiting in session.execute(select(Agent.name, count)).all() if waiting}
+    found: dict[str, int] = dict(session.execute(select(Agent.name, count)).all())
+    between = gold.open_by_agent(session)
+    if between:
+        found |= _without_gold(found, between, _held(session, levels, between))
+    return {agent: waiting for agent, waiting in found.items() if waiting}
+
+
+def _without_gold(
+    waiting: Mapping[str, int], between: Mapping[str, tuple[int, int]], held: Mapping[str, int]
+) -> dict[str, int]:
+    """
+    The real cases, told so that the number gives no gold case away: it does not grow when one is dealt, falls when it
+    is ruled on and grows again when that can no longer be undone, as if a new case had come; and it is never below
+    what people are seen to hold.
+    """
+    return {
+        agent: max(waiting.get(agent, 0) - dealt - ruled, held.get(agent, 0))
+        for agent, (dealt, ruled) in between.items()
+        if waiting.get(agent, 0) < COUNTED_UP_TO
+    }
+
+
+def _held(session: Session, levels: Sequence[int], agents: Collection[str]) -> dict[str, int]:
+    held = WAITING, ReviewItem.claimed_until.is_not(None), ReviewItem.level.in_(levels), ReviewItem.agent.in_(agents)
+    return dict(session.execute(select(ReviewItem.agent, func.count()).where(*held).group_by(ReviewItem.agent)).all())
 
 
 def ruled_since(session: Session, login: str, since: datetime) -> dict[str, int]:

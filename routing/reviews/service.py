@@ -24,6 +24,8 @@ from routing.cases.cancelling import cancel
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
 from routing.delivery import service as delivery
+from routing.gold.dealing import Claim, Dealer, deal_before
+from routing.gold.queries import GOLD
 from routing.reviews import concluding, queries
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
@@ -108,12 +110,13 @@ def claim_next(
     agent: str | None = None,
     segment: str | None = None,
     but: Collection[UUID] = (),
+    dealer: Dealer | None = None,
 ) -> ReviewItem | None:
     """
     The next case for this person: the one they look at, if there is one, else the first they hold ahead, else the
     next in turn.
 
-    `but`: cases they do not want now, because they just gave them back.
+    `but`: cases they do not want now, because they just gave them back. `dealer`: puts gold cases in between.
     """
     held = dealing.held_by(session, actor.name, now, agent=agent, segment=segment)
     # It may have ended meanwhile, by another request of the same person.
@@ -123,7 +126,7 @@ def claim_next(
         item = dealing.try_claim(session, waiting.id, actor.name, now=now, until=now + lease)
         if item is not None:
             return item
-    return _next_in_turn(session, actor, now, now + lease, agent=agent, segment=segment, but=but)
+    return _next_in_turn(session, actor, now, now + lease, agent=agent, segment=segment, but=but, dealer=dealer)
 
 
 def ahead(
@@ -134,6 +137,7 @@ def ahead(
     count: int,
     agent: str | None = None,
     segment: str | None = None,
+    dealer: Dealer | None = None,
 ) -> list[ReviewItem]:
     """
     The next `count` cases, held for this person though they have not seen them; each for a minute from now. What
@@ -143,7 +147,7 @@ def ahead(
     items = list(dealing.held_ahead(session, actor.name, now, agent=agent, segment=segment))
     dealing.renew_ahead(session, [item.id for item in items], actor.name, until=until)
     while len(items) < count:
-        item = _next_in_turn(session, actor, now, until, agent=agent, segment=segment, unseen=True)
+        item = _next_in_turn(session, actor, now, until, agent=agent, segment=segment, unseen=True, dealer=dealer)
         if item is None:
             break
         items.append(item)
@@ -172,6 +176,7 @@ def _next_in_turn(
     segment: str | None,
     but: Collection[UUID] = (),
     unseen: bool = False,
+    dealer: Dealer | None = None,
 ) -> ReviewItem | None:
     wanted = dealing.lines_of(session, Narrow(agent, segment), levels_of(actor))
     for alone in (False, True):
@@ -183,8 +188,16 @@ def _next_in_turn(
             )
             if item is not None:
                 send_after_commit(session, "reviews:changed")
-                return item
+                return _gold_before(session, item, Claim(actor, now, until, segment, unseen), dealer) or item
     return None
+
+
+def _gold_before(session: Session, item: ReviewItem, claim: Claim, dealer: Dealer | None) -> ReviewItem | None:
+    """A gold case in place of the one that was just claimed, which waits on; mostly None."""
+    dealt = deal_before(session, item, claim, dealer) if dealer is not None else None
+    if dealt is not None:
+        queries.try_release(session, item.id, claim.actor.name)
+    return dealt
 
 
 def _is_alone(session: Session, actor: Actor) -> bool:
@@ -255,7 +268,7 @@ def give(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, acto
     veil.require_answer(session, item, actor.name)
     if said.fingerprint != item.fingerprint:
         raise ShownOtherwise("the case changed since it was shown to you; look at it again, your draft is kept")
-    decision = queries.get_decision(session, item.decision_id)
+    decision = queries.decision_of(session, item)
     check(agent, decision, said)
     if said.ruling == "escalate" and item.level >= _LAST_LEVEL:
         raise LastLine("this case was escalated before and there is no third line; approve, edit or reject it")
@@ -271,7 +284,8 @@ def give(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, acto
         concluding.conclude(session, ended, decision, ruling, now)
     else:
         send_after_commit(session, "routing.conclude", about=agent.settings.undo_seconds)
-    audit_queries.add(session, [event_row(ended, ruling, actor)])
+    if ended.kind != GOLD:  # of which the record tells when it is concluded
+        audit_queries.add(session, [event_row(ended, ruling, actor)])
     send_after_commit(session, "reviews:changed")
     return Given(ruling, until, new=True)
 
@@ -309,7 +323,8 @@ def undo(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease:
     ruling = queries.mark_undone(session, item_id, now)
     detail = {"agent": item.agent, "case_id": item.case_id, "decision_id": str(item.decision_id)}
     detail |= {"ruling_id": str(ruling.id), "ruling": ruling.ruling}
-    audit.record(session, actor.name, "review.undone", item.id, now=now, **detail)
+    if item.kind != GOLD:
+        audit.record(session, actor.name, "review.undone", item.id, now=now, **detail)
     send_after_commit(session, "reviews:changed")
     return item
 

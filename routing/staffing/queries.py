@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from kit.dialects import utc_day, utc_hour
 from routing.cases.tables import Decision
+from routing.gold.queries import GOLD
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.staffing.week import Arrivals
 
@@ -25,7 +26,7 @@ class Handled(NamedTuple):
 
 def reviews_by_hour(session: Session, agent: str | None, since: datetime, until: datetime) -> Sequence[Arrivals]:
     """Reviews and audits that came into the first line, of one agent or of all."""
-    wanted: list[ColumnElement[bool]] = [ReviewItem.level == 1]
+    wanted: list[ColumnElement[bool]] = [ReviewItem.level == 1, ReviewItem.kind != GOLD]
     if agent is not None:
         wanted.append(ReviewItem.agent == agent)
     return _by_hour(session, ReviewItem.created_at, wanted, since, until)
@@ -47,10 +48,11 @@ def first_review(session: Session, agent: str | None) -> datetime | None:
 
 def handled(session: Session, agent: str | None, since: datetime) -> Handled:
     """Rulings since then. Those read from a file were never held and are left out."""
-    timed = Ruling.at >= since, Ruling.held_seconds > 0.0, Ruling.undone_at.is_(None)
+    timed = Ruling.at >= since, Ruling.held_seconds > 0.0, Ruling.undone_at.is_(None), ReviewItem.kind != GOLD
     wanted = select(func.count(), func.avg(Ruling.held_seconds)).where(*timed)
+    wanted = wanted.join(ReviewItem, ReviewItem.id == Ruling.item_id)
     if agent is not None:
-        wanted = wanted.join(ReviewItem, ReviewItem.id == Ruling.item_id).where(ReviewItem.agent == agent)
+        wanted = wanted.where(ReviewItem.agent == agent)
     rulings, seconds = session.execute(wanted).one()
     return Handled(int(rulings), float(seconds) if seconds is not None else None)
 

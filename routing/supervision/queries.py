@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from routing.cases.tables import DecisionKey
 from routing.domain.sampling import BLIND
+from routing.gold.tables import GoldDeal
 from routing.reviews.tables import ReviewItem
 from routing.supervision.tables import BlindAnswer
 
@@ -30,7 +31,9 @@ def to_answer(session: Session, agent: str, case_ids: Collection[str], login: st
     cases, found = sorted(case_ids), set[str]()
     for start in range(0, len(cases), _CHUNK):
         of_cases = DecisionKey.agent == agent, DecisionKey.case_id.in_(cases[start : start + _CHUNK])
-        ids = session.scalars(select(DecisionKey.decision_id).where(*of_cases)).all()
+        seeming = GoldDeal.agent == agent, GoldDeal.case_id.in_(cases[start : start + _CHUNK])
+        ids = [*session.scalars(select(DecisionKey.decision_id).where(*of_cases)),
+               *session.scalars(select(GoldDeal.decision_id).where(*seeming))]  # fmt: skip
         open_ones = select(ReviewItem.case_id).where(ReviewItem.decision_id.in_(ids), still_open)
         found.update(session.scalars(open_ones.where(ReviewItem.arm == BLIND, ~answered)))
     return found

@@ -41,9 +41,11 @@ def may_be_dealt(login: str, *, alone: bool = False) -> list[ColumnElement[bool]
     What must hold of an item, beyond being free, before this person may be handed it. A condition for a few items
     only: one that leaves out most of what waits belongs into an index, or a claim reads past all of it.
 
-    What they passed on themselves is for somebody else. `alone`: unless there is nobody else.
+    What they passed on themselves is for somebody else. `alone`: unless there is nobody else. A gold case is for who
+    was dealt it, and for nobody after that.
     """
-    return [] if alone else [or_(ReviewItem.level == literal_column("1"), ~_ruled_by(login))]
+    nobodys = ReviewItem.kind != literal_column("'gold'")
+    return [nobodys] if alone else [nobodys, or_(ReviewItem.level == literal_column("1"), ~_ruled_by(login))]
 
 
 def _ruled_by(login: str) -> ColumnElement[bool]:

@@ -46,6 +46,8 @@ def furnish(ctx: Context, client: TestClient) -> dict[str, str]:
     ids["item_id"] = client.get("/v1/queue").json()["items"][0]["id"]
     failure = {"severity": "major", "description": "It was wrong.", "correct_output": "no"}
     ids["failure_id"] = _post(client, f"decisions/{ids['decision_id']}/failures", failure)["id"]
+    gold = {"decision_id": ids["decision_id"], "output_is": "wrong", "correct_output": "no", "why": "It was not."}
+    ids["gold_case_id"] = _post(client, "agents/claims/gold-cases", gold)["id"]
     ids["webhook_id"] = _post(client, "agents/claims/webhooks", {"url": "https://example.org/told"})["id"]
     loop = {"HumanLoopName": "loop-1", "HumanLoopInput": {"InputContent": '{"initialValue": "yes"}'}, "Version": "v1"}
     ids["human_loop"] = _post(client, "agents/claims/human-loops", loop)["HumanLoopName"]

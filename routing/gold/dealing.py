@@ -1,0 +1,181 @@
+"""
+Puts gold cases into a reviewer's stream: seldom, by a draw that nobody can predict, and looking like any other case.
+
+Drawn is before which real case one goes, for each person apart; a draw is used once, so that giving a case back and
+taking it again throws no other die. What is shown is laid out by the router itself as if the case had come just before
+that one, in the version that this one came from: its reasons, its route and whether the reviewer answers first are what
+they would be. It is dealt to nobody who may look at the list of gold cases, or knows the original.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from governance.actors import Actor
+from kit.ids import id_at
+from routing.cases.prepare import Entry, prepare
+from routing.cases.schemas import CaseIn
+from routing.domain.sampling import gold_position, gold_rank
+from routing.gold import queries
+from routing.gold.disguise import a_moment_before, look_alike, odds, renamed
+from routing.gold.queries import GOLD
+from routing.gold.tables import GoldCase
+from routing.reviews.tables import ReviewItem
+from routing.snapshot import Snapshot
+
+_SPARE, _SPARE_AT_LEAST = 0.25, timedelta(minutes=10)
+"""What a real case must have left of its time for another to go before it: this part, and so long."""
+_CASES_TRIED, _IDS_TRIED = 5, 300
+
+
+@dataclass(frozen=True, slots=True)
+class Dealer:
+    """What it takes to lay out a case: who decides by what, and the secret of the draws."""
+
+    snapshot: Snapshot
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """For whom, from when until when, from which segment alone, and whether it is their next and not seen yet."""
+
+    actor: Actor
+    now: datetime
+    until: datetime
+    segment: str | None = None
+    ahead: bool = False
+
+
+def deal_before(session: Session, item: ReviewItem, claim: Claim, dealer: Dealer) -> ReviewItem | None:
+    """A gold case to be shown before this one, held by who claims; None where none is drawn, and mostly so."""
+    agent = dealer.snapshot.agents.get(item.agent)
+    if agent is None or not _may_wait(item, claim.now) or not may_be_dealt(claim.actor):
+        return None
+    probability = odds(agent.settings.supervision.gold_share)
+    if not gold_position(dealer.secret, claim.actor.name, item.id) < probability:
+        return None
+    if queries.was_drawn(session, claim.actor.name, item.id) or not all(queries.pool(session, item.agent)):
+        return None
+    for gold in _in_turn(session, item.agent, claim, dealer):
+        laid_out = _laid_out(session, gold, item, claim, dealer)
+        if laid_out is not None:
+            return _dealt(session, gold, item, laid_out, claim, probability)
+    return None
+
+
+def may_be_dealt(actor: Actor) -> bool:
+    """Whoever may look at the list knows the answers."""
+    return actor.kind == "person" and not actor.allows("advance")
+
+
+def _may_wait(item: ReviewItem, now: datetime) -> bool:
+    """Ordinary work with time left: nothing urgent, and nothing that was passed on, waits for a test."""
+    if item.level > 1 or item.priority > 0 or item.kind not in {"review", "audit"}:
+        return False
+    end = item.escalates_at or item.due_at
+    return end - now > max((end - item.created_at) * _SPARE, _SPARE_AT_LEAST)
+
+
+def _in_turn(session: Session, agent: str, claim: Claim, dealer: Dealer) -> list[GoldCase]:
+    """Some of those that this person may be dealt, in their own order."""
+    login = claim.actor.name
+    ids = queries.not_met_by(session, agent, login, claim.segment)
+    first = sorted(ids, key=lambda one: gold_rank(dealer.secret, login, one))[:_CASES_TRIED]
+    return [queries.get_case(session, one) for one in first]
+
+
+def _laid_out(
+    session: Session, gold: GoldCase, item: ReviewItem, claim: Claim, dealer: Dealer
+) -> tuple[Entry, dict[str, Any]] | None:
+    """
+    The rows that this case would have got; None where it would not have come to a person, as with a confidence at which
+    the agent goes alone and no audit.
+    """
+    at = a_moment_before(item.created_at, item.id)
+    for attempt in range(_IDS_TRIED):
+        case_id = look_alike(item.case_id, dealer.secret, claim.actor.name, attempt)
+        if case_id == item.case_id:
+            continue
+        entry = prepare(dealer.snapshot, gold.agent, _case(gold, case_id, item.version), secret=dealer.secret, now=at)
+        if entry.item is None:
+            if entry.row["lane"] != "auto":
+                return None
+        elif entry.item["priority"] != item.priority:
+            return None
+        elif not queries.is_taken(session, gold.agent, case_id):
+            return entry, entry.item
+    return None
+
+
+def _case(gold: GoldCase, case_id: str, version: str) -> CaseIn:
+    def shown(value: Any) -> Any:
+        return renamed(value, gold.case_id, case_id)
+
+    return CaseIn(
+        case_id=case_id,
+        version=version,
+        output=shown(gold.output),
+        input=shown(gold.input),
+        confidence=gold.confidence,
+        segment=gold.segment,
+        action=gold.action,
+        amount=gold.amount,
+        risk=gold.risk,
+        attributes=shown(gold.attributes),
+        signals=shown(gold.signals),
+        trace=shown(gold.trace),
+    )
+
+
+def _dealt(
+    session: Session,
+    gold: GoldCase,
+    item: ReviewItem,
+    laid_out: tuple[Entry, dict[str, Any]],
+    claim: Claim,
+    probability: float,
+) -> ReviewItem | None:
+    entry, row = laid_out
+    at = row["created_at"]
+    decision = entry.row | {"id": id_at(at)}
+    row |= {
+        "id": id_at(at),
+        "decision_id": decision["id"],
+        "kind": GOLD,
+        "shown_as": row["kind"],
+        "due_at": at + (item.due_at - item.created_at),
+        "escalates_at": None,  # it is passed on to nobody
+        "claimed_by": claim.actor.name,
+        "claimed_at": claim.now,
+        "claimed_until": claim.until,
+        "ahead": claim.ahead,
+    }
+    deal = {
+        "item_id": row["id"],
+        "gold_case_id": gold.id,
+        "agent": gold.agent,
+        "login": claim.actor.name,
+        "before_item_id": item.id,
+        "probability": probability,
+        "case_id": row["case_id"],
+        "decision_id": row["decision_id"],
+        "decision": {name: _plain(value) for name, value in decision.items()},
+        "dealt_at": claim.now,
+    }
+    if not queries.add_deal(session, deal):
+        return None
+    dealt = ReviewItem(**row)
+    session.add(dealt)
+    session.flush()  # whoever asks next must find it held
+    return dealt
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value

@@ -1,0 +1,225 @@
+"""Statements on gold cases, and on to whom they were dealt."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal_column, or_, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from kit.dialects import insert_new
+from kit.errors import NotFound
+from rollout.failures.tables import Failure
+from routing.cases.tables import Decision, DecisionKey, HumanOutput
+from routing.gold.tables import GoldCase, GoldDeal
+from routing.reviews.tables import ReviewItem, Ruling
+from routing.supervision.tables import BlindAnswer
+
+GOLD = "gold"
+"""The kind of a review item that is one."""
+
+RULINGS_LOOKED_AT = 5_000
+"""Of the newest rulings of the house: how many tell what share was really dealt."""
+
+
+class Pool(NamedTuple):
+    """How many gold cases of an agent are dealt: outputs known to be right, and known to be wrong."""
+
+    right: int
+    wrong: int
+
+
+class Dealt(NamedTuple):
+    """Of the newest rulings in the house those on cases of an agent, and how many of them were on gold cases."""
+
+    rulings: int
+    gold: int
+
+
+def add_case(session: Session, row: Mapping[str, Any]) -> bool:
+    """False where the same case is there already."""
+    statement = insert_new(session.get_bind().dialect.name, GoldCase.__table__).values(**row)
+    return session.scalar(statement.returning(GoldCase.__table__.c.id)) is not None
+
+
+def by_digest(session: Session, agent: str, digest: str) -> GoldCase:
+    return session.scalars(select(GoldCase).where(GoldCase.agent == agent, GoldCase.digest == digest)).one()
+
+
+def get_case(session: Session, gold_case_id: UUID) -> GoldCase:
+    row = session.get(GoldCase, gold_case_id)
+    if row is None:
+        raise NotFound(f"there is no gold case {gold_case_id}")
+    return row
+
+
+def cases(session: Session, agent: str, *, active: bool | None, before: UUID | None, limit: int) -> Sequence[GoldCase]:
+    """The newest first."""
+    wanted = select(GoldCase).where(GoldCase.agent == agent).order_by(GoldCase.id.desc()).limit(limit)
+    if active is not None:
+        wanted = wanted.where(GoldCase.retired_at.is_(None) if active else GoldCase.retired_at.is_not(None))
+    return session.scalars(wanted if before is None else wanted.where(GoldCase.id < before)).all()
+
+
+def try_retire(session: Session, gold_case_id: UUID, by: str, now: datetime) -> bool:
+    """False where it was retired before."""
+    retired = update(GoldCase).where(GoldCase.id == gold_case_id, GoldCase.retired_at.is_(None))
+    retired = retired.values(retired_by=by, retired_at=now).returning(GoldCase.id)
+    return session.scalar(retired) is not None
+
+
+def pool(session: Session, agent: str) -> Pool:
+    right = func.coalesce(func.sum(case((GoldCase.output_is == "right", 1), else_=0)), 0)
+    wanted = select(right, func.count()).where(GoldCase.agent == agent, GoldCase.retired_at.is_(None))
+    good, every = session.execute(wanted).one()
+    return Pool(int(good), int(every) - int(good))
+
+
+def answers_by_case(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
+    """How many people said whether the output of these gold cases is right, and how many of them knew."""
+    knew = func.sum(case((GoldDeal.said == GoldCase.output_is, 1), else_=0))
+    wanted = select(GoldCase.id, func.count(), knew).join(GoldDeal, GoldDeal.gold_case_id == GoldCase.id)
+    wanted = wanted.where(GoldCase.id.in_(ids), GoldDeal.said.is_not(None)).group_by(GoldCase.id)
+    return {row_id: (int(people), int(known)) for row_id, people, known in session.execute(wanted)}
+
+
+def not_met_by(session: Session, agent: str, login: str, segment: str | None) -> Sequence[UUID]:
+    """
+    The gold cases that this person may be dealt: none that they were dealt, made or know the original of, because they
+    ruled on it, said what it should be, did it themselves or reported it.
+    """
+    met = or_(
+        GoldCase.made_by == login,
+        exists().where(GoldDeal.gold_case_id == GoldCase.id, GoldDeal.login == login),
+        _of_items(Ruling, login),
+        _of_items(BlindAnswer, login),
+        exists().where(Failure.decision_id == GoldCase.decision_id, Failure.reported_by == login),
+        exists().where(
+            HumanOutput.agent == GoldCase.agent,
+            HumanOutput.case_id == GoldCase.case_id,
+            or_(HumanOutput.person == login, HumanOutput.posted_by == login),
+        ),
+    )
+    wanted = select(GoldCase.id).where(GoldCase.agent == agent, GoldCase.retired_at.is_(None), ~met)
+    return session.scalars(wanted if segment is None else wanted.where(GoldCase.segment == segment)).all()
+
+
+def _of_items(table: Any, login: str) -> Any:
+    """By way of the items: rulings are not indexed by decision."""
+    of_item = and_(table.item_id == ReviewItem.id, table.login == login)
+    return exists().where(ReviewItem.decision_id == GoldCase.decision_id).where(of_item)
+
+
+def was_drawn(session: Session, login: str, item_id: UUID) -> bool:
+    """Whether a gold case was put before this item for this person already."""
+    drawn = select(GoldDeal.item_id).where(GoldDeal.login == login, GoldDeal.before_item_id == item_id)
+    return session.scalar(drawn) is not None
+
+
+def is_taken(session: Session, agent: str, case_id: str) -> bool:
+    """Whether there is a case with this id, or seems to be one."""
+    real = select(DecisionKey.decision_id).where(DecisionKey.agent == agent, DecisionKey.case_id == case_id).limit(1)
+    seeming = select(GoldDeal.item_id).where(GoldDeal.agent == agent, GoldDeal.case_id == case_id).limit(1)
+    return session.scalar(real) is not None or session.scalar(seeming) is not None
+
+
+def add_deal(session: Session, row: Mapping[str, Any]) -> bool:
+    """False where another request of the same person was faster."""
+    statement = insert_new(session.get_bind().dialect.name, GoldDeal.__table__).values(**row)
+    return session.scalar(statement.returning(GoldDeal.__table__.c.item_id)) is not None
+
+
+def get_deal(session: Session, item_id: UUID) -> GoldDeal:
+    return session.get_one(GoldDeal, item_id)
+
+
+def find_deal(session: Session, item_id: UUID) -> GoldDeal | None:
+    return session.get(GoldDeal, item_id)
+
+
+def decision_of(session: Session, item_id: UUID) -> Decision:
+    """What a gold item seems to be a decision of. In no session: nothing of it is ever stored."""
+    return seeming(get_deal(session, item_id))
+
+
+def decisions_seeming(session: Session, ids: Collection[UUID]) -> list[Decision]:
+    """Those of these decisions that are only seeming ones."""
+    return [seeming(deal) for deal in session.scalars(select(GoldDeal).where(GoldDeal.decision_id.in_(ids)))]
+
+
+def decisions_of_seeming_case(session: Session, agent: str, case_id: str) -> list[Decision]:
+    deals = select(GoldDeal).where(GoldDeal.agent == agent, GoldDeal.case_id == case_id)
+    return [seeming(deal) for deal in session.scalars(deals)]
+
+
+_TIMES, _IDS = ("decided_at", "occurred_at", "outcome_at"), ("id", "rollout_id", "superseded_by")
+
+
+def seeming(deal: GoldDeal) -> Decision:
+    row = dict(deal.decision)
+    row |= {name: datetime.fromisoformat(row[name]) for name in _TIMES if row.get(name)}
+    row |= {name: UUID(row[name]) for name in _IDS if row.get(name)}
+    return Decision(**row)
+
+
+def results(
+    session: Session, login: str, *, agent: str | None = None, before: UUID | None = None, limit: int = 50
+) -> Sequence[tuple[GoldDeal, GoldCase]]:
+    """What this person said of gold cases that nothing can be undone of, the newest first."""
+    wanted = _answered(login).order_by(GoldDeal.answered_at.desc(), GoldDeal.item_id.desc()).limit(limit)
+    if agent is not None:
+        wanted = wanted.where(GoldDeal.agent == agent)
+    if before is not None:
+        last = session.get(GoldDeal, before)
+        if last is not None:
+            wanted = wanted.where(tuple_(GoldDeal.answered_at, GoldDeal.item_id) < (last.answered_at, last.item_id))
+    return [(deal, gold) for deal, gold in session.execute(wanted)]
+
+
+def result(session: Session, login: str, item_id: UUID) -> tuple[GoldDeal, GoldCase] | None:
+    found = session.execute(_answered(login).where(GoldDeal.item_id == item_id)).one_or_none()
+    return (found[0], found[1]) if found is not None else None
+
+
+def newest_untold(session: Session, login: str, since: datetime) -> tuple[GoldDeal, GoldCase] | None:
+    """The newest result since then that this person has not put away."""
+    wanted = _answered(login).where(GoldDeal.told_at.is_(None), GoldDeal.answered_at >= since)
+    found = session.execute(wanted.order_by(GoldDeal.answered_at.desc()).limit(1)).one_or_none()
+    return (found[0], found[1]) if found is not None else None
+
+
+def _answered(login: str) -> Select[GoldDeal, GoldCase]:
+    wanted = select(GoldDeal, GoldCase).join(GoldCase, GoldCase.id == GoldDeal.gold_case_id)
+    return wanted.where(GoldDeal.login == login, GoldDeal.said.is_not(None))
+
+
+def put_away(session: Session, login: str, until: datetime, now: datetime) -> None:
+    """They have been told of every result up to then."""
+    told = update(GoldDeal).where(GoldDeal.login == login, GoldDeal.told_at.is_(None), GoldDeal.answered_at <= until)
+    session.execute(told.values(told_at=now).execution_options(synchronize_session=False))
+
+
+def dealt(session: Session, agent: str) -> Dealt:
+    """Of the newest rulings of the house, so that it takes as long whatever lies behind them."""
+    newest = select(Ruling.item_id).where(Ruling.undone_at.is_(None)).order_by(Ruling.id.desc())
+    looked_at = newest.limit(RULINGS_LOOKED_AT).subquery()
+    gold = func.coalesce(func.sum(case((ReviewItem.kind == GOLD, 1), else_=0)), 0)
+    wanted = select(func.count(), gold).select_from(ReviewItem).join(looked_at, looked_at.c.item_id == ReviewItem.id)
+    rulings, of_gold = session.execute(wanted.where(ReviewItem.agent == agent)).one()
+    return Dealt(int(rulings), int(of_gold))
+
+
+def open_by_agent(session: Session) -> dict[str, tuple[int, int]]:
+    """Of each agent how many gold cases are held, and how many were ruled on a moment ago."""
+    waiting = func.sum(case((ReviewItem.state == "waiting", 1), else_=0))
+    wanted = select(ReviewItem.agent, func.count(), waiting).where(is_open()).group_by(ReviewItem.agent)
+    return {agent: (int(held), int(every) - int(held)) for agent, every, held in session.execute(wanted)}
+
+
+def is_open() -> ColumnElement[bool]:
+    """As its index has it, word for word."""
+    return and_(
+        ReviewItem.kind == literal_column("'gold'"),
+        or_(ReviewItem.state == literal_column("'waiting'"), ReviewItem.concludes_at.is_not(None)),
+    )

@@ -1,0 +1,112 @@
+"""What goes over the wire about gold cases."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import Field, StringConstraints, model_validator
+
+from kit.http import Out, Strict
+from rollout.reviewers.schemas import Said
+from routing.cases.schemas import CaseId, ShortName
+
+_OF_THE_DECISION = ("case_id", "input", "confidence", "action", "amount", "risk", "attributes", "signals", "trace")
+"""What is not sent where a decision has it."""
+
+
+class GoldCaseIn(Strict):
+    """
+    A case whose right answer is known: made from a decision, or by hand.
+
+    From a decision: `output` only where another one than the agent's is to be shown, say one with an error put in;
+    what of it is right is taken from the verdict that counts where you do not say it. By hand: `case_id`, `output` and
+    `output_is`. `correct_output` is what a reviewer is told afterwards; of a right output it is that output. `why` is
+    told with it.
+    """
+
+    decision_id: UUID | None = None
+    case_id: CaseId | None = None
+    input: Any = None
+    output: Any = None
+    confidence: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    segment: Annotated[str, Field(max_length=128)] = ""
+    action: ShortName | None = None
+    amount: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    risk: Annotated[str, Field(min_length=1, max_length=32)] | None = None
+    attributes: dict[str, Any] | None = None
+    signals: dict[str, Any] | None = None
+    trace: list[Any] | None = None
+    output_is: Said | None = None
+    correct_output: Any = None
+    why: Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
+
+    @model_validator(mode="after")
+    def _one_way_or_the_other(self) -> Self:
+        if self.decision_id is None and (self.case_id is None or self.output is None or self.output_is is None):
+            raise ValueError("name a decision_id, or send case_id, output and output_is")
+        own = self.segment or any(getattr(self, name) is not None for name in _OF_THE_DECISION)
+        if self.decision_id is not None and own:
+            raise ValueError("only output, output_is, correct_output and why go with a decision; it has the rest")
+        return self
+
+
+class GoldCaseOut(Out):
+    """`answers`: how many reviewers said whether its output is right; `knew`: how many of them did."""
+
+    id: UUID
+    agent: str
+    decision_id: UUID | None
+    case_id: str
+    input: Any
+    output: Any
+    confidence: float | None
+    segment: str
+    action: str | None
+    amount: float | None
+    risk: str | None
+    output_is: Said
+    correct_output: Any
+    why: str
+    made_by: str
+    made_at: datetime
+    retired_by: str | None
+    retired_at: datetime | None
+    answers: int = 0
+    knew: int = 0
+
+
+class PoolOut(Out):
+    """
+    What is dealt from. `share` is what the agent's settings ask for; of its newest `rulings` (of the last 5,000 in the
+    house), `gold` were on gold cases. `warnings` say what is missing.
+    """
+
+    right: int
+    wrong: int
+    share: float
+    rulings: int
+    gold: int
+    warnings: list[str]
+
+
+class GoldCasesOut(Out):
+    items: list[GoldCaseOut]
+    pool: PoolOut
+    next_cursor: str | None
+
+
+class ResultOut(Out):
+    """One gold case that you ruled on: what you said of its output, what is known, and why."""
+
+    item_id: UUID
+    agent: str
+    case_id: str
+    input: Any
+    output: Any
+    output_is: Said
+    ruling: str
+    said: Said
+    knew: bool
+    correct_output: Any
+    why: str
+    at: datetime
