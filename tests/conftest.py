@@ -4,7 +4,6 @@ once on SQLite and once on PostgreSQL.
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from governance.people import service as people
 from kit.clock import FixedClock
 from kit.context import Context, make_context
+from kit.db import Database
 from kit.settings import Settings
 from migrations import chain
 from migrations.tables import metadata
@@ -81,6 +81,17 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def kept_sqlite(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """
+    One engine per worker, so that no statement is compiled twice; `ctx` puts an empty file under it before each test.
+    """
+    path = tmp_path_factory.mktemp("kept") / migrated_sqlite.name
+    db = Database(f"sqlite:///{path}", seconds=Settings(secret=SECRET).task_seconds)
+    yield db
+    db.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database without a single table, for migrations and for processes that migrate themselves."""
@@ -96,18 +107,13 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def ctx(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Context]:
     """A migrated, empty house at nine o'clock on a Monday."""
     if request.param == "sqlite":
-        path = tmp_path / "phasegate.db"
-        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), path)
-        made = make_context(_settings(tmp_path, f"sqlite:///{path}"), clock=FixedClock(START))
-        yield made
-        made.db.close()
+        db = cast("Database", request.getfixturevalue("kept_sqlite"))
+        servers.put_under(db, request.getfixturevalue("migrated_sqlite"))
+        yield _on(db, tmp_path, f"sqlite:///{db.engine.url.database}")
         return
     shared = cast("Context", request.getfixturevalue("migrated_postgres"))
     servers.empty(shared.db.engine, metadata.sorted_tables)
-    settings = _settings(tmp_path, shared.settings.resolved_database_url)
-    made = Context(settings, shared.db, FixedClock(START), SECRET.encode())
-    made.db.listener = made.announce
-    yield made
+    yield _on(shared.db, tmp_path, shared.settings.resolved_database_url)
 
 
 @pytest.fixture
@@ -116,5 +122,8 @@ def clock(ctx: Context) -> FixedClock:
     return cast("FixedClock", ctx.clock)
 
 
-def _settings(folder: Path, url: str) -> Settings:
-    return Settings(data_dir=folder / "var", database_url=url, secret=SECRET)
+def _on(db: Database, folder: Path, url: str) -> Context:
+    settings = Settings(data_dir=folder / "var", database_url=url, secret=SECRET)
+    made = Context(settings, db, FixedClock(START), SECRET.encode())
+    made.db.listener = made.announce
+    return made

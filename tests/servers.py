@@ -13,6 +13,8 @@ from typing import Any
 import psycopg
 from sqlalchemy.engine import make_url
 
+from kit.db import Database
+
 
 @contextmanager
 def postgres(run: str) -> Iterator[str]:
@@ -100,3 +102,13 @@ def empty(engine: Any, tables: list[Any]) -> None:
         connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
         deletions = (f'DELETE FROM "{table.name}"' for table in reversed(tables))  # noqa: S608 - our own names
         connection.exec_driver_sql("; ".join(deletions))
+
+
+def put_under(db: Database, migrated: Path) -> None:
+    """Give the engine of a SQLite file a copy of this one instead."""
+    db.close()
+    path = Path(str(db.engine.url.database))
+    for leftover in ("-wal", "-shm"):
+        path.with_name(path.name + leftover).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)  # whoever still has the old one open keeps that, not the new one
+    shutil.copyfile(migrated, path)
