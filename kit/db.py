@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 
 import structlog
 from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from kit import dialects, patience
@@ -19,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 _AFTER_COMMIT = "after_commit"
 _LONGEST_LOCK = 30.0  # seconds
+_IN_EACH_OTHERS_WAY = "40"  # the class of PostgreSQL's errors for deadlocks and the like
 
 
 class Database:
@@ -98,6 +101,13 @@ def send_after_commit(session: Session, name: str, *, about: object = None) -> N
     name = name if about is None else f"{name} {about}"
     if name not in wanted:
         wanted.append(name)
+
+
+def is_away(error: Exception) -> bool:
+    """The database does not answer or is locked: each row alone would wait just as long, one after the other."""
+    if isinstance(error, OperationalError):
+        return not str(getattr(error.orig, "sqlstate", "") or "").startswith(_IN_EACH_OTHERS_WAY)
+    return isinstance(error, InterfaceError | PoolTimeout)
 
 
 def _with_driver(url: str) -> str:

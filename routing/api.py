@@ -16,6 +16,7 @@ class Backlog(Out):
     unsettled_human_outputs: int
     messages_due: int
     rulings_to_conclude: int
+    reviews_in_trouble: int
     reviews_waiting: int
 
 

@@ -14,7 +14,7 @@ from routing.cases.queries import CHUNK
 from routing.cases.tables import Decision, HumanOutput
 from routing.delivery.tables import OutboxMessage
 from routing.gold import queries as gold
-from routing.reviews.tables import ReviewItem
+from routing.reviews.tables import ReviewItem, ReviewTrouble
 
 
 def marks(session: Session) -> tuple[int, ...]:
@@ -65,6 +65,7 @@ def backlog(session: Session, now: datetime) -> dict[str, int]:
         .select_from(OutboxMessage)
         .where(OutboxMessage.state == "waiting", OutboxMessage.due_at <= now),
         "rulings_to_conclude": select(func.count()).select_from(ReviewItem).where(ReviewItem.concludes_at <= now),
+        "reviews_in_trouble": select(func.count()).select_from(ReviewTrouble),
         "reviews_waiting": select(func.count()).select_from(ReviewItem).where(ReviewItem.state == "waiting"),
     }
     found = {name: session.scalar(statement) or 0 for name, statement in counts.items()}

@@ -12,7 +12,7 @@ from routing import queries, snapshot
 from routing.cases import settling
 from routing.delivery import service as delivery
 from routing.delivery.courier import Courier
-from routing.reviews import concluding, overdue
+from routing.reviews import concluding, overdue, withdrawing
 from routing.reviews import service as reviews
 
 _AT_ONCE, _AT_ONCE_ON_SQLITE = 500, 50  # decisions of one transaction; on SQLite all others wait for its end
@@ -114,7 +114,7 @@ def follow_rollouts(ctx: Context) -> int:
     cancelled = 0
     while True:
         with ctx.db.begin() as session:
-            count = reviews.cancel_what_nobody_may_rule(session, ctx.clock.now())
+            count = withdrawing.cancel_what_nobody_may_rule(session, ctx.clock.now())
         cancelled += count
         if count == 0:
             return cancelled

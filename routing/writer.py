@@ -13,14 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy.exc import (
-    DBAPIError,
-    InterfaceError,
-    OperationalError,
-    TimeoutError,  # noqa: A004 - a pool that is empty
-)
+from sqlalchemy.exc import DBAPIError
 
 from kit.context import Context
+from kit.db import is_away
 from kit.errors import Problem, Unavailable
 from routing.cases import service
 from routing.cases.prepare import Entry, prepare_again
@@ -30,7 +26,6 @@ from routing.snapshot import Snapshot, SnapshotHolder
 log = structlog.get_logger(__name__)
 
 _SHARE_OF_SINGLE_CALLS = 4  # the backlog divided by this is theirs alone
-_IN_EACH_OTHERS_WAY = "40"  # the class of PostgreSQL's errors for deadlocks and the like
 
 Result = Stored | Problem
 
@@ -159,7 +154,7 @@ class Writer:
             results = self._commit(batch)
         except Exception as error:  # noqa: BLE001
             alone = [_Slice(part.unit, (entry,)) for part in batch for entry in part.entries]
-            if len(alone) > 1 and not _is_away(error):
+            if len(alone) > 1 and not is_away(error):
                 # One bad row must not take the others with it: each alone, the bad one fails alone.
                 for one in alone:
                     self._store([one])
@@ -183,13 +178,6 @@ class Writer:
         """Decided again where the policy changed while they waited: autonomy that was taken back is back."""
         secret, now = self._ctx.secret, self._ctx.clock.now()
         return [prepare_again(entry, snapshot, secret=secret, now=now) for part in batch for entry in part.entries]
-
-
-def _is_away(error: Exception) -> bool:
-    """The database does not answer or is locked: each row alone would wait just as long, one after the other."""
-    if isinstance(error, OperationalError):
-        return not str(getattr(error.orig, "sqlstate", "") or "").startswith(_IN_EACH_OTHERS_WAY)
-    return isinstance(error, InterfaceError | TimeoutError)
 
 
 def _give_up(unit: _Unit) -> None:

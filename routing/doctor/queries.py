@@ -44,7 +44,7 @@ from routing.cases.tables import (
 )
 from routing.drift.tables import AttributeTotal
 from routing.gold.queries import GOLD
-from routing.reviews.tables import ReviewItem
+from routing.reviews.tables import ReviewItem, ReviewTrouble
 
 Cohort = tuple[UUID, int, str, str, date]  # rollout, epoch, lane, segment, day
 _COUNTERS = (
@@ -291,6 +291,14 @@ def ended_otherwise(session: Session) -> tuple[int, Sequence[UUID]]:
     )
     joined = select(ReviewItem.id).join(Decision, Decision.id == ReviewItem.decision_id)
     return _found(session, joined.where(*wanted))
+
+
+def in_trouble(session: Session) -> tuple[int, Sequence[str]]:
+    """Open reviews with which a sweep could not do what it does with others."""
+    is_open = or_(ReviewItem.state == "waiting", ReviewItem.concludes_at.is_not(None))
+    joined = select(ReviewTrouble).join(ReviewItem, ReviewItem.id == ReviewTrouble.item_id).where(is_open)
+    rows = session.scalars(joined.order_by(ReviewTrouble.since)).all()
+    return len(rows), [f"{row.item_id}: {row.step}, tried {row.attempts} times: {row.problem}" for row in rows[:5]]
 
 
 def cases_without_one_current_output(session: Session) -> tuple[int, Sequence[str]]:

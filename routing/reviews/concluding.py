@@ -6,6 +6,7 @@ ruling whose window ended while no worker ran is concluded by the next sweep, an
 the output is worked out when it is given and stored with it: concluding needs nothing but the rows.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,19 +22,21 @@ from routing.gold import answers as gold
 from routing.gold.queries import GOLD
 from routing.reviews import queries
 from routing.reviews.tables import ReviewItem, Ruling
+from routing.reviews.troubles import each
 from routing.snapshot import AgentEntry
 
 
 def conclude_due(session: Session, now: datetime, limit: int) -> int:
     """Conclude rulings whose window is over, the oldest first; returns how many."""
-    items = queries.to_conclude(session, now, limit)
-    rulings = queries.standing_rulings(session, [item.id for item in items])
-    for item in items:
-        item.concludes_at = None
-        conclude(session, item, queries.decision_of(session, item), rulings[item.id], now)
-    if items:
+
+    def act(items: Sequence[ReviewItem]) -> None:
+        rulings = queries.standing_rulings(session, [item.id for item in items])
+        for item in items:
+            item.concludes_at = None
+            conclude(session, item, queries.decision_of(session, item), rulings[item.id], now)
         send_after_commit(session, "reviews:changed")
-    return len(items)
+
+    return each(session, queries.to_conclude(session, now, limit), act, step="conclude", now=now)
 
 
 def conclude(session: Session, item: ReviewItem, decision: Decision, ruling: Ruling, now: datetime) -> None:

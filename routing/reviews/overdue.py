@@ -6,6 +6,7 @@ Time never says that an output was right. So an expired review has no output and
 without a verdict against the agent.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -16,42 +17,60 @@ from routing.delivery import service as delivery
 from routing.reviews import queries
 from routing.reviews.concluding import second_line
 from routing.reviews.tables import ReviewItem
+from routing.reviews.troubles import each
 
 FALLBACK = "human"  # what the agent's setting `review_fallback` can be: time never approves
 
 
 def pass_on(session: Session, now: datetime, limit: int) -> int:
     """Pass what was in the first line for its part of the time on to the second; returns how many."""
-    items = queries.overdue_in_the_first_line(session, now, limit)
-    for item in items:
-        item.state, item.ended_at = "escalated", now
-        session.add(second_line(item, now))
-        _note(session, "review.overdue", item, now)
-    if items:
+
+    def act(items: Sequence[ReviewItem]) -> None:
+        for item in items:
+            item.state, item.ended_at = "escalated", now
+            session.add(second_line(item, now))
+            _note(session, "review.overdue", item, now)
         send_after_commit(session, "reviews:changed")
-    return len(items)
+
+    _give_an_end(session, limit)
+    return each(session, queries.overdue_in_the_first_line(session, now, limit), act, step="pass_on", now=now)
+
+
+def _give_an_end(session: Session, limit: int) -> None:
+    """
+    What a web process of a former release stored knows only when it is due. Half of that time is the first line's, as
+    where the agent's settings say nothing else.
+    """
+    for item in queries.without_end(session, limit):
+        item.escalates_at = item.created_at + (item.due_at - item.created_at) / 2
+    session.flush()  # the sweep looks for it by that time
 
 
 def expire(session: Session, now: datetime, limit: int) -> int:
     """End what waited its time in the second line as well, and tell the agent; returns how many."""
-    items = queries.expired_in_the_second_line(session, now, limit)
-    for item in items:
-        item.state, item.ended_at = "expired", now
-        decision = queries.get_decision(session, item.decision_id)
-        if item.kind == "review":
-            decision.outcome, decision.outcome_at, decision.outcome_output = "expired", now, None
-            decision.outcome_detail = {
-                "by": "system",
-                "reason_code": "expired",
-                "note": "nobody ruled in time; a person does the case",
-                "fallback": FALLBACK,
-            }
-        delivery.tell(session, decision, kind=_told_as(item), now=now)
-        _note(session, "review.expired", item, now)
-        send_after_commit(session, "decisions:ruled", about=decision.id)
-    if items:
+
+    def act(items: Sequence[ReviewItem]) -> None:
+        for item in items:
+            _expire(session, item, now)
         send_after_commit(session, "reviews:changed")
-    return len(items)
+
+    return each(session, queries.expired_in_the_second_line(session, now, limit), act, step="expire", now=now)
+
+
+def _expire(session: Session, item: ReviewItem, now: datetime) -> None:
+    item.state, item.ended_at = "expired", now
+    decision = queries.get_decision(session, item.decision_id)
+    if item.kind == "review":
+        decision.outcome, decision.outcome_at, decision.outcome_output = "expired", now, None
+        decision.outcome_detail = {
+            "by": "system",
+            "reason_code": "expired",
+            "note": "nobody ruled in time; a person does the case",
+            "fallback": FALLBACK,
+        }
+    delivery.tell(session, decision, kind=_told_as(item), now=now)
+    _note(session, "review.expired", item, now)
+    send_after_commit(session, "decisions:ruled", about=decision.id)
 
 
 def _told_as(item: ReviewItem) -> str:

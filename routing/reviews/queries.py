@@ -6,9 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     case,
+    delete,
+    exists,
     func,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -23,7 +27,7 @@ from routing.cases.tables import Decision, Label
 from routing.gold import queries as gold
 from routing.reviews.dealing.lines import WAITING, free, shown_kind
 from routing.reviews.dealing.queries import rollouts_of_kind
-from routing.reviews.tables import ReviewItem, Ruling
+from routing.reviews.tables import ReviewItem, ReviewTrouble, Ruling
 
 COUNTED_UP_TO = 1000
 """How many waiting cases of an agent are counted; where there are more, nobody needs to know how many."""
@@ -143,9 +147,23 @@ def may_undo(session: Session, login: str, now: datetime) -> ReviewItem | None:
     return session.scalar(statement.order_by(ReviewItem.ended_at.desc(), ReviewItem.id.desc()).limit(1))
 
 
+def _untroubled(now: datetime) -> ColumnElement[bool]:
+    """Not what could not be done before and is to be tried later: it must not stand in the way of others."""
+    return ~exists().where(ReviewTrouble.item_id == ReviewItem.id, ReviewTrouble.next_at > now)
+
+
+def troubles_with(session: Session, ids: Sequence[UUID]) -> dict[UUID, ReviewTrouble]:
+    return {row.item_id: row for row in session.scalars(select(ReviewTrouble).where(ReviewTrouble.item_id.in_(ids)))}
+
+
+def forget_troubles(session: Session, ids: Sequence[UUID]) -> None:
+    session.execute(delete(ReviewTrouble).where(ReviewTrouble.item_id.in_(ids)))
+
+
 def to_conclude(session: Session, now: datetime, limit: int) -> Sequence[ReviewItem]:
     """Items whose ruling can no longer be undone, the oldest first, none that another worker holds; locked."""
-    wanted = select(ReviewItem).where(ReviewItem.concludes_at <= now).order_by(ReviewItem.concludes_at).limit(limit)
+    wanted = select(ReviewItem).where(ReviewItem.concludes_at <= now, _untroubled(now))
+    wanted = wanted.order_by(ReviewItem.concludes_at).limit(limit)
     return session.scalars(skip_locked(wanted, session.get_bind().dialect.name)).all()
 
 
@@ -209,7 +227,7 @@ def ruled_since(session: Session, login: str, since: datetime) -> dict[str, int]
     return dict(session.execute(statement).all())
 
 
-def items_nobody_may_rule(session: Session, limit: int) -> Sequence[ReviewItem]:
+def items_nobody_may_rule(session: Session, now: datetime, limit: int) -> Sequence[ReviewItem]:
     """
     Open review items whose version no longer drafts for people: demoted to shadow or evaluation, or retired.
 
@@ -222,7 +240,11 @@ def items_nobody_may_rule(session: Session, limit: int) -> Sequence[ReviewItem]:
     waiting = rollouts_of_kind("review")
     for rollout_id in session.scalars(select(Rollout.id).join(waiting, waiting.c.rollout_id == Rollout.id).where(gone)):
         wanted = select(ReviewItem).where(
-            WAITING, shown_kind == "review", ReviewItem.kind == "review", ReviewItem.rollout_id == rollout_id
+            WAITING,
+            shown_kind == "review",
+            ReviewItem.kind == "review",
+            ReviewItem.rollout_id == rollout_id,
+            _untroubled(now),
         )
         wanted = skip_locked(wanted.limit(limit - len(found)), session.get_bind().dialect.name)
         found += session.scalars(wanted)
@@ -233,14 +255,24 @@ def items_nobody_may_rule(session: Session, limit: int) -> Sequence[ReviewItem]:
 
 def overdue_in_the_first_line(session: Session, now: datetime, limit: int) -> list[ReviewItem]:
     """What is to be passed on by now and nobody looks at, the oldest first; locked."""
-    wanted = select(ReviewItem).where(free(now), ReviewItem.escalates_at.is_not(None), ReviewItem.escalates_at < now)
+    over = ReviewItem.escalates_at.is_not(None), ReviewItem.escalates_at < now
+    wanted = select(ReviewItem).where(free(now), *over, _untroubled(now))
     wanted = wanted.order_by(ReviewItem.escalates_at).limit(limit)
+    return list(session.scalars(skip_locked(wanted, session.get_bind().dialect.name)))
+
+
+def without_end(session: Session, limit: int) -> list[ReviewItem]:
+    """Of the first line, what does not know when it is passed on: stored by a web process of a former release."""
+    unknown = ReviewItem.escalates_at.is_(None), ReviewItem.expires_at.is_(None)
+    work = ReviewItem.level == literal_column("1"), ReviewItem.kind.in_(("review", "audit"))
+    wanted = select(ReviewItem).where(WAITING, *unknown, *work).order_by(ReviewItem.id).limit(limit)
     return list(session.scalars(skip_locked(wanted, session.get_bind().dialect.name)))
 
 
 def expired_in_the_second_line(session: Session, now: datetime, limit: int) -> list[ReviewItem]:
     """What nobody ruled on there either and nobody looks at now, the oldest first; locked."""
-    wanted = select(ReviewItem).where(free(now), ReviewItem.expires_at.is_not(None), ReviewItem.expires_at < now)
+    over = ReviewItem.expires_at.is_not(None), ReviewItem.expires_at < now
+    wanted = select(ReviewItem).where(free(now), *over, _untroubled(now))
     wanted = wanted.order_by(ReviewItem.expires_at).limit(limit)
     return list(session.scalars(skip_locked(wanted, session.get_bind().dialect.name)))
 

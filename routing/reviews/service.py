@@ -20,10 +20,8 @@ from governance.audit import service as audit
 from governance.people import service as people
 from kit.db import send_after_commit
 from kit.errors import Conflict, Invalid, Place
-from routing.cases.cancelling import cancel
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
-from routing.delivery import service as delivery
 from routing.gold.dealing import Claim, Dealer, deal_before
 from routing.gold.queries import GOLD
 from routing.reviews import concluding, queries
@@ -412,22 +410,3 @@ def release_expired(session: Session, now: datetime) -> int:
     if released:
         send_after_commit(session, "reviews:changed")
     return released
-
-
-def cancel_what_nobody_may_rule(session: Session, now: datetime, limit: int = 200) -> int:
-    """
-    After a demotion or roll-back: what waited for a ruling goes to people to do. The agent is told that its
-    output will not be used, and the case is void: nobody said that it was wrong. A freeze takes back nothing
-    that waits already; its reviewers rule on it as on any other.
-    """
-    items = queries.items_nobody_may_rule(session, limit)
-    for item in items:
-        item.state, item.ended_at = "cancelled", now
-        decision = queries.get_decision(session, item.decision_id)
-        words = "autonomy was taken back before a person ruled"
-        cancel(
-            session, decision, by="system", reason_code="autonomy_taken_back", words=words, source_id=item.id, now=now
-        )
-        delivery.tell(session, decision, kind="decision.cancelled", now=now)
-        audit.record(session, "system", "review.cancelled", item.id, now=now, agent=item.agent, case_id=item.case_id)
-    return len(items)

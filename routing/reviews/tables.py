@@ -71,6 +71,12 @@ class ReviewItem(Table):
             postgresql_where=text("state = 'waiting' AND escalates_at IS NOT NULL"),
             sqlite_where=text("state = 'waiting' AND escalates_at IS NOT NULL"),
         ),
+        Index(  # what a web process of a former release stored, until the sweep has given it its time
+            "ix_review_items_waiting_without_end",
+            "id",
+            postgresql_where=text("state = 'waiting' AND escalates_at IS NULL AND expires_at IS NULL"),
+            sqlite_where=text("state = 'waiting' AND escalates_at IS NULL AND expires_at IS NULL"),
+        ),
         Index(
             "ix_review_items_waiting_expires_at",
             "expires_at",
@@ -168,3 +174,16 @@ class Ruling(Table):
     severity: Mapped[str | None] = mapped_column(String(16))
     at: Mapped[datetime]
     undone_at: Mapped[datetime | None]  # taken back before anybody was told; nothing ever comes of it
+
+
+class ReviewTrouble(Table):
+    """What could not be done with an item, so that others go on; it is tried again later."""
+
+    __tablename__ = "review_troubles"
+
+    item_id: Mapped[UUID] = mapped_column(primary_key=True)
+    step: Mapped[str] = mapped_column(String(16))  # conclude | pass_on | expire | cancel
+    problem: Mapped[str] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(Integer)
+    since: Mapped[datetime]
+    next_at: Mapped[datetime]  # not tried before

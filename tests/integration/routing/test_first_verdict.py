@@ -20,7 +20,7 @@ from routing.cases.history import case_out
 from routing.cases.schemas import HumanOutputIn
 from routing.cases.tables import Decision, HumanOutput
 from routing.doctor import service as doctor
-from routing.reviews import service as reviews
+from routing.reviews import withdrawing
 from routing.snapshot import AgentEntry
 from tests import factories
 from tests.integration.routing.test_settling import (
@@ -271,7 +271,7 @@ class TestRank:
         clock.move(timedelta(minutes=1))
         factories.change_rollout(ctx, version, phase="shadow")
         with ctx.db.begin() as session:
-            reviews.cancel_what_nobody_may_rule(session, ctx.clock.now())
+            withdrawing.cancel_what_nobody_may_rule(session, ctx.clock.now())
 
         settle(ctx)
 
