@@ -16,6 +16,7 @@ from routing.a2i import queries, shapes
 from routing.a2i.schemas import EvaluateIn, StartIn
 from routing.cases import queries as cases
 from routing.cases.cancelling import cancel
+from routing.cases.closing import close_reviews
 from routing.cases.schemas import HumanLoopIn
 from routing.cases.tables import Decision
 from routing.delivery import service as delivery
@@ -84,7 +85,7 @@ def _explain(session: Session, row: Decision, secret: bytes) -> Evaluation | Non
 
 def stop(session: Session, row: Decision, *, actor: Actor, now: datetime) -> None:
     """Nobody needs to rule any more; the case is void, for nobody said that its output was wrong."""
-    cases.end_open_items(session, row.id, now, state="cancelled", kind="review")
+    close_reviews(session, row.id, state="cancelled", actor=actor.name, now=now, kind="review")
     cases.lock_decision(session, row.id)
     decision = session.get_one(Decision, row.id, populate_existing=True)
     if shapes.status(decision) != "InProgress":

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from governance.audit import service as audit
 from routing.cases import queries
 from routing.cases.cancelling import cancel
+from routing.cases.closing import close_reviews
 from routing.cases.tables import Decision
 
 _MIGHT_BE_USED = frozenset({"auto", "review"})
@@ -26,7 +27,7 @@ def take_back(session: Session, row: Decision, *, actor: str, now: datetime) -> 
     """
     if row.route not in _MIGHT_BE_USED or row.outcome is not None:
         return row
-    queries.end_open_items(session, row.id, now, state="cancelled", kind="review")
+    close_reviews(session, row.id, state="cancelled", actor=actor, now=now, kind="review")
     queries.lock_decision(session, row.id)
     decision = session.get_one(Decision, row.id, populate_existing=True)
     if decision.outcome is not None:

@@ -16,7 +16,7 @@ from kit.errors import NotFound
 from rollout.versions.tables import PolicyRevision
 from routing.archives import queries as archives
 from routing.cases.tables import RANKS, ComparisonRow, Decision, DecisionKey, HumanOutput, Label
-from routing.reviews.tables import ReviewItem
+from routing.reviews.tables import ReviewItem, Ruling
 
 _SETTLED_BY = (
     Decision.agent,
@@ -340,18 +340,36 @@ def update_settled(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         session.execute(update(Decision), list(rows))
 
 
-def end_open_items(session: Session, decision_id: UUID, now: datetime, *, state: str, kind: str | None = None) -> None:
+class Voided(NamedTuple):
+    """A ruling that came to nothing while it could still be undone."""
+
+    item_id: UUID
+    agent: str
+    case_id: str
+    ruling_id: UUID
+    ruling: str
+    login: str
+
+
+def end_open_items(
+    session: Session, decision_id: UUID, now: datetime, *, state: str, kind: str | None = None
+) -> list[Voided]:
     """
     End the open review items of a decision, or those of one kind, that nobody has to rule on any more. One whose ruling
-    can still be undone is open: nothing came of that ruling yet, and nothing will.
+    can still be undone is open: nothing came of that ruling yet, and nothing will. Returns those rulings.
 
     They are locked first, in a statement of its own: one that a ruling is just escalating is then seen.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(ReviewItem.id).where(ReviewItem.decision_id == decision_id).with_for_update())
-    is_open = or_(ReviewItem.state == "waiting", ReviewItem.concludes_at.is_not(None))
-    ended = update(ReviewItem).where(ReviewItem.decision_id == decision_id, is_open)
+    pending = ReviewItem.concludes_at.is_not(None)
+    ours = [ReviewItem.decision_id == decision_id, or_(ReviewItem.state == "waiting", pending)]
     if kind is not None:
-        ended = ended.where(ReviewItem.kind == kind)
+        ours.append(ReviewItem.kind == kind)
+    stands = and_(Ruling.item_id == ReviewItem.id, Ruling.undone_at.is_(None))
+    voided = select(ReviewItem.id, ReviewItem.agent, ReviewItem.case_id, Ruling.id, Ruling.ruling, Ruling.login)
+    found = [Voided(*row) for row in session.execute(voided.join(Ruling, stands).where(*ours, pending))]
+    ended = update(ReviewItem).where(*ours)
     ended = ended.values(state=state, ended_at=now, concludes_at=None)
     session.execute(ended.execution_options(synchronize_session=False))
+    return found

@@ -27,6 +27,7 @@ from rollout.failures import service as failures
 from rollout.failures.tables import Failure
 from routing.archives.queries import CaseArchived, archived
 from routing.cases import handing_over, queries
+from routing.cases.closing import close_reviews
 from routing.cases.prepare import Entry, Key, same
 from routing.cases.schemas import GIVEN_LENGTH, FailureIn, HumanOutputIn, HumanOutputStored
 from routing.cases.tables import Decision, DecisionKey, HumanOutput, Label
@@ -201,7 +202,7 @@ def _store_attempt(session: Session, entry: Entry, actor: str) -> Decision | Pro
 
 def _supersede(session: Session, before: Decision, entry: Entry, actor: str) -> None:
     now = entry.row["decided_at"]
-    queries.end_open_items(session, before.id, now, state="superseded")
+    close_reviews(session, before.id, state="superseded", actor=actor, now=now)
     session.refresh(before)  # a ruling that came first has set the outcome, and it stands
     before.superseded_by = entry.row["id"]
     before.outcome = before.outcome or "superseded"

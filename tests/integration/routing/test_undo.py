@@ -55,6 +55,12 @@ def nothing_came_of_it(ctx: Context, item: ReviewItem) -> bool:
     return decision_of(ctx, item).outcome is None and not rows(ctx, Label) and not rows(ctx, OutboxMessage)
 
 
+def voided(ctx: Context) -> list[tuple[str, str, str]]:
+    """What the audit log has of rulings that came to nothing: whose, which, why."""
+    found = [event.detail for event in rows(ctx, AuditEvent) if event.verb == "review.voided"]
+    return [(detail["ruled_by"], detail["ruling"], detail["because"]) for detail in found]
+
+
 def doctor_finds(ctx: Context) -> list[str]:
     with ctx.db.read() as session:
         return [found.check for found in doctor.examine(session, now=ctx.clock.now()) if not found.ok]
@@ -311,6 +317,7 @@ class TestWhatEndsTheCaseMeanwhile:
         assert (decision_of(ctx, item).outcome, item_of(ctx, item.decision_id).state) == ("superseded",) * 2
         assert {label.verdict for label in rows(ctx, Label)} == {"void"}
         assert [message.kind for message in rows(ctx, OutboxMessage)] == []
+        assert voided(ctx) == [("alice", "approve", "superseded")]
         assert doctor_finds(ctx) == []
 
     def test_a_case_the_agent_gave_to_a_person_stays_there(self, ctx: Context, clock: FixedClock, alice: Actor) -> None:
@@ -321,6 +328,7 @@ class TestWhatEndsTheCaseMeanwhile:
 
         assert conclude(ctx) == 0
         assert (decision_of(ctx, item).outcome, item_of(ctx, item.decision_id).state) == ("cancelled",) * 2
+        assert voided(ctx) == [("alice", "approve", "cancelled")]
 
     def test_an_escalation_is_not_carried_out_on_a_replaced_case(
         self, ctx: Context, clock: FixedClock, alice: Actor
