@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import LargeBinary, Text, cast, func, select, tuple_
 from sqlalchemy.orm import Session, load_only
 
 from kit.dialects import among
 from rollout.failures.tables import Failure
-from routing.cases.tables import Decision, Label
+from routing.cases.tables import Decision, HumanOutput, Label
 from routing.reviews.tables import ReviewItem, Ruling
 
 WINDOW = 2000
@@ -104,6 +104,35 @@ def labels_of(session: Session, decision_ids: Collection[UUID]) -> Sequence[Labe
 def failures_with(session: Session, ids: Collection[UUID]) -> dict[UUID, Failure]:
     wanted = select(Failure).where(_among(session, Failure.id, ids))
     return {row.id: row for row in session.scalars(wanted)}
+
+
+def weights_of_rulings(session: Session, ids: Collection[UUID]) -> dict[UUID, int]:
+    """How many bytes of JSON a line about each of these holds, about; without reading them into memory."""
+    shown = select(_bytes(session, Decision.output)).where(Decision.id == Ruling.decision_id).scalar_subquery()
+    weight = _bytes(session, Ruling.output) + func.coalesce(shown, 0)
+    rows = session.execute(select(Ruling.id, weight).where(_among(session, Ruling.id, ids)))
+    return {one: int(heavy) for one, heavy in rows}
+
+
+def weights_of_decisions(session: Session, ids: Collection[UUID]) -> dict[UUID, int]:
+    """The same of decisions, with all that may say what was right: rulings, human outputs, failures."""
+    rulings = select(_bytes(session, Ruling.output)).join(ReviewItem, ReviewItem.id == Ruling.item_id)
+    failures = select(_bytes(session, Failure.correct_output)).where(Failure.decision_id == Decision.id)
+    people = select(_bytes(session, HumanOutput.output)).where(
+        HumanOutput.agent == Decision.agent, HumanOutput.case_id == Decision.case_id, HumanOutput.superseded.is_(False)
+    )
+    weight = _bytes(session, Decision.input) + _bytes(session, Decision.output)
+    for behind in (rulings.where(ReviewItem.decision_id == Decision.id), failures, people):
+        each = behind.correlate(Decision).subquery()
+        weight += select(func.coalesce(func.sum(each.c[0]), 0)).scalar_subquery()
+    rows = session.execute(select(Decision.id, weight).where(_among(session, Decision.id, ids)))
+    return {one: int(heavy) for one, heavy in rows}
+
+
+def _bytes(session: Session, column: Any) -> Any:
+    if session.get_bind().dialect.name == "postgresql":
+        return func.coalesce(func.octet_length(cast(column, Text)), 0)
+    return func.coalesce(func.length(cast(column, LargeBinary)), 0)
 
 
 def _among(session: Session, column: Any, ids: Collection[UUID]) -> Any:

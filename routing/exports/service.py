@@ -6,7 +6,7 @@ What is stored while an export runs, is in it or not.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -28,7 +28,8 @@ from routing.exports import queries, rows
 from routing.exports.queries import DecisionPlace, Scope
 from routing.exports.rows import Row
 
-_AT_A_TIME = 200  # rows whose inputs and outputs are in memory
+_AT_A_TIME = 200  # rows that are in memory, at most
+_BYTES = 2 * 1024 * 1024  # of their inputs and outputs; what is heavier goes alone
 
 
 class What(StrEnum):
@@ -92,7 +93,7 @@ def _rulings(db: Database, scope: Scope) -> Iterator[list[Row]]:
             wanted = [one for one in window if scope.holds(one.at)]
             items = queries.items_in(session, scope, [one.item_id for one in wanted]) if wanted else {}
         ours = [one.id for one in wanted if one.item_id in items]
-        for part in _parts(ours):
+        for part in _light(db, _parts(ours), queries.weights_of_rulings):
             with db.read() as session:
                 rulings = queries.rulings_with(session, part)
                 of = [ruling.decision_id for ruling in rulings.values()]
@@ -128,7 +129,8 @@ _OF_TRAINING = (Decision.agent, Decision.decided_at, Decision.attempt, Decision.
 
 
 def _training(db: Database, scope: Scope) -> Iterator[list[Row]]:
-    for part in _decision_parts(db, scope, lambda place: place.label in {"agree", "override"}):
+    with_verdict = _decision_parts(db, scope, lambda place: place.label in {"agree", "override"})
+    for part in _light(db, with_verdict, queries.weights_of_decisions):
         with db.read() as session:
             decisions = queries.decisions_with(session, part, _OF_TRAINING)
             by_decision = _by_decision(queries.labels_of(session, part))
@@ -168,6 +170,24 @@ def _decision_parts(db: Database, scope: Scope, keep: Callable[[DecisionPlace], 
 def _parts(ids: Sequence[UUID]) -> Iterator[list[UUID]]:
     for start in range(0, len(ids), _AT_A_TIME):
         yield list(ids[start : start + _AT_A_TIME])
+
+
+def _light(
+    db: Database, parts: Iterable[list[UUID]], weigh: Callable[[Session, list[UUID]], dict[UUID, int]]
+) -> Iterator[list[UUID]]:
+    """The same ids in parts that also hold no more than so many bytes, or one."""
+    for part in parts:
+        with db.read() as session:
+            weights = weigh(session, part)
+        light, held = list[UUID](), 0
+        for one in part:
+            heavy = weights.get(one, 0)
+            if light and held + heavy > _BYTES:
+                yield light
+                light, held = [], 0
+            light.append(one)
+            held += heavy
+        yield light
 
 
 _FINDERS: dict[What, tuple[Callable[[Database, Scope], Iterator[list[Row]]], tuple[str, ...]]] = {

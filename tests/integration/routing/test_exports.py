@@ -273,22 +273,48 @@ class TestSize:
     ) -> None:
         """Nor is a transaction open while somebody reads: a part is found before it is given out."""
         assert owner
-        monkeypatch.setattr(service, "_AT_A_TIME", 3)
+        monkeypatch.setattr(service, "_BYTES", 150_000)
         factories.rollout(ctx)
         for number in range(30):
-            rule(ctx, alice, factories.decision(ctx, f"c-{number}", output="x" * 50_000), "approve")
+            light, heavy = factories.decision(ctx, f"l-{number}"), "x" * 50_000
+            rule(ctx, alice, light, "edit", output=heavy)
+            rule(ctx, alice, factories.decision(ctx, f"h-{number}", output=heavy), "approve")
         tasks.settle(ctx)
-        with ctx.db.begin() as session:
-            export = Export(What.TRAINING, Form.JSONL, Scope("claims", None, None, None))
-            service.begin(session, export, actor=SYSTEM, now=ctx.clock.now())
-        pieces = service.pieces(ctx.db, export)
-        size = len(next(pieces))
-        assert ctx.db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
-        tracemalloc.start()
-        for piece in pieces:
-            size += len(piece)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
+        for what in (What.TRAINING, What.RULINGS):
+            export = Export(what, Form.JSONL, Scope("claims", None, None, None))
+            with ctx.db.begin() as session:
+                service.begin(session, export, actor=SYSTEM, now=ctx.clock.now())
+            pieces = service.pieces(ctx.db, export)
+            size = len(next(pieces))
+            assert ctx.db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+            tracemalloc.start()
+            for piece in pieces:
+                size += len(piece)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
 
-        assert size > 3_000_000
-        assert peak < size / 2
+            assert size > 3_000_000
+            assert peak < size / 2
+
+    def test_what_is_heavy_goes_alone_whichever_part_of_it_is(
+        self, ctx: Context, owner: dict[str, str], alice: Actor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert owner
+        monkeypatch.setattr(service, "_BYTES", 150_000)
+        factories.rollout(ctx)
+        heavy = "x" * 100_000
+        made = [factories.decision(ctx, f"c-{number}") for number in range(6)]
+        for decision in made:
+            rule(ctx, alice, decision, "reject", reason_code="wrong")
+        tasks.settle(ctx)
+        for decision in made[1:3]:
+            factories.human_output(ctx, decision.case_id, heavy)
+        for decision in made[3:5]:
+            failure = FailureIn(severity="major", description="seen later", correct_output=heavy)
+            with ctx.db.begin() as session:
+                cases.report_failure(session, decision, failure, key=None, actor=SYSTEM, now=ctx.clock.now())
+        tasks.settle(ctx)
+
+        pieces = service.pieces(ctx.db, Export(What.TRAINING, Form.JSONL, Scope("claims", None, None, None)))
+
+        assert [piece.count(b"\n") for piece in pieces] == [2, 1, 1, 2]
