@@ -12,6 +12,8 @@ from review_ui import (
     agents,
     desk,
     failures,
+    gold_desk,
+    gold_page,
     live,
     notifications,
     people_page,
@@ -33,6 +35,7 @@ ROUTERS = tuple(
     room.router
     for room in (
         sign_in,
+        gold_desk,
         queue,
         live,
         desk,
@@ -40,6 +43,7 @@ ROUTERS = tuple(
         agent,
         agent_forms,
         failures,
+        gold_page,
         readiness,
         notifications,
         plan,

@@ -22,9 +22,11 @@ from review_ui import desk_views as views
 from review_ui import words
 from review_ui.blind_form import read_answer
 from review_ui.forms import out_fields, read_output
+from review_ui.gold_desk import told_of
 from review_ui.pages import FormDep, Posted, Viewer, ViewerDep, go, in_background, render
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
+from routing.gold import service as gold
 from routing.reviews import queries, service
 from routing.reviews.api import agent_entry, dealer_of, lease_of
 from routing.reviews.dealing import queries as dealing
@@ -270,6 +272,7 @@ def _shown(
         undo_item=ruled.id if ruled is not None else None,
         undo_seconds=views.seconds_until(ruled.concludes_at, now) if ruled is not None else 0,
         lease_seconds=ctx.settings.lease_seconds,
+        gold=told_of(gold.untold(session, viewer.login, now)),
     )
 
 

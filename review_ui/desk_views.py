@@ -13,6 +13,7 @@ from kit.errors import Invalid
 from review_ui import words
 from review_ui.blind_form import Beside, beside, blank_fields
 from review_ui.forms import OutField, field_errors, out_fields, with_draft
+from review_ui.gold_desk import Told
 from review_ui.pages import Posted, Viewer
 from review_ui.shown import Shown, label_of, plain, pretty, show_all
 from review_ui.trace import Tab, steps_of
@@ -82,6 +83,8 @@ class Desk:
     again: bool = False
     """The case is shown anew though the page has it."""
     ruled: str = ""
+    gold: Told | None = None
+    """What came of a gold case that this person ruled on."""
 
     @property
     def ahead_seconds(self) -> int:

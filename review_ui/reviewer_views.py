@@ -1,6 +1,6 @@
 """What the page about one reviewer shows: what they find, what was missed and why, and whether others agree."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -10,6 +10,7 @@ from review_ui.pace_chart import PaceDrawing, duration, pace_drawings
 from review_ui.people_views import ArmsRow, Figure, arms_rows, figure
 from rollout.domain import words
 from rollout.reviewers.tables import GoldAnswer
+from routing.gold.schemas import ResultOut
 from routing.reviewer.queries import Other
 from routing.reviewer.service import SHOWN, OwnReport
 
@@ -131,9 +132,18 @@ def same_view(report: OwnReport) -> SameView | None:
     return SameView(told, [SameRow(row.agent, figure(row.share), _bar(row.share)) for row in report.same_by_agent])
 
 
-def misses(report: OwnReport, reasons: Mapping[str, Mapping[str, str]]) -> list[MissRow]:
-    """Gold cases answered wrongly and rulings that were overturned, the newest first. `reasons`: agent, code, words."""
-    rows = [_gold_miss(row) for row in report.gold_missed]
+def misses(
+    report: OwnReport, reasons: Mapping[str, Mapping[str, str]], gold: Sequence[ResultOut], *, own: bool
+) -> list[MissRow]:
+    """
+    Gold cases answered wrongly and rulings that were overturned, the newest first. `reasons`: agent, code, words.
+    `gold`: what is known of those that were dealt; to who ruled on them each has a page.
+    """
+    dealt = {str(one.gold_case_id): one for one in gold}
+    rows = [
+        _dealt_miss(dealt[row.case_id], own=own) if row.case_id in dealt else _gold_miss(row)
+        for row in report.gold_missed
+    ]
     rows += [_overturned(row, reasons.get(row.agent, {})) for row in report.overturned]
     return sorted(rows, key=lambda row: row.then or row.at, reverse=True)[:SHOWN]
 
@@ -142,6 +152,12 @@ def _gold_miss(row: GoldAnswer) -> MissRow:
     ruled = "objected" if row.said == "wrong" else "let pass"
     why = "The output was right." if row.output_is == "right" else "The output was wrong, and known to be."
     return MissRow(row.case_id, row.agent, ruled, row.at, "inconclusive", "Gold case", why, None, "")
+
+
+def _dealt_miss(one: ResultOut, *, own: bool) -> MissRow:
+    link = f"/review/gold/{one.item_id}" if own else ""
+    ruled = _RULED.get(one.ruling, one.ruling)
+    return MissRow(one.case_id, one.agent, ruled, one.at, "inconclusive", "Gold case", one.why, None, link)
 
 
 def _overturned(row: Other, reasons: Mapping[str, str]) -> MissRow:

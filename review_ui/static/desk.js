@@ -99,6 +99,8 @@ function adopt(html, sentAt, { follow = true } = {}) {
   const page = new DOMParser().parseFromString(html, "text/html"), told = $("[data-desk]", page)?.dataset || {};
   const status = $("[data-region=status]", page);
   if (status) { $("[data-region=status]").replaceWith(document.importNode(status, true)); localTimes($("[data-region=status]")); }
+  const gold = $("[data-gold]", page);
+  if (gold && gold.textContent.trim() !== $("[data-gold]").textContent.trim()) $("[data-gold]").replaceWith(document.importNode(gold, true));
   const known = ahead.find((one) => one.item === told.current);
   followed(page, told, sentAt);
   if (Number(told.undoSeconds) > 0) {
@@ -226,6 +228,10 @@ function offline(on) {
 }
 document.addEventListener("submit", (event) => {
   const sent = event.target;
+  if (sent.closest("[data-gold]")) {   // put away behind the page, which keeps what it holds
+    event.preventDefault();
+    ask(sent.action, form()).then((answer) => { if (answer.ok) $("[data-gold]").replaceChildren(); }, () => offline(true));
+  }
   if (!sent.closest("[data-region]")) return;
   event.preventDefault();
   send(sent, event.submitter);

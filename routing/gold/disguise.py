@@ -9,10 +9,12 @@ import hashlib
 import hmac
 import re
 from datetime import datetime, timedelta
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 from uuid import UUID
 
 _HEX = re.compile(r"(?=.*[a-fA-F])([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-f]{16,}|[0-9A-F]{16,})")
+_DIGITS = "0123456789"
 _FIGURES, _HEX_FIGURES, _LETTERS = 3, 8, 4
 _TRIES_OF_A_WIDTH = 100
 _SHORTEST = 4
@@ -21,28 +23,36 @@ _JUST_BEFORE = timedelta(seconds=3)
 
 
 def look_alike(case_id: str, secret: bytes, person: str, attempt: int) -> str:
-    """An id of the same build; each attempt another one, after some in more of its figures."""
+    """An id of the same build; each attempt another one, after some with more of its figures, or one figure more."""
     digest = hmac.digest(secret, b"gold id\x00" + f"{person}\x00{attempt}\x00{case_id}".encode(), "sha256")
-    signs = list(case_id)
-    places, alphabets = _places(case_id, attempt // _TRIES_OF_A_WIDTH)
+    longer = _longer(case_id, attempt // _TRIES_OF_A_WIDTH)
+    signs = list(longer)
+    places, alphabets = _places(longer, attempt // _TRIES_OF_A_WIDTH)
     for at, alphabet, byte in zip(places, alphabets, digest, strict=False):
         signs[at] = alphabet[byte % len(alphabet)]
     return "".join(signs)
 
 
+def _longer(case_id: str, by: int) -> str:
+    """With more figures at the end of its number, where it has so few that all are soon taken."""
+    found = [at for at, sign in enumerate(case_id) if sign in _DIGITS]
+    if not found or len(found) > _FIGURES or _HEX.fullmatch(case_id):
+        return case_id
+    return case_id[: found[-1] + 1] + "0" * by + case_id[found[-1] + 1 :]
+
+
 def _places(case_id: str, wider: int) -> tuple[list[int], list[str]]:
     """Which signs are changed, from the end on, and into which others."""
     if _HEX.fullmatch(case_id):
-        figures = "0123456789" + ("ABCDEF" if case_id.upper() == case_id else "abcdef")
+        figures = _DIGITS + ("ABCDEF" if case_id.upper() == case_id else "abcdef")
         found = [at for at, sign in enumerate(case_id) if sign != "-"][-_HEX_FIGURES:]
         return found, [figures] * len(found)
-    found = [at for at, sign in enumerate(case_id) if sign in "0123456789"]
-    if len(found) > 1:
-        found = found[-min(_FIGURES + wider, len(found)) :]
-        return found, ["0123456789"] * len(found)
+    found = [at for at, sign in enumerate(case_id) if sign in _DIGITS]
+    if found:
+        found = found[-(_FIGURES + wider) :]
+        return found, [_DIGITS] * len(found)
     found = [at for at, sign in enumerate(case_id) if sign.isascii() and sign.isalpha()][-_LETTERS - wider :]
-    upper, lower = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
-    return found, [upper if case_id[at].isupper() else lower for at in found]
+    return found, [ascii_uppercase if case_id[at].isupper() else ascii_lowercase for at in found]
 
 
 def renamed(value: Any, old: str, new: str) -> Any:

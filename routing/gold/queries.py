@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal_column, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from kit.dialects import insert_new
@@ -164,16 +164,12 @@ def seeming(deal: GoldDeal) -> Decision:
 
 
 def results(
-    session: Session, login: str, *, agent: str | None = None, before: UUID | None = None, limit: int = 50
+    session: Session, login: str, *, only_missed: bool = False, limit: int = 50
 ) -> Sequence[tuple[GoldDeal, GoldCase]]:
     """What this person said of gold cases that nothing can be undone of, the newest first."""
     wanted = _answered(login).order_by(GoldDeal.answered_at.desc(), GoldDeal.item_id.desc()).limit(limit)
-    if agent is not None:
-        wanted = wanted.where(GoldDeal.agent == agent)
-    if before is not None:
-        last = session.get(GoldDeal, before)
-        if last is not None:
-            wanted = wanted.where(tuple_(GoldDeal.answered_at, GoldDeal.item_id) < (last.answered_at, last.item_id))
+    if only_missed:
+        wanted = wanted.where(GoldDeal.said != GoldCase.output_is)
     return [(deal, gold) for deal, gold in session.execute(wanted)]
 
 

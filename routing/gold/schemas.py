@@ -99,6 +99,7 @@ class ResultOut(Out):
     """One gold case that you ruled on: what you said of its output, what is known, and why."""
 
     item_id: UUID
+    gold_case_id: UUID
     agent: str
     case_id: str
     input: Any

@@ -86,11 +86,9 @@ def pool_of(session: Session, agent: AgentEntry) -> PoolOut:
     )  # fmt: skip
 
 
-def results_of(
-    session: Session, login: str, *, agent: str | None = None, before: UUID | None = None, limit: int = 50
-) -> list[ResultOut]:
+def results_of(session: Session, login: str, *, only_missed: bool = False, limit: int = 50) -> list[ResultOut]:
     """The gold cases that this person ruled on, the newest first, with what was known of them and why."""
-    found = queries.results(session, login, agent=agent, before=before, limit=limit)
+    found = queries.results(session, login, only_missed=only_missed, limit=limit)
     return [_result(deal, case) for deal, case in found]
 
 
@@ -164,6 +162,7 @@ def _result(deal: GoldDeal, case: GoldCase) -> ResultOut:
     said = Said(deal.said or "")
     return ResultOut(
         item_id=deal.item_id,
+        gold_case_id=case.id,
         agent=deal.agent,
         case_id=deal.case_id,
         input=deal.decision.get("input"),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Integer, case, func, select, union_all
 from sqlalchemy.orm import Session
 
+from routing.gold.queries import GOLD
 from routing.reviews.dealing.lines import TURN, WAITING, Narrow, lines, shown_kind
 from routing.reviews.tables import ReviewItem, Ruling
 
@@ -14,6 +15,7 @@ COUNTED_UP_TO = 50_000
 """How much of a line is counted, from its front; where more waits, nobody needs to know how much."""
 _LEVELS = (1, 2)
 _RULED = ("approved", "edited", "rejected")
+_NO_GOLD: ColumnElement[bool] = ReviewItem.kind != GOLD
 
 
 class Queue(NamedTuple):
@@ -53,7 +55,7 @@ def waiting(
         ReviewItem.claimed_until, ReviewItem.priority, ReviewItem.id,
     )  # fmt: skip
     fronts = [
-        select(*columns).where(WAITING, line).order_by(*TURN).limit(COUNTED_UP_TO).subquery()
+        select(*columns).where(WAITING, line, _NO_GOLD).order_by(*TURN).limit(COUNTED_UP_TO).subquery()
         for line in lines(Narrow(agent), _LEVELS, ())
     ]
     some = union_all(*(select(front) for front in fronts)).subquery()
@@ -81,7 +83,7 @@ def ended(session: Session, agent: str | None, since: datetime) -> list[Ended]:
     ruled = ReviewItem.state.in_(_RULED)
     wanted = select(
         ReviewItem.agent, _times(ruled & in_time), _times(ruled & ~in_time), _times(ReviewItem.state == "expired")
-    ).where(ReviewItem.ended_at >= since, ReviewItem.state.in_((*_RULED, "expired")))
+    ).where(_NO_GOLD, ReviewItem.ended_at >= since, ReviewItem.state.in_((*_RULED, "expired")))
     if agent is not None:
         wanted = wanted.where(ReviewItem.agent == agent)
     rows = session.execute(wanted.group_by(ReviewItem.agent).order_by(ReviewItem.agent))
@@ -90,7 +92,7 @@ def ended(session: Session, agent: str | None, since: datetime) -> list[Ended]:
 
 def held(session: Session, logins: Collection[str], now: datetime) -> list[Work]:
     """How many cases each of them holds, those ahead included."""
-    mine = select(ReviewItem.claimed_by, func.count()).where(WAITING, ReviewItem.claimed_until >= now)
+    mine = select(ReviewItem.claimed_by, func.count()).where(WAITING, _NO_GOLD, ReviewItem.claimed_until >= now)
     rows = session.execute(mine.where(ReviewItem.claimed_by.in_(logins)).group_by(ReviewItem.claimed_by))
     return [Work(str(login), times) for login, times in rows]
 

@@ -1,0 +1,85 @@
+"""Which gold cases are drawn, and how one is made to look like any other case."""
+
+import re
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from evidence import binomial
+from kit.ids import id_at, new_id
+from routing.domain.sampling import gold_position, gold_rank
+from routing.gold.disguise import a_moment_before, look_alike, odds, renamed
+
+ITEMS = [UUID(int=number << 8) for number in range(4000)]
+
+
+class TestTheDraw:
+    def test_takes_its_share_of_the_stream_and_the_same_every_time(self) -> None:
+        drawn = [gold_position(b"s", "rita", item) < odds(0.05) for item in ITEMS]
+
+        assert drawn == [gold_position(b"s", "rita", item) < odds(0.05) for item in ITEMS]
+        interval = binomial.interval(sum(drawn), sum(drawn) + len(ITEMS), 0.999)
+        assert interval.lower < 0.05 < interval.upper
+
+    def test_is_another_one_for_each_person_and_with_each_secret(self) -> None:
+        drawn = {item for item in ITEMS if gold_position(b"s", "rita", item) < 0.1}
+
+        for secret, login in ((b"s", "ravi"), (b"t", "rita")):
+            both = sum(gold_position(secret, login, item) < 0.1 for item in drawn)
+            interval = binomial.interval(both, len(drawn), 0.9999)
+            assert interval.lower < 0.1 < interval.upper
+
+    def test_deals_each_person_the_pool_in_an_order_of_their_own(self) -> None:
+        def order(login: str) -> list[UUID]:
+            return sorted(ITEMS[:20], key=lambda one: gold_rank(b"s", login, one))
+
+        assert order("rita") == order("rita") != order("ravi")
+
+    @pytest.mark.parametrize(("share", "before"), [(0.0, 0.0), (0.05, 0.05 / 0.95), (0.5, 1.0)])
+    def test_has_the_odds_that_make_the_share(self, share: float, before: float) -> None:
+        assert odds(share) == pytest.approx(before)
+
+
+class TestDisguise:
+    @pytest.mark.parametrize(
+        ("case_id", "looks"),
+        [
+            ("C-2026-11-004711", r"C-2026-11-004\d{3}"),
+            ("scan-17", r"scan-\d{2}"),
+            ("INVOICE", r"INV[A-Z]{4}"),
+            ("7f3a9c0e-1111-7222-8333-abcdefabcdef", r"7f3a9c0e-1111-7222-8333-abcd[0-9a-f]{8}"),
+            ("0123456789ABCDEF0123", r"0123456789AB[0-9A-F]{8}"),
+        ],
+    )
+    def test_keeps_the_build_of_an_id(self, case_id: str, looks: str) -> None:
+        made = {look_alike(case_id, b"s", "rita", attempt) for attempt in range(50)}
+
+        assert len(made) > 20
+        assert all(re.fullmatch(looks, one) for one in made), made
+
+    def test_finds_more_ids_where_few_can_be_made(self) -> None:
+        assert all(len(look_alike("form-1", b"s", "rita", attempt)) == 6 for attempt in range(100))
+        assert {len(look_alike("form-1", b"s", "rita", attempt)) for attempt in (100, 200)} == {7, 8}
+
+    def test_leaves_an_id_without_anything_to_change_as_it_is(self) -> None:
+        assert look_alike("–", b"s", "rita", 0) == "–"
+
+    def test_puts_the_new_id_wherever_the_old_one_stands(self) -> None:
+        shown = {"id": "g-0001", "pages": ["See g-0001.", 7, None], "g-0001": True}
+
+        assert renamed(shown, "g-0001", "w-0815") == {"id": "w-0815", "pages": ["See w-0815.", 7, None], "g-0001": True}
+        assert renamed("a case", "a", "b") == "a case", "so short an id may stand there by chance"
+
+    def test_comes_a_moment_before_the_case_that_it_goes_before(self) -> None:
+        moment = datetime(2026, 11, 2, 9, tzinfo=UTC)
+        before = {a_moment_before(moment, item) for item in ITEMS[:200]}
+
+        assert len(before) == 200
+        assert all(0 < (moment - one).total_seconds() < 3.1 for one in before)
+
+    def test_has_an_id_of_its_time(self) -> None:
+        moment = datetime(2026, 11, 2, 9, 0, 0, 123_000, tzinfo=UTC)
+        made = id_at(moment)
+
+        assert (made.version, made.variant, made.int >> 80) == (7, new_id().variant, int(moment.timestamp() * 1000))
