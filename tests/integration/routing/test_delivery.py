@@ -9,8 +9,6 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from governance.actors import SYSTEM
-from governance.people.api import current_actor
 from kit.clock import FixedClock, SystemClock
 from kit.context import Context
 from kit.ids import new_id
@@ -299,10 +297,10 @@ class TestAddresses:
     )
     def test_are_looked_at_when_they_are_registered(self, ctx: Context, url: str, private: bool, status: int) -> None:
         ctx.settings.webhooks_allow_private = private
-        app = create_app(ctx)
-        app.dependency_overrides[current_actor] = lambda: SYSTEM
+        factories.person(ctx, "admin", roles=("admin",))
+        app = TestClient(create_app(ctx), headers=factories.bearer(ctx, login="admin"))
 
-        answer = TestClient(app).post("/v1/agents/claims/webhooks", json={"url": url})
+        answer = app.post("/v1/agents/claims/webhooks", json={"url": url})
 
         assert answer.status_code == status
         if status == 422:
