@@ -42,6 +42,7 @@ from rollout.versions import api as versions_api
 from routing import api as routing_api
 from routing import hot, waiting
 from routing.a2i import api as a2i_api
+from routing.alike import api as alike_api
 from routing.answering import Answering
 from routing.audits import api as audits_api
 from routing.bulk import api as bulk_api
@@ -73,6 +74,7 @@ _ROUTERS = (
     bulk_api.router,
     cases_api.router,
     reviews_api.router,
+    alike_api.router,
     supervision_api.router,
     gold_api.router,
     delivery_api.router,

@@ -25,6 +25,7 @@ from review_ui import (
     sign_in,
     team_page,
     threshold,
+    together,
     watch,
 )
 from review_ui.static_files import Static
@@ -38,6 +39,7 @@ ROUTERS = tuple(
         gold_desk,
         queue,
         live,
+        together,
         desk,
         agents,
         agent,

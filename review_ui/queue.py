@@ -11,6 +11,8 @@ from fastapi import APIRouter, Query, Request, Response
 from kit.http import Ctx
 from review_ui.desk import AgentQuery
 from review_ui.pages import ViewerDep, render
+from review_ui.together import selectable
+from routing.alike.api import agents_of
 from routing.reviews import queries, service
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
@@ -81,6 +83,7 @@ class Row:
     holder: str  # "" when free
     mine: bool
     until: datetime | None
+    alike: str  # what it has in common with cases it may be ruled on with; "" where it may not
 
 
 @router.get("/queue")
@@ -105,11 +108,13 @@ def show_queue(
         narrow = wanted.narrow(now)
         found = dealing.open_page(session, narrow=narrow, levels=lines, offset=(page - 1) * PAGE, limit=PAGE + 1)
         waiting = queries.waiting_counts(session, levels)
+        alike = selectable(session, viewer, agents_of(request), now)
     return render(
         request,
         "queue/page.html",
         viewer=viewer,
-        rows=[_row(item, viewer.login, now) for item in found[:PAGE]],
+        rows=[_row(item, viewer.login, now, alike.get(item.id, "")) for item in found[:PAGE]],
+        may_select=any(item.id in alike for item in found[:PAGE]),
         waiting=sorted(waiting.items()),
         left=waiting.get(agent, 0) if agent else min(sum(waiting.values()), queries.COUNTED_UP_TO),
         wanted=wanted,
@@ -120,7 +125,7 @@ def show_queue(
     )
 
 
-def _row(item: ReviewItem, login: str, now: datetime) -> Row:
+def _row(item: ReviewItem, login: str, now: datetime, alike: str) -> Row:
     held = item.claimed_by is not None and (item.claimed_until or now) >= now
     return Row(
         id=item.id,
@@ -136,4 +141,5 @@ def _row(item: ReviewItem, login: str, now: datetime) -> Row:
         holder=item.claimed_by or "" if held else "",
         mine=held and item.claimed_by == login,
         until=item.claimed_until if held else None,
+        alike=alike,
     )

@@ -16,6 +16,9 @@ export const KEYS = [
   { group: "Look", cmd: "why", keys: [" "], badge: "Space", words: "Show confidence and signals" },
   { group: "Queue", cmd: "down", keys: ["j"], words: "Next case in the list", keysOnly: true },
   { group: "Queue", cmd: "up", keys: ["k"], words: "Case before in the list", keysOnly: true },
+  { group: "Queue", cmd: "pick", keys: ["x"], words: "Choose a case, to rule on several together", keysOnly: true },
+  { group: "Queue", cmd: "pickDown", keys: ["shift+j"], badge: "Shift J", words: "Choose on to the next case", keysOnly: true },
+  { group: "Queue", cmd: "pickUp", keys: ["shift+k"], badge: "Shift K", words: "Choose on to the case before", keysOnly: true },
   { group: "Queue", cmd: "search", keys: ["/"], words: "Find a case", keysOnly: true },
   { group: "Anywhere", cmd: "palette", keys: ["ctrl+k"], badge: "Ctrl K", words: "Find a page, case or command", typing: true, keysOnly: true },
   { group: "Anywhere", cmd: "desk", keys: ["g r"], words: "Go to Review", keysOnly: true },
@@ -61,7 +64,8 @@ function paintSheet(sheet) {
 
 let first = "", forget;   // the first of two keys, as in G Q; forgotten after a second
 function named(event, modifier) {
-  const key = (modifier ? "ctrl+" : "") + event.key.toLowerCase(), name = first && !modifier ? `${first} ${key}` : key;
+  const shift = event.shiftKey && /^[a-z0-9]$/i.test(event.key);   // of other keys it is a part: Shift / is ?
+  const key = (modifier ? "ctrl+" : "") + (shift ? "shift+" : "") + event.key.toLowerCase(), name = first && !modifier ? `${first} ${key}` : key;
   const second = first !== "";
   first = "";
   clearTimeout(forget);
@@ -74,14 +78,13 @@ function named(event, modifier) {
 
 document.addEventListener("keydown", (event) => {
   if (event.repeat || event.isComposing || event.altKey || !event.key) return;   // a held key must never decide
-  if (event.shiftKey && /^[a-z0-9]$/i.test(event.key)) return;
   if (document.querySelector("dialog[open]") || document.body.ariaBusy === "true") return;
-  const modifier = event.ctrlKey || event.metaKey, typing = event.target.closest("input, textarea, select, [contenteditable]");
+  const modifier = event.ctrlKey || event.metaKey, typing = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
   const name = typing && !modifier ? event.key.toLowerCase() : named(event, modifier);
-  const entry = KEYS.find((one) => one.keys.includes(name) && !one.sheetOnly);
-  if (!entry || !handlers[entry.cmd]) return;
+  const entry = KEYS.find((one) => one.keys.includes(name) && !one.sheetOnly && handlers[one.cmd]);
+  if (!entry) return;
   if (typing && !entry.typing) return;
-  if (event.target.closest("button, a, summary") && (event.key === " " || event.key === "Enter") && !modifier) return;
+  if (event.target.closest("button, a, summary, [type=checkbox]") && (event.key === " " || event.key === "Enter") && !modifier) return;
   event.preventDefault();
   handlers[entry.cmd](event.key);
 });

@@ -45,6 +45,7 @@ def ruling_row(ruling: Ruling, item: ReviewItem, decision: Decision, label: Labe
         "note": ruling.note,
         "by": ruling.login,
         "held_seconds": ruling.held_seconds,
+        "bulk": ruling.bulk,
         "undone_at": ruling.undone_at,
         "verdict": label.verdict if label is not None else None,
         "severity": label.severity if label is not None else None,

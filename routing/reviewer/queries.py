@@ -141,4 +141,4 @@ def arms(session: Session, scope: Scope) -> Sequence[OwnArm]:
 
 def _own(scope: Scope) -> list[ColumnElement[Any]]:
     mine = Ruling.login == scope.login, Ruling.at >= scope.since, Ruling.at < scope.until
-    return [*mine, Ruling.undone_at.is_(None)]
+    return [*mine, Ruling.undone_at.is_(None), Ruling.bulk.is_(False)]

@@ -174,7 +174,7 @@ def release(item_id: UUID, actor: ActorDep, ctx: Ctx) -> None:
     """Give a case back."""
     actor.require("review")
     with ctx.db.begin() as session:
-        service.release(session, item_id, actor=actor)
+        service.release(session, item_id, actor=actor, now=ctx.clock.now())
 
 
 @router.post(

@@ -69,6 +69,7 @@ def _ruling(one: Recorded, agent: AgentEntry, actor: Actor) -> Ruling:
         note=one.said.note,
         fingerprint=one.said.fingerprint,
         held_seconds=0.0,
+        bulk=False,  # each was given by somebody who looked at that case
         verdict=verdict,
         severity=severity,
         at=one.at,

@@ -115,7 +115,7 @@ def label_row(item: ReviewItem, ruling: Ruling) -> dict[str, Any]:
         "decision_id": item.decision_id,
         "verdict": ruling.verdict,
         "severity": ruling.severity,
-        "source": item.kind,
+        "source": "bulk" if ruling.bulk else item.kind,
         "source_id": ruling.id,
         "person": ruling.login,
         "note": ruling.note[:500],
@@ -136,8 +136,10 @@ def outcome_row(decision: Decision, ruling: Ruling, state: str) -> dict[str, Any
 def judge(decision: Decision, said: Any, agent: AgentEntry) -> tuple[str | None, str | None]:
     """
     Verdict and severity. An override changed the outcome: a reject, or an edit that the comparison does not
-    call equal. To escalate is no verdict.
+    call equal. To escalate is no verdict, and what is said of several cases at once says nothing of any of them.
     """
+    if said.bulk:
+        return "void", None
     if said.ruling == "escalate":
         return None, None
     if said.ruling == "approve":

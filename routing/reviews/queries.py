@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from kit.dialects import skip_locked
+from kit.dialects import insert_new, skip_locked
 from kit.errors import NotFound
 from rollout.agents.tables import Agent
 from rollout.versions.tables import Rollout
@@ -27,7 +27,7 @@ from routing.cases.tables import Decision, Label
 from routing.gold import queries as gold
 from routing.reviews.dealing.lines import WAITING, free, shown_kind
 from routing.reviews.dealing.queries import rollouts_of_kind
-from routing.reviews.tables import ReviewItem, ReviewTrouble, Ruling
+from routing.reviews.tables import Opened, ReviewItem, ReviewTrouble, Ruling
 
 COUNTED_UP_TO = 1000
 """How many waiting cases of an agent are counted; where there are more, nobody needs to know how many."""
@@ -84,6 +84,14 @@ def try_release(session: Session, item_id: UUID, login: str) -> bool:
         .execution_options(synchronize_session=False)
     )
     return released is not None
+
+
+def note_opened(session: Session, item_id: UUID, login: str, now: datetime) -> None:
+    """Who had a case before them and gave it back; the last time counts."""
+    again = update(Opened).where(Opened.item_id == item_id, Opened.login == login).values(at=now)
+    if session.scalar(again.returning(Opened.at).execution_options(synchronize_session=False)) is None:
+        row = {"item_id": item_id, "login": login, "at": now}
+        session.execute(insert_new(session.get_bind().dialect.name, Opened).values(**row))
 
 
 def release_all(session: Session, login: str, *, everything: bool) -> int:

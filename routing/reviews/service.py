@@ -85,13 +85,14 @@ class LastLine(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a reviewer said of an item."""
+    """What a reviewer said of an item; `bulk`: of several at once (`routing.alike`)."""
 
     ruling: RulingWord
     fingerprint: str
     output: Any = None
     reason_code: str | None = None
     note: str = ""
+    bulk: bool = False
 
 
 def levels_of(actor: Actor) -> tuple[int, ...]:
@@ -231,10 +232,14 @@ def renew(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease
     return item
 
 
-def release(session: Session, item_id: UUID, *, actor: Actor) -> None:
-    """Give a case back to the queue."""
+def release(session: Session, item_id: UUID, *, actor: Actor, now: datetime) -> None:
+    """Give a case back to the queue; whoever does had it before them."""
+    item = queries.get_item(session, item_id)
+    seen = item.claimed_by == actor.name and not item.ahead
     if not queries.try_release(session, item_id, actor.name):
         raise _why_not(queries.get_item(session, item_id), actor)
+    if seen:
+        queries.note_opened(session, item_id, actor.name, now)
     send_after_commit(session, "reviews:changed")
 
 
@@ -349,6 +354,7 @@ def event_row(item: ReviewItem, ruling: Ruling, actor: Actor) -> dict[str, Any]:
         decision_id=str(item.decision_id),
         reason_code=ruling.reason_code,
         fingerprint=ruling.fingerprint,
+        **({"bulk": True} if ruling.bulk else {}),
     )
 
 
@@ -394,7 +400,8 @@ def _record(
         reason_code=said.reason_code,
         note=said.note,
         fingerprint=said.fingerprint,
-        held_seconds=(now - item.claimed_at).total_seconds() if item.claimed_at else 0.0,
+        held_seconds=(now - item.claimed_at).total_seconds() if item.claimed_at and not said.bulk else 0.0,
+        bulk=said.bulk,
         verdict=judged[0],
         severity=judged[1],
         at=now,

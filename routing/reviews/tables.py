@@ -174,6 +174,19 @@ class Ruling(Table):
     severity: Mapped[str | None] = mapped_column(String(16))
     at: Mapped[datetime]
     undone_at: Mapped[datetime | None]  # taken back before anybody was told; nothing ever comes of it
+    # Given to several cases of one signature at once: it ends the case and is no evidence of anything.
+    bulk: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+
+
+class Opened(Table):
+    """That a person had a case before them with its output, and gave it back."""
+
+    __tablename__ = "opened_cases"
+    __table_args__ = (Index(None, "login", "at"),)
+
+    item_id: Mapped[UUID] = mapped_column(primary_key=True)
+    login: Mapped[str] = mapped_column(String(128), primary_key=True)
+    at: Mapped[datetime]
 
 
 class ReviewTrouble(Table):

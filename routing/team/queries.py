@@ -100,7 +100,7 @@ def held(session: Session, logins: Collection[str], now: datetime) -> list[Work]
 def ruled(session: Session, logins: Collection[str], since: datetime) -> list[Work]:
     """How many cases each of them ruled on since then."""
     theirs = select(Ruling.login, func.count()).where(
-        Ruling.login.in_(logins), Ruling.at >= since, Ruling.undone_at.is_(None)
+        Ruling.login.in_(logins), Ruling.at >= since, Ruling.undone_at.is_(None), Ruling.bulk.is_(False)
     )
     return [Work._make(row) for row in session.execute(theirs.group_by(Ruling.login))]
 

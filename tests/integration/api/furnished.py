@@ -58,6 +58,7 @@ def furnish(ctx: Context, client: TestClient) -> dict[str, str]:
     assert told.status_code == 201, told.text
     run = {"suite": "forms", "version": "v1", "outputs": [{"case": "a", "output": "yes"}]}
     ids["run_id"] = _post(client, "agents/claims/evaluation-runs", run)["id"]
+    ids["login"] = "root"
     ids["key_id"] = str(factories.key(ctx, agent="claims")[0].id)
     client.post("/v1/agents/claims/versions/v1/rollout/look")
     with ctx.db.read() as session:

@@ -439,7 +439,7 @@ class TestNews:
         sweep(ctx)
         assert ["c-1" in message.get_content() for message in box.took] == [False]
         with ctx.db.begin() as session:
-            reviews.release(session, held.id, actor=bob)
+            reviews.release(session, held.id, actor=bob, now=ctx.clock.now())
 
         for _ in range(3):
             clock.move(FIVE_MINUTES)

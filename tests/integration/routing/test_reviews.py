@@ -315,7 +315,7 @@ class TestLease:
     def test_is_given_back_by_hand(self, ctx: Context, alice: Actor, bob: Actor) -> None:
         item = held(ctx, alice)
         with ctx.db.begin() as session:
-            service.release(session, item.id, actor=alice)
+            service.release(session, item.id, actor=alice, now=ctx.clock.now())
 
         assert claim(ctx, bob, item.id).claimed_by == "bob"
 
@@ -323,7 +323,7 @@ class TestLease:
         item = held(ctx, alice)
 
         with pytest.raises(service.AlreadyHeld), ctx.db.begin() as session:
-            service.release(session, item.id, actor=bob)
+            service.release(session, item.id, actor=bob, now=ctx.clock.now())
 
     def test_that_nobody_has_can_neither_be_renewed_nor_given_back(self, ctx: Context, alice: Actor) -> None:
         item = only_item(ctx, factories.decision(ctx).id)
@@ -331,7 +331,7 @@ class TestLease:
         with pytest.raises(service.NotHeld), ctx.db.begin() as session:
             service.renew(session, item.id, actor=alice, now=ctx.clock.now(), lease=LEASE)
         with pytest.raises(service.NotHeld), ctx.db.begin() as session:
-            service.release(session, item.id, actor=alice)
+            service.release(session, item.id, actor=alice, now=ctx.clock.now())
 
 
 class TestRuling:

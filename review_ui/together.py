@@ -1,0 +1,181 @@
+"""
+One ruling on several cases of the queue: a page that lists them, and what became of each.
+
+The queue chooses, this page asks once more. Cases that cannot be ruled on together are named with the reason before
+anything happens, and again afterwards where something has changed meanwhile.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.orm import Session
+
+from kit.errors import Invalid
+from kit.http import Ctx
+from review_ui.forms import out_fields
+from review_ui.pages import FormDep, Posted, Viewer, ViewerDep, render
+from review_ui.shown import Shown
+from routing.alike import service
+from routing.alike.api import agents_of, rule_each
+from routing.alike.schemas import BulkItemOut
+from routing.alike.service import Group
+from routing.reviews import queries
+from routing.reviews.api import agent_entry
+from routing.reviews.service import Said
+from routing.snapshot import AgentEntry
+
+router = APIRouter(prefix="/review", include_in_schema=False)
+
+_MOST = 200
+_ITEM = "item-"
+Items = Annotated[list[UUID], Query(alias="item", max_length=_MOST)]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A case that is ruled on with the others."""
+
+    id: UUID
+    case_id: str
+    segment: str
+    created_at: datetime
+    due_at: datetime
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    case_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What stands on the page: the cases of the signature that most of the chosen ones have."""
+
+    group: Group
+    said: list[Shown]
+    reasons: list[str]
+    lines: list[Line]
+    left: list[Left]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    id: UUID
+    case_id: str
+    status: str
+    why: str
+    undo: bool
+
+
+@router.get("/together")
+def choose(request: Request, viewer: ViewerDep, ctx: Ctx, items: Items = []) -> Response:  # noqa: B006 - FastAPI copies it
+    """The cases that were chosen in the queue, to look at once more."""
+    viewer.actor.require("review")
+    now = ctx.clock.now()
+    with ctx.db.read() as session:
+        chosen = _chosen(request, session, viewer, items, now)
+        entry = agent_entry(request, chosen.group.agent) if chosen else None
+    return render(
+        request,
+        "alike/page.html",
+        viewer=viewer,
+        chosen=chosen,
+        settings=entry.settings if entry else None,
+        most=entry.settings.supervision.bulk_most if entry else 0,
+        now=now,
+    )
+
+
+@router.post("/together")
+def rule(request: Request, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Response:
+    """Rule on each of them, and say what became of each. Sent again it is one ruling."""
+    viewer.actor.require("review")
+    entry = agent_entry(request, form.text("agent"))
+    ruling, _, reason = form.text("ruling").partition(":")
+    if ruling not in {"approve", "reject"}:
+        raise Invalid("say what you rule: approve, or reject with a reason")
+    said = Said("approve" if ruling == "approve" else "reject", "", reason_code=reason or None,
+                note=form.text("note")[:4000], bulk=True)  # fmt: skip
+    found = rule_each(
+        ctx, _fingerprints(form), said, signature=form.text("signature"), agent=entry, actor=viewer.actor
+    )  # fmt: skip
+    now = ctx.clock.now()
+    with ctx.db.read() as session:
+        results = [_result(session, one, now) for one in found]
+    done = sum(one.status != "refused" for one in results)
+    return render(
+        request, "alike/done.html", viewer=viewer, results=results, done=done, ruling=_in_words(said, entry), now=now
+    )
+
+
+def selectable(session: Session, viewer: Viewer, agents: Mapping[str, AgentEntry], now: datetime) -> dict[UUID, str]:
+    """The cases that this person may rule on with others, and the beginning of the signature of each."""
+    groups = service.groups(session, viewer.actor, dict(agents), now)
+    return {item.id: group.signature[:12] for group in groups for item in group.items}
+
+
+def _chosen(request: Request, session: Session, viewer: Viewer, items: Sequence[UUID], now: datetime) -> Chosen | None:
+    wanted = set(items)
+    groups = service.groups(session, viewer.actor, agents_of(request), now)
+    group = max(groups, key=lambda one: sum(item.id in wanted for item in one.items), default=None)
+    if group is None or not any(item.id in wanted for item in group.items):
+        return None
+    entry = agent_entry(request, group.agent)
+    shown = [item for item in group.items if item.id in wanted]
+    most = entry.settings.supervision.bulk_most
+    other = {item.id for one in groups if one is not group for item in one.items}
+    kept = {item.id for item in shown[:most]}
+    left = [
+        Left(queries.get_item(session, item_id).case_id, _why_left(item_id, other, {item.id for item in shown}))
+        for item_id in dict.fromkeys(items)
+        if item_id not in kept
+    ]
+    settings = entry.settings
+    return Chosen(
+        group=group,
+        said=[one.shown for one in out_fields(group.decision.output, settings.fields.output, settings.output_schema)],
+        reasons=[str(reason["words"]) for reason in group.decision.reasons],
+        lines=[
+            Line(item.id, item.case_id, item.segment, item.created_at, item.due_at, item.fingerprint)
+            for item in shown[:most]
+        ],
+        left=left,
+    )
+
+
+def _why_left(item_id: UUID, other: set[UUID], alike: set[UUID]) -> str:
+    if item_id in alike:
+        return "There are more than may be ruled on at once; it comes with the next ones."
+    if item_id in other:
+        return "The agent said something else of it, or for other reasons."
+    return "You have not opened it today, somebody looks at it, or it is ruled on by itself."
+
+
+def _fingerprints(form: Posted) -> dict[UUID, str]:
+    found = {}
+    for name in form.model_extra or {}:
+        if name.startswith(_ITEM):
+            try:
+                found[UUID(name.removeprefix(_ITEM))] = form.text(name)
+            except ValueError:
+                raise Invalid("the form names a case that is none; go back to the queue") from None
+    return found
+
+
+def _result(session: Session, one: BulkItemOut, now: datetime) -> Result:
+    why = one.problem.title if one.problem is not None else ""
+    undo = one.undo_until is not None and one.undo_until > now
+    return Result(one.id, queries.get_item(session, one.id).case_id, one.status, why, undo)
+
+
+def _in_words(said: Said, entry: AgentEntry) -> str:
+    if said.ruling == "approve":
+        return "approved"
+    words = next((one.words for one in entry.settings.reasons if one.code == said.reason_code), said.reason_code or "")
+    return f"rejected ({words[:1].lower() + words[1:]})"

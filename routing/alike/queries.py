@@ -1,0 +1,40 @@
+"""Statements on the cases that a person opened and gave back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from routing.cases.tables import Decision
+from routing.reviews.dealing.lines import free
+from routing.reviews.tables import Opened, ReviewItem
+
+MOST = 200
+"""How many of them are looked at, those given back last."""
+
+
+def opened(
+    session: Session, login: str, since: datetime, now: datetime, *, agent: str | None = None
+) -> list[tuple[ReviewItem, Decision]]:
+    """What this person had before them since then and nobody holds now, the last first, each with its decision."""
+    wanted = (
+        select(ReviewItem)
+        .join(Opened, Opened.item_id == ReviewItem.id)
+        .where(Opened.login == login, Opened.at >= since, free(now))
+        .order_by(Opened.at.desc(), Opened.item_id)
+        .limit(MOST)
+    )
+    items = session.scalars(wanted if agent is None else wanted.where(ReviewItem.agent == agent)).all()
+    decisions = _decisions(session, [item.decision_id for item in items])
+    return [(item, decisions[item.decision_id]) for item in items if item.decision_id in decisions]
+
+
+def was_opened(session: Session, item_id: UUID, login: str, since: datetime) -> bool:
+    wanted = select(Opened.item_id).where(Opened.item_id == item_id, Opened.login == login, Opened.at >= since)
+    return session.scalar(wanted) is not None
+
+
+def _decisions(session: Session, ids: Sequence[UUID]) -> dict[UUID, Decision]:
+    return {row.id: row for row in session.scalars(select(Decision).where(Decision.id.in_(ids)))} if ids else {}

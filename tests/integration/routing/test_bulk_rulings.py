@@ -1,0 +1,169 @@
+"""One ruling on several cases: what it takes, what is left out, and that it is no evidence of anything."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from governance.audit.tables import AuditEvent
+from kit.clock import FixedClock
+from kit.context import Context
+from kit.tasks import REGISTRY
+from rollout.domain.phase import Phase
+from routing.cases.tables import Decision, Label
+from routing.people import queries as people
+from routing.reviews.tables import ReviewItem, Ruling
+from tests import factories
+from tests.integration.routing import desk
+from web_app import create_app
+
+ALIKE, BULK = "/v1/reviews:alike", "/v1/reviews:bulk-ruling"
+REASONS = [{"code": "wrong_value", "words": "A value is wrong", "severity": "major"}]
+
+
+@pytest.fixture(autouse=True)
+def house(ctx: Context) -> None:
+    settings: dict[str, Any] = {"undo_seconds": 10, "reasons": REASONS}
+    settings["supervision"] = {"blind_share": 0.0, "bulk_most": 4}
+    factories.agent(ctx, comparison={"default": "text"}, **settings)
+    factories.rollout(ctx, phase=Phase.SUPERVISED)
+    factories.person(ctx, "rita", roles=("reviewer",))
+
+
+@pytest.fixture
+def client(ctx: Context) -> Iterator[TestClient]:
+    with TestClient(create_app(ctx), headers=factories.bearer(ctx, login="rita")) as made:
+        yield made
+
+
+def waiting(ctx: Context, case_id: str, **fields: Any) -> ReviewItem:
+    return desk.item_of(ctx, factories.decision(ctx, case_id, **fields).id)
+
+
+def opened(ctx: Context, client: TestClient, case_id: str, **fields: Any) -> ReviewItem:
+    """A case that Rita had before her and gave back."""
+    item = waiting(ctx, case_id, **fields)
+    for verb in ("claim", "release"):
+        assert client.post(f"/v1/reviews/{item.id}/{verb}").is_success
+    return item
+
+
+def ask(client: TestClient, *items: ReviewItem, signature: str | None = None, **more: Any) -> dict[str, Any]:
+    if signature is None:
+        signature = client.get(ALIKE).json()["items"][0]["signature"]
+    shown = [{"id": str(item.id), "fingerprint": item.fingerprint} for item in items]
+    return {"agent": "claims", "signature": signature, "ruling": "approve", "items": shown} | more
+
+
+def outcomes(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [item["problem"]["code"] if item["problem"] else item["status"] for item in answer.json()["items"]]
+
+
+def move(ctx: Context, **by: float) -> None:
+    assert isinstance(ctx.clock, FixedClock)
+    ctx.clock.move(timedelta(**by))
+
+
+def test_cases_of_one_signature_that_were_opened_are_ruled_on_at_once(ctx: Context, client: TestClient) -> None:
+    alike = [opened(ctx, client, f"c-{number}", output="yes") for number in range(3)]
+    opened(ctx, client, "other", output="no")
+
+    groups = client.get(ALIKE).json()["items"]
+    answer = client.post(BULK, json=ask(client, *alike))
+
+    assert [(group["output"], len(group["items"]), group["most"]) for group in groups] == [("yes", 3, 4), ("no", 1, 4)]
+    assert outcomes(answer) == ["ruled"] * 3
+    assert outcomes(client.post(BULK, json=ask(client, *alike, signature=groups[0]["signature"]))) == ["unchanged"] * 3
+    assert [(row.bulk, row.held_seconds, row.verdict) for row in desk.rows(ctx, Ruling)] == [(True, 0.0, "void")] * 3
+
+
+def test_it_is_no_evidence_of_the_agent_nor_of_the_person_and_stands_in_the_audit_log(
+    ctx: Context, client: TestClient
+) -> None:
+    alike = [opened(ctx, client, f"c-{number}", output="yes") for number in range(2)]
+    answer = client.post(BULK, json=ask(client, *alike, ruling="reject", reason_code="wrong_value"))
+    assert outcomes(answer) == ["ruled"] * 2
+    move(ctx, minutes=1)
+
+    assert desk.conclude(ctx) == 2
+    REGISTRY["routing.settle"].run(ctx)
+
+    with ctx.db.read() as session:
+        now = ctx.clock.now()
+        scope = people.Scope("claims", None, now - timedelta(days=1), now)
+        assert list(people.rulings(session, scope)) == []
+    assert {(row.verdict, row.source) for row in desk.rows(ctx, Label)} == {("void", "bulk")}
+    assert {(row.outcome, row.label, row.label_source) for row in desk.rows(ctx, Decision)} == {
+        ("rejected", "void", "bulk")
+    }
+    events = [row for row in desk.rows(ctx, AuditEvent) if row.verb == "review.rejected"]
+    assert [row.detail["bulk"] for row in events] == [True, True]
+
+
+def test_one_that_cannot_be_ruled_on_harms_no_other(ctx: Context, client: TestClient) -> None:
+    good, held, other = (opened(ctx, client, f"c-{number}", output="yes") for number in range(3))
+    unseen = waiting(ctx, "unseen", output="yes")
+    signature = client.get(ALIKE).json()["items"][0]["signature"]
+    desk.claim(ctx, desk.Actor("ben", "person", frozenset({"reviewer"})), held.id)
+    changed = ask(client, good, held, unseen, other, signature=signature)
+    changed["items"][3]["fingerprint"] = "0" * 64
+
+    answer = client.post(BULK, json=changed)
+
+    assert outcomes(answer) == ["ruled", "on-the-desk", "not-opened", "shown-otherwise"]
+    assert [row.item_id for row in desk.rows(ctx, Ruling)] == [good.id]
+    states = {row.case_id: (row.state, row.claimed_by) for row in desk.rows(ctx, ReviewItem)}
+    assert states["c-2"] == ("waiting", None)
+
+
+@pytest.mark.parametrize("special", [{"kind": "audit"}, {"arm": "blind"}, {"level": 2}])
+def test_what_asks_for_its_own_look_is_refused_without_saying_why(
+    ctx: Context, client: TestClient, special: dict[str, Any]
+) -> None:
+    item, plain = opened(ctx, client, "c-1", output="yes"), opened(ctx, client, "c-2", output="yes")
+    signature = client.get(ALIKE).json()["items"][0]["signature"]
+    with ctx.db.begin() as session:
+        for name, value in special.items():
+            setattr(session.get_one(ReviewItem, item.id), name, value)
+
+    assert [one["case_id"] for one in client.get(ALIKE).json()["items"][0]["items"]] == ["c-2"]
+    answer = client.post(BULK, json=ask(client, item, plain, signature=signature))
+
+    assert outcomes(answer) == ["ruled-alone", "ruled"]
+    assert answer.json()["items"][0]["problem"]["detail"] == "case c-1 is ruled on by itself"
+
+
+def test_a_high_risk_and_what_was_opened_yesterday_are_left_out(ctx: Context, client: TestClient) -> None:
+    risky, old = opened(ctx, client, "risky", output="yes", risk="high"), opened(ctx, client, "old", output="yes")
+    move(ctx, days=1, minutes=1)
+    plain = opened(ctx, client, "new", output="yes")
+    opened(ctx, client, "risky-2", output="yes", risk="high")
+
+    [group] = client.get(ALIKE).json()["items"]
+
+    assert [one["case_id"] for one in group["items"]] == ["new"]
+    asked = ask(client, risky, old, plain, signature=group["signature"])
+    assert outcomes(client.post(BULK, json=asked)) == ["not-opened", "not-opened", "ruled"]
+
+
+def test_another_output_and_too_many_are_refused(ctx: Context, client: TestClient) -> None:
+    alike = [opened(ctx, client, f"c-{number}", output="yes") for number in range(5)]
+    other = opened(ctx, client, "other", output="no")
+
+    assert outcomes(client.post(BULK, json=ask(client, alike[0], other))) == ["ruled", "another-signature"]
+    answer = client.post(BULK, json=ask(client, *alike))
+    assert (answer.status_code, answer.json()["errors"][0]["place"]) == (422, "items")
+    answer = client.post(BULK, json=ask(client, alike[1], ruling="reject", reason_code="no such"))
+    assert (answer.status_code, answer.json()["errors"][0]["place"]) == (422, "reason_code")
+
+
+def test_each_can_be_undone_and_waits_again(ctx: Context, client: TestClient) -> None:
+    one, two = (opened(ctx, client, f"c-{number}", output="yes") for number in range(2))
+    client.post(BULK, json=ask(client, one, two))
+
+    assert client.post(f"/v1/reviews/{one.id}/undo").json()["undone"]["ruling"] == "approve"
+
+    assert {row.case_id: row.state for row in desk.rows(ctx, ReviewItem)} == {"c-0": "waiting", "c-1": "approved"}
