@@ -107,7 +107,7 @@ _PROBLEM = {
 }
 _FILES = 65_536
 _SUITE = re.compile("/v1/agents/[^/]+/suites/[^/]+")
-_STREAM = re.compile("/v1/agents/[^/]+/decisions:stream")
+_STREAM = re.compile("/v1/agents/[^/]+/(decisions|human-outputs):stream")
 _ABOUT = "Moves an AI agent from pilot to production: phases, gates, a review queue, and a way back."
 
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from governance.actors import Actor
+from governance.actors import Actor, Verb
 from governance.people.keyring import Keyring
 from kit import asgi, json_body
 from kit.context import Context
@@ -64,10 +64,10 @@ class HotPath:
         actor = self.keyring.known(authorization)
         return actor if actor is not None else await run_in_threadpool(self.keyring.actor, authorization)
 
-    async def known_agent(self, authorization: str | None, agent: str) -> Actor:
-        """Who calls, if they may decide for this agent, and if there is one."""
+    async def known_agent(self, authorization: str | None, agent: str, *, may: Verb = "decide") -> Actor:
+        """Who calls, if they may do this for this agent, and if there is one."""
         actor = await self.actor_of(authorization)
-        actor.require("decide", agent)
+        actor.require(may, agent)
         if not self.holder.current.has_agent(agent):
             await self._look_again()  # it may have been registered a moment ago
         if not self.holder.current.has_agent(agent):

@@ -25,6 +25,7 @@ _ASYNC = {
     "routing/bulk/api.py",
     "routing/bulk/deciding.py",
     "routing/bulk/outbox.py",
+    "routing/bulk/recording.py",
     "routing/bulk/stream.py",
     "kit/asgi.py",
     "kit/http.py",

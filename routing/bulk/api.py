@@ -1,6 +1,6 @@
 """
 Many cases in one call: `decisions:batch` for up to 1,000 with the whole decisions in the answer, `decisions:stream`
-for any number, line by line.
+for any number, line by line. What people did comes line by line as well, over `human-outputs:stream`.
 """
 
 import asyncio
@@ -17,15 +17,16 @@ from starlette.types import Receive, Scope, Send
 
 from kit import json_body
 from kit.errors import Invalid, Unavailable
-from kit.http import invalid_from, problem_of
+from kit.http import Out, invalid_from, problem_of
 from kit.ndjson import Gunzip, Line, Lines, gunzip, is_gzip
 from routing.bulk import deciding
-from routing.bulk.deciding import Result
+from routing.bulk.deciding import Deciding, Result
 from routing.bulk.outbox import NobodyReads, Outbox
-from routing.bulk.schemas import MOST, BatchIn, BatchOut, EndOut, LineOut
-from routing.bulk.stream import Slots, Stream
+from routing.bulk.recording import Recording
+from routing.bulk.schemas import MOST, BatchIn, BatchOut, EndOut, HumanOutputLineOut, LineOut
+from routing.bulk.stream import Slots, Stream, Work
 from routing.cases.answers import decision_body, to_json
-from routing.cases.schemas import NAN_ALLOWED_AT, CaseIn
+from routing.cases.schemas import NAN_ALLOWED_AT, CaseIn, HumanOutputIn
 from routing.cases.service import Stored
 from routing.hot import WANTS_A_KEY, AgentName, HotPath
 
@@ -42,7 +43,7 @@ _NDJSON = "application/x-ndjson"
 _CASE = CaseIn.model_json_schema()
 _BATCH = {"type": "object", "required": ["items"], "additionalProperties": False,
           "properties": {"items": {"type": "array", "minItems": 1, "maxItems": MOST, "items": _CASE}}}  # fmt: skip
-_ANSWERED = {"anyOf": [LineOut.model_json_schema(), EndOut.model_json_schema()]}
+_WORK = HumanOutputIn.model_json_schema()
 
 
 class NothingCame(Invalid):
@@ -91,14 +92,15 @@ def _item(result: Result) -> dict[str, Any]:
     return {"status": status, "problem": problem_of(result)}
 
 
-@router.post(
-    "/agents/{agent}/decisions:stream",
-    openapi_extra={"requestBody": {"required": True, "content": {_NDJSON: {"schema": _CASE}}}} | WANTS_A_KEY,
-    response_class=Response,
-    responses={
-        200: {"description": "A line for each line, then a summary.", "content": {_NDJSON: {"schema": _ANSWERED}}}
-    },
-)
+def _by_line(line: dict[str, Any], answer: type[Out]) -> dict[str, Any]:
+    """How the document describes a call in lines."""
+    told = {"anyOf": [answer.model_json_schema(), EndOut.model_json_schema()]}
+    said = {"description": "A line for each line, then a summary.", "content": {_NDJSON: {"schema": told}}}
+    body = {"requestBody": {"required": True, "content": {_NDJSON: {"schema": line}}}}
+    return {"openapi_extra": body | WANTS_A_KEY, "response_class": Response, "responses": {200: said}}
+
+
+@router.post("/agents/{agent}/decisions:stream", **_by_line(_CASE, LineOut))
 async def route_stream(request: Request, agent: AgentName) -> Response:
     """
     Any number of cases, one JSON object a line, answered line by line while the next ones come. A bad line harms no
@@ -107,10 +109,25 @@ async def route_stream(request: Request, agent: AgentName) -> Response:
     """
     hot = cast("HotPath", request.app.state.hot)
     actor = await hot.known_agent(request.headers.get("authorization"), agent)
+    return _line_by_line(request, hot, Deciding(hot, actor, agent))
+
+
+@router.post("/agents/{agent}/human-outputs:stream", **_by_line(_WORK, HumanOutputLineOut))
+async def record_stream(request: Request, agent: AgentName) -> Response:
+    """
+    What people did for any number of cases, one JSON object a line, in the manner of `decisions:stream`. The same
+    output again changes nothing, another one is a correction. The body may be gzip.
+    """
+    hot = cast("HotPath", request.app.state.hot)
+    actor = await hot.known_agent(request.headers.get("authorization"), agent, may="report")
+    return _line_by_line(request, hot, Recording(hot.ctx, actor, agent))
+
+
+def _line_by_line(request: Request, hot: HotPath, work: Work) -> Response:
     gzipped = is_gzip(request.headers.get("content-encoding"))
-    outbox = Outbox(_MOST_UNREAD, _IDLE)
     chunks = _chunks(request, hot.ctx.settings.max_body_bytes, gzipped=gzipped)
-    return _LineByLine(cast("Slots", request.app.state.streams), Stream(hot, actor, agent, outbox), chunks)
+    stream = Stream(work, Outbox(_MOST_UNREAD, _IDLE))
+    return _LineByLine(cast("Slots", request.app.state.streams), stream, chunks)
 
 
 async def _chunks(request: Request, longest: int, *, gzipped: bool) -> AsyncIterator[Sequence[Line]]:
@@ -186,7 +203,7 @@ class _LineByLine(Response):
                 async with self._patience.one():
                     await send({"type": "http.response.body", "body": b""})
         except* (ClientDisconnect, NobodyReads):
-            log.info("a stream was cut", agent=self._stream.agent, **asdict(self._stream.tally))
+            log.info("a stream was cut", agent=self._stream.work.agent, **asdict(self._stream.tally))
         finally:
             self._stream.outbox.close()
 

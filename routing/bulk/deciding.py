@@ -7,6 +7,8 @@ single calls.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -18,7 +20,7 @@ from governance.actors import Actor
 from kit.errors import Problem, Unavailable
 from kit.http import status_of
 from routing.cases.prepare import Entry, prepare
-from routing.cases.schemas import CaseIn
+from routing.cases.schemas import NAN_ALLOWED_AT, CaseIn
 from routing.cases.service import Stored
 from routing.hot import HotPath, case_from
 
@@ -75,3 +77,30 @@ def status(result: Result) -> int:
     if isinstance(result, Stored):
         return 201 if result.new else 200
     return status_of(result)
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """Lines of a stream that are cases."""
+
+    hot: HotPath
+    actor: Actor
+    agent: str
+    nan_allowed_at: tuple[str, ...] = NAN_ALLOWED_AT
+
+    def under_way(self) -> AbstractContextManager[None]:
+        return self.hot.holder.answers.call()
+
+    async def judge(self, bodies: Sequence[Any]) -> list[Judged]:
+        return await judge(self.hot, self.agent, bodies)
+
+    async def store(self, judged: Sequence[Judged]) -> list[Result]:
+        return await store(self.hot, self.actor, judged)
+
+    def told(self, judged: Judged, result: Result) -> dict[str, Any]:
+        told: dict[str, Any] = {"status": status(result)}
+        if isinstance(judged, Entry):
+            told["case_id"] = judged.row["case_id"]
+        if isinstance(result, Stored):
+            told |= {"decision_id": result.decision.id, "route": result.decision.route}
+        return told

@@ -39,6 +39,21 @@ class LineOut(Out):
     problem: dict[str, Any] | None = None
 
 
+class HumanOutputLineOut(Out):
+    """
+    The same of a line that says what a person did; `became`: a correction of an earlier output is a new revision,
+    the same output again changes nothing.
+    """
+
+    line: int
+    status: int
+    case_id: str | None = None
+    human_output_id: str | None = None
+    revision: int | None = None
+    became: Literal["created", "unchanged", "corrected"] | None = None
+    problem: dict[str, Any] | None = None
+
+
 class EndOut(Out):
     """The last line. Without it the stream was cut; with `done` false, `problem` says why it ended early."""
 

@@ -1,34 +1,28 @@
 """
-Cases line by line, answers line by line, for as long as the client likes.
+Cases or human outputs line by line, answers line by line, for as long as the client likes.
 
 Three things go on at once: lines are read and judged, those before them are being stored, and the answers of those
 before these are on their way out. Each waits for the next, so a slow database slows the sender and fills no memory.
-What was answered is stored; whatever breaks, the same lines may be sent again and get the same decisions.
+What was answered is stored; whatever breaks, the same lines may be sent again and are found stored.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from governance.actors import Actor
 from kit import json_body
 from kit.errors import Invalid, Place, Problem, TooLarge, Unavailable
 from kit.http import problem_of
 from kit.ndjson import Line
-from routing.bulk import deciding
-from routing.bulk.deciding import Judged, Result
 from routing.bulk.outbox import Outbox
 from routing.cases.answers import to_json
-from routing.cases.prepare import Entry
-from routing.cases.schemas import NAN_ALLOWED_AT
-from routing.cases.service import Stored
-from routing.hot import HotPath
 
 _STORE_PATIENCE = 30.0  # seconds in which a stream tries again while nothing can be stored
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 _NOT_YET = Unavailable("it was not stored yet")
+_NEW, _THERE = 201, 200
 
 
 @dataclass(slots=True)
@@ -40,14 +34,11 @@ class Tally:
     repeated: int = 0
     refused: int = 0
 
-    def add(self, result: Result) -> None:
+    def add(self, status: int) -> None:
         self.lines += 1
-        if isinstance(result, Problem):
-            self.refused += 1
-        elif result.new:
-            self.stored += 1
-        else:
-            self.repeated += 1
+        self.stored += status == _NEW
+        self.repeated += status == _THERE
+        self.refused += status not in {_NEW, _THERE}
 
 
 class Slots:
@@ -67,13 +58,33 @@ class Slots:
             self._free += 1
 
 
+class Work(Protocol):
+    """What is done with the lines: how a body becomes something to store, how it is stored, what is said of it."""
+
+    @property
+    def agent(self) -> str: ...
+
+    @property
+    def nan_allowed_at(self) -> tuple[str, ...]: ...
+
+    def under_way(self) -> AbstractContextManager[Any]:
+        """Held from before a chunk is stored until its answers are with the client."""
+
+    async def judge(self, bodies: Sequence[Any]) -> list[Any]:
+        """What is to be stored, or a Problem; a body that is a Problem already stays one."""
+
+    async def store(self, judged: Sequence[Any]) -> list[Any]:
+        """A result for each, or a Problem; Unavailable is tried again."""
+
+    def told(self, judged: Any, result: Any) -> dict[str, Any]:
+        """`status`, which is as of the single call, and what else a line says beside a problem."""
+
+
 @dataclass(slots=True)
 class Stream:
     """One stream from its first line to its summary."""
 
-    hot: HotPath
-    actor: Actor
-    agent: str
+    work: Work
     outbox: Outbox
     tally: Tally = field(default_factory=Tally)
 
@@ -88,7 +99,7 @@ class Stream:
         storing = asyncio.create_task(asyncio.sleep(0))
         try:
             async for chunk in chunks:
-                judged = await deciding.judge(self.hot, self.agent, [_body(line) for line in chunk])
+                judged = await self.work.judge([self._body(line) for line in chunk])
                 await storing  # the chunk before
                 storing = asyncio.create_task(self._answer(chunk, judged))
             await storing
@@ -102,22 +113,20 @@ class Stream:
             storing.cancel()
         return None
 
-    async def _answer(self, chunk: Sequence[Line], judged: Sequence[Judged]) -> None:
+    async def _answer(self, chunk: Sequence[Line], judged: Sequence[Any]) -> None:
         with ExitStack() as under_way:
-            under_way.enter_context(self.hot.holder.answers.call())
+            under_way.enter_context(self.work.under_way())
             results = await self._stored(judged)
             answers = [self._line(*one) for one in zip(chunk, judged, results, strict=True)]
             await self.outbox.put(b"".join(answers), under_way.pop_all().close)
 
-    async def _stored(self, judged: Sequence[Judged]) -> list[Result]:
+    async def _stored(self, judged: Sequence[Any]) -> list[Any]:
         """Tries again what could not be stored, for a while; raises when nothing can be."""
-        results: list[Result] = [one if isinstance(one, Problem) else _NOT_YET for one in judged]
+        results: list[Any] = [one if isinstance(one, Problem) else _NOT_YET for one in judged]
         pause, waited = _FIRST_PAUSE, 0.0
         while True:
             left = [n for n, result in enumerate(results) if isinstance(result, Unavailable)]
-            for n, result in zip(
-                left, await deciding.store(self.hot, self.actor, [judged[n] for n in left]), strict=True
-            ):
+            for n, result in zip(left, await self.work.store([judged[n] for n in left]), strict=True):
                 results[n] = result
             away = [result for result in results if isinstance(result, Unavailable)]
             if not away:
@@ -129,15 +138,11 @@ class Stream:
             await asyncio.sleep(pause)
             pause, waited = min(pause * 2, _LONGEST_PAUSE), waited + pause
 
-    def _line(self, line: Line, judged: Judged, result: Result) -> bytes:
-        self.tally.add(result)
-        told: dict[str, Any] = {"line": line.number, "status": deciding.status(result)}
-        if isinstance(judged, Entry):
-            told["case_id"] = judged.row["case_id"]
-        if isinstance(result, Stored):
-            told |= {"decision_id": result.decision.id, "route": result.decision.route}
-        else:
+    def _line(self, line: Line, judged: Any, result: Any) -> bytes:
+        told = {"line": line.number} | self.work.told(judged, result)
+        if isinstance(result, Problem):
             told["problem"] = problem_of(result)
+        self.tally.add(told["status"])
         return to_json(told) + b"\n"
 
     def _summary(self, problem: Problem | None) -> bytes:
@@ -146,14 +151,13 @@ class Stream:
             told["problem"] = problem_of(problem)
         return to_json(told) + b"\n"
 
-
-def _body(line: Line) -> Any:
-    """The line as JSON, or what is wrong with it; every line is a document of its own."""
-    if line.raw is None:
-        words = "it is longer than a body may be"
-        return TooLarge(f"line: {words}", places=[Place("line", words, "leave out what is not needed, or link to it")])
-    try:
-        return json_body.parse(line.raw, nan_allowed_at=NAN_ALLOWED_AT)
-    except Invalid as refused:
-        places = [Place(p.place.removeprefix("line 1, "), p.problem, p.mend) for p in refused.places]
-        return Invalid(refused.detail.removeprefix("line 1, "), places=places)
+    def _body(self, line: Line) -> Any:
+        """The line as JSON, or what is wrong with it; every line is a document of its own."""
+        if line.raw is None:
+            words, mend = "it is longer than a body may be", "leave out what is not needed, or link to it"
+            return TooLarge(f"line: {words}", places=[Place("line", words, mend)])
+        try:
+            return json_body.parse(line.raw, nan_allowed_at=self.work.nan_allowed_at)
+        except Invalid as refused:
+            places = [Place(p.place.removeprefix("line 1, "), p.problem, p.mend) for p in refused.places]
+            return Invalid(refused.detail.removeprefix("line 1, "), places=places)

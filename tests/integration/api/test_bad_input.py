@@ -14,7 +14,10 @@ from web_app import create_app
 
 _DEEP = 100
 _LARGE = 10 * 1024 * 1024
-_BY_LINE = {"POST /v1/agents/{agent}/decisions:stream"}  # a bad line is answered for itself, so the call is a 200
+_BY_LINE = {  # a bad line is answered for itself, so the call is a 200
+    "POST /v1/agents/{agent}/decisions:stream",
+    "POST /v1/agents/{agent}/human-outputs:stream",
+}
 _PUBLIC = {"GET /v1/plans/schema"}  # for editors, which have no key
 
 
