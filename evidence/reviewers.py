@@ -17,7 +17,7 @@ same reviewers in the same shares as cases are, and that nobody can tell them fr
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from evidence import binomial, sequences
 from evidence.binomial import checked_counts, checked_rate, checked_share
@@ -59,6 +59,14 @@ class CorrectedLimit:
     @property
     def identifiable(self) -> bool:
         return self.limit is not None
+
+
+class Explained(NamedTuple):
+    """The rate of wrong outputs that explains how many were overridden; `rate` is None where nothing is known of it."""
+
+    rate: float | None
+    lower: float
+    upper: float
 
 
 def corrected_limit(
@@ -121,6 +129,26 @@ def estimated_rate(observed: float, sensitivity: float, specificity: float) -> f
     if apart <= 0.0 or math.isclose(apart, 0.0, abs_tol=1e-12):
         return None
     return min(max((observed + specificity - 1.0) / apart, 0.0), 1.0)
+
+
+def explained(bad: int, cases: int, seeded: Seeded, confidence: float = 0.95) -> Explained:
+    """
+    The true rate behind `bad` overrides of `cases`, by what reviewers made of seeded cases; to show, not to decide by.
+
+    The doubt is shared among the three exact intervals, so that the bounds hold with `confidence` together. Where even
+    the better corner tells nothing apart the bound is that of ignorance, 0 or 1.
+    """
+    checked_counts(bad, cases)
+    each = 1.0 - (1.0 - checked_rate(confidence, "confidence")) / 3.0
+    seen = binomial.interval(bad, cases, each)
+    caught = binomial.interval(seeded.caught, seeded.errors, each)
+    confirmed = binomial.interval(seeded.confirmed, seeded.right, each)
+    rate = None
+    if cases and seeded.errors and seeded.right:
+        rate = estimated_rate(bad / cases, seeded.caught / seeded.errors, seeded.confirmed / seeded.right)
+    lower = estimated_rate(seen.lower, caught.upper, confirmed.lower)
+    upper = estimated_rate(seen.upper, caught.lower, confirmed.upper)
+    return Explained(rate, 0.0 if lower is None else lower, 1.0 if upper is None else upper)
 
 
 def _named(part: str, whole: str, count: int, total: int) -> None:

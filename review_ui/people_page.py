@@ -48,6 +48,7 @@ def show_people(
         arms=people_views.arms_rows(report.arms),
         blind=people_views.blind_rows(report.blind),
         right=people_views.right_view(report),
+        gold=people_views.gold_view(report),
         cut=report.cut,
         tab="people",
         actions=[],

@@ -58,6 +58,25 @@ class ArmsRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BehindRow:
+    """Overridden, and the wrong outputs that explain it."""
+
+    kind: str
+    overridden: Figure
+    wrong: str
+    between: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoldView:
+    """What reviewers together make of gold cases; None in its place where nobody was asked."""
+
+    errors: Figure
+    right: Figure
+    rows: list[BehindRow]
+
+
+@dataclass(frozen=True, slots=True)
 class RightView:
     agent: int
     person: int
@@ -124,6 +143,21 @@ def arms_rows(found: Sequence[Arms]) -> list[ArmsRow]:
         )
         for row in found
     ]
+
+
+def gold_view(report: PeopleReport) -> GoldView | None:
+    if report.gold.sensitivity.share is None and report.gold.specificity.share is None:
+        return None
+    rows = [
+        BehindRow(
+            "Reviews" if row.kind == "review" else "Audits",
+            figure(row.seen),
+            "–" if row.found.rate is None else words.seen(row.found.rate),
+            f"{words.at_least(row.found.lower)} to {words.at_most(row.found.upper)}",
+        )
+        for row in report.behind
+    ]
+    return GoldView(figure(report.gold.sensitivity), figure(report.gold.specificity), rows)
 
 
 def right_view(report: PeopleReport) -> RightView | None:

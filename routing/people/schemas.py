@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from kit.http import Out
-from routing.people.service import Arms, Blind, PeopleReport
+from routing.people.service import Arms, Behind, Blind, PeopleReport
 
 
 class ShareOut(Out):
@@ -102,6 +102,30 @@ class ReviewerOut(Out):
     stands_out: str | None
 
 
+class BehindOut(Out):
+    """
+    How often people overrode, in reviews or audits, and the rate of wrong outputs that explains it by what they make
+    of gold cases. `lower` and `upper` hold with 95 % together, if gold cases are as hard as real ones.
+    """
+
+    kind: str  # review | audit
+    overridden: ShareOut
+    wrong: float | None
+    lower: float
+    upper: float
+
+
+class GoldOut(Out):
+    """
+    What all of the agent's reviewers together make of gold cases. `sensitivity` is the share of wrong outputs that they
+    objected to, `specificity` that of right ones they confirmed, of all time. `behind` is empty before both were asked.
+    """
+
+    sensitivity: ShareOut
+    specificity: ShareOut
+    behind: list[BehindOut]
+
+
 class RightOut(Out):
     """
     Agent against person where they differed and a later verdict of somebody else settled it.
@@ -130,6 +154,7 @@ class PeopleOut(Out):
     blind_against_assisted: list[BlindOut]
     reviewers: list[ReviewerOut]
     who_was_right: RightOut
+    gold: GoldOut
     cut: bool
 
 
@@ -199,8 +224,18 @@ def people_out(report: PeopleReport) -> PeopleOut:
             both_right=report.right.both_right,
             both_wrong=report.right.both_wrong,
         ),
+        gold=GoldOut(
+            sensitivity=ShareOut.model_validate(report.gold.sensitivity),
+            specificity=ShareOut.model_validate(report.gold.specificity),
+            behind=[_behind_out(row) for row in report.behind],
+        ),
         cut=report.cut,
     )
+
+
+def _behind_out(row: Behind) -> BehindOut:
+    wrong, lower, upper = row.found
+    return BehindOut(kind=row.kind, overridden=ShareOut.model_validate(row.seen), wrong=wrong, lower=lower, upper=upper)
 
 
 def arms_out(row: Arms) -> ArmsOut:

@@ -14,9 +14,11 @@ from sqlalchemy.orm import Session
 
 from evidence import binomial
 from evidence.agreement.kappa import Share, percent_agreement
-from evidence.agreement.reviewers import BlindAgainstAssisted, blind_against_assisted
+from evidence.agreement.reviewers import BlindAgainstAssisted, GoldAnswers, blind_against_assisted, gold_answers
+from evidence.reviewers import Explained, Seeded, explained
 from governance.actors import Actor
 from kit.errors import Invalid, Place
+from rollout.reviewers import service as gold
 from routing.domain.sampling import ASSISTED, BLIND
 from routing.people import queries, verdicts
 from routing.people.queries import ArmTotal, LaneTotal, Ruled, Scope
@@ -74,6 +76,17 @@ class Reviewer(NamedTuple):
     stands_out: str | None
 
 
+class Behind(NamedTuple):
+    """
+    Overrides in reviews or in audits, and the rate of wrong outputs that explains them by what reviewers make of gold
+    cases: more than was overridden where they overlook errors, less where they object to what is right.
+    """
+
+    kind: str
+    seen: Share
+    found: Explained
+
+
 @dataclass(frozen=True, slots=True)
 class PeopleReport:
     """`cut`: of the outputs with several verdicts only the newest were looked at."""
@@ -84,6 +97,8 @@ class PeopleReport:
     blind: tuple[Blind, ...]
     reviewers: tuple[Reviewer, ...]
     right: Right
+    gold: GoldAnswers
+    behind: tuple[Behind, ...]
     cut: bool
 
 
@@ -111,13 +126,16 @@ def scope_of(agent: str, version: str | None, since: datetime | None, until: dat
 
 def report(session: Session, scope: Scope) -> PeopleReport:
     given, cut = queries.several_verdicts(session, scope)
+    ruled, seeded = queries.rulings(session, scope), gold.seeded(session, scope.agent)
     return PeopleReport(
         scope=scope,
         agreement=verdicts.agreement(given),
         arms=arms_of(queries.arms(session, scope)),
         blind=_blind(queries.lanes(session, scope)),
-        reviewers=reviewers_of(queries.rulings(session, scope)),
+        reviewers=reviewers_of(ruled),
         right=verdicts.right(given),
+        gold=gold_answers(seeded.caught, seeded.errors, seeded.confirmed, seeded.right),
+        behind=_behind(ruled, seeded),
         cut=cut,
     )
 
@@ -203,3 +221,17 @@ def stands_out(own: tuple[int, int], everybody: Sequence[int], reviewers: int) -
     if mine.upper < theirs.lower:
         return "fewer"
     return "more" if mine.lower > theirs.upper else None
+
+
+def _behind(rows: Sequence[Ruled], seeded: Seeded) -> tuple[Behind, ...]:
+    """Nothing before gold cases of both kinds were answered."""
+    if not seeded.errors or not seeded.right:
+        return ()
+    found = []
+    for kind in queries.RULED:
+        overridden = sum(row.times for row in rows if row.source == kind and row.verdict == "override")
+        whole = sum(row.times for row in rows if row.source == kind)
+        if whole:
+            seen = percent_agreement(overridden, whole)
+            found.append(Behind(kind, seen, explained(overridden, whole, seeded)))
+    return tuple(found)

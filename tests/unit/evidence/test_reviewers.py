@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence import binomial, sequences
-from evidence.reviewers import CorrectedLimit, Seeded, corrected_limit, estimated_rate, shown_below
+from evidence.reviewers import CorrectedLimit, Seeded, corrected_limit, estimated_rate, explained, shown_below
 
 
 class TestCorrectedLimit:
@@ -131,3 +131,26 @@ class TestEstimatedRate:
     def test_refuses_what_is_no_share(self, arguments: tuple[float, float, float]) -> None:
         with pytest.raises(ValueError, match="must lie between 0 and 1"):
             estimated_rate(*arguments)
+
+
+class TestExplained:
+    def test_is_more_than_was_overridden_where_errors_are_overlooked(self) -> None:
+        found = explained(60, 1000, Seeded(caught=30, errors=60, confirmed=100, right=100))
+
+        assert found.rate == pytest.approx(0.12)
+        assert found.lower < 0.06
+        assert found.upper > 0.12
+
+    def test_knows_nothing_of_nothing(self) -> None:
+        assert explained(0, 0, Seeded(0, 0)) == (None, 0.0, 1.0)
+        assert explained(5, 10, Seeded(caught=1, errors=10, confirmed=1, right=10)).upper == 1.0
+
+    def test_has_bounds_that_hold(self) -> None:
+        drawn = np.random.default_rng(7)
+        held, rate, sensitivity, specificity = 0, 0.1, 0.7, 0.95
+        overridden = rate * sensitivity + (1 - rate) * (1 - specificity)
+        for _ in range(200):
+            seeded = Seeded(int(drawn.binomial(60, sensitivity)), 60, int(drawn.binomial(60, specificity)), 60)
+            found = explained(int(drawn.binomial(400, overridden)), 400, seeded)
+            held += found.lower <= rate <= found.upper
+        assert held >= 190
