@@ -59,6 +59,7 @@ from routing.people import api as verdicts_api
 from routing.registrar import Registrar
 from routing.reviewer import api as reviewer_api
 from routing.reviews import api as reviews_api
+from routing.skills import api as skills_api
 from routing.snapshot import SnapshotHolder
 from routing.staffing import api as staffing_api
 from routing.supervision import api as supervision_api
@@ -97,6 +98,7 @@ _ROUTERS = (
     exports_api.router,
     staffing_api.router,
     notifications_api.router,
+    skills_api.router,
     agents_api.router,
     people_api.router,
 )

@@ -21,6 +21,7 @@ from cli import (
     replaying,
     rollouts,
     serving,
+    teams,
 )
 from cli.output import Exit, complain, exit_code
 from kit.errors import Problem, Unavailable
@@ -87,6 +88,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(archiving.app, name="archive")
 app.add_typer(people.users, name="users")
 app.add_typer(people.keys, name="keys")
+app.add_typer(teams.teams, name="teams")
 
 
 def run() -> None:

@@ -18,6 +18,7 @@ import routing.drift.tables
 import routing.gold.tables
 import routing.notifications.tables
 import routing.reviews.tables
+import routing.skills.tables
 import routing.supervision.tables
 import routing.thresholds.tables
 from kit.tables import Table
@@ -41,6 +42,7 @@ MODULES = (
     routing.gold.tables,
     routing.notifications.tables,
     routing.reviews.tables,
+    routing.skills.tables,
     routing.supervision.tables,
     routing.thresholds.tables,
 )

@@ -117,15 +117,15 @@ class Status:
 
 
 def status_of(session: Session, viewer: Viewer, now: datetime, agent: str) -> Status:
-    levels = service.levels_of(viewer.actor)
-    waiting = queries.waiting_counts(session, levels)
+    reach = service.reach_of(session, viewer.actor)
+    waiting = queries.waiting_counts(session, reach)
     today = queries.ruled_since(session, viewer.login, now.replace(hour=0, minute=0, second=0, microsecond=0))
     an_hour = queries.ruled_since(session, viewer.login, now - timedelta(hours=1))
-    first = dealing.open_page(session, narrow=Narrow(agent or None), levels=levels, offset=0, limit=1)
+    first = dealing.open_page(session, narrow=Narrow(agent or None), reach=reach, offset=0, limit=1)
     due = first[0].due_at if first else None
     return Status(
         agent=agent,
-        left=waiting.get(agent, 0) if agent else min(sum(waiting.values()), queries.COUNTED_UP_TO),
+        left=waiting.get(agent, 0) if agent else min(sum(waiting.values()), dealing.COUNTED_UP_TO),
         done=sum(today.values()),
         an_hour=sum(an_hour.values()),
         oldest_due=due,

@@ -19,9 +19,12 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
+from governance.actors import Actor
 from kit.context import Context
 from review_ui.pages import ViewerDep
+from routing.domain.reach import Reach
 from routing.reviews import queries, service
+from routing.reviews.dealing import queries as dealing
 
 log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/review", include_in_schema=False)
@@ -32,16 +35,14 @@ _HEARTBEAT = 15.0  # seconds; what stands between would else take a silent conne
 _LONGEST = 600.0  # seconds; then the page asks again, and whoever was signed out is refused
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
-Levels = tuple[int, ...]
-
 
 class Live:
     """All open pages of this process, and the one who looks for them. Lives on the event loop; `ring` may not."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._pages: Counter[Levels] = Counter()
-        self._told: dict[Levels, bytes] = {}
+        self._pages: Counter[Reach] = Counter()
+        self._told: dict[Reach, bytes] = {}
         self._rung = asyncio.Event()
         self._next: asyncio.Future[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -52,15 +53,19 @@ class Live:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._rung.set)
 
-    async def stream(self, levels: Levels) -> AsyncIterator[bytes]:
+    def reach_of(self, actor: Actor) -> Reach:
+        with self._ctx.db.read() as session:
+            return service.reach_of(session, actor)
+
+    async def stream(self, reach: Reach) -> AsyncIterator[bytes]:
         """What one page hears."""
         loop = asyncio.get_running_loop()
-        self._enter(levels, loop)
+        self._enter(reach, loop)
         seen, until = None, loop.time() + _LONGEST
         try:
             yield b"retry: 3000\n\n"
             while (left := until - loop.time()) > 0:
-                told = self._told.get(levels)
+                told = self._told.get(reach)
                 if told is not None and told != seen:
                     seen = told
                     yield told
@@ -70,19 +75,19 @@ class Live:
                 if not heard:
                     yield b": still here\n\n"
         finally:
-            self._leave(levels)
+            self._leave(reach)
 
-    def _enter(self, levels: Levels, loop: asyncio.AbstractEventLoop) -> None:
+    def _enter(self, reach: Reach, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._pages[levels] += 1
-        if levels not in self._told:
+        self._pages[reach] += 1
+        if reach not in self._told:
             self._rung.set()
         if self._watcher is None or self._watcher.done():
             self._next = loop.create_future()
             self._watcher = loop.create_task(self._watch())
 
-    def _leave(self, levels: Levels) -> None:
-        self._pages[levels] -= 1
+    def _leave(self, reach: Reach) -> None:
+        self._pages[reach] -= 1
         self._pages += Counter()  # without those that nobody reads any more
         for unread in self._told.keys() - self._pages.keys():
             del self._told[unread]
@@ -106,22 +111,22 @@ class Live:
                 heard.set_result(None)
             await asyncio.sleep(_BETWEEN)
 
-    def _look(self, wanted: tuple[Levels, ...]) -> dict[Levels, bytes]:
+    def _look(self, wanted: tuple[Reach, ...]) -> dict[Reach, bytes]:
         now = self._ctx.clock.now()
         with self._ctx.db.read() as session:
-            return {levels: _event(queue_now(session, levels, now)) for levels in wanted}
+            return {reach: _event(queue_now(session, reach, now)) for reach in wanted}
 
 
-def queue_now(session: Session, levels: Levels, now: datetime) -> dict[str, Any]:
-    """How the queue stands for people who work these lines."""
-    waiting = queries.waiting_counts(session, levels)
+def queue_now(session: Session, reach: Reach, now: datetime) -> dict[str, Any]:
+    """How the queue stands for people who work this part of it."""
+    waiting = queries.waiting_counts(session, reach)
     return {
-        "left": min(sum(waiting.values()), queries.COUNTED_UP_TO),
+        "left": min(sum(waiting.values()), dealing.COUNTED_UP_TO),
         "waiting": waiting,
-        "urgent": queries.urgent_count(session, levels),
+        "urgent": dealing.urgent_count(session, reach),
         "held": {
             str(item): {"by": login, "until": until.isoformat()}
-            for item, login, until in queries.held_now(session, levels, now)
+            for item, login, until in queries.held_now(session, reach.levels, now)
         },
     }
 
@@ -135,5 +140,6 @@ async def events(request: Request, viewer: ViewerDep) -> StreamingResponse:
     """The stream of one page."""
     viewer.actor.require("review")
     live = cast("Live", request.app.state.live)
-    stream = live.stream(service.levels_of(viewer.actor))
+    reach = await run_in_threadpool(live.reach_of, viewer.actor)
+    stream = live.stream(reach)
     return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)

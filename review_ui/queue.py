@@ -17,6 +17,7 @@ from routing.reviews import queries, service
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
 from routing.reviews.tables import ReviewItem
+from routing.skills import service as skills
 
 router = APIRouter(prefix="/review", include_in_schema=False)
 
@@ -102,13 +103,14 @@ def show_queue(
     viewer.actor.require("review")
     now = ctx.clock.now()
     wanted = Wanted(agent, segment if agent else "", kind, urgent, late, case.strip())
-    levels = service.levels_of(viewer.actor)
-    lines = tuple(level for level in levels if level > 1) if kind == "escalated" and not wanted.case else levels
     with ctx.db.read() as session:
+        reach = service.reach_of(session, viewer.actor)
+        shown = reach.only([2]) if kind == "escalated" and not wanted.case else reach
         narrow = wanted.narrow(now)
-        found = dealing.open_page(session, narrow=narrow, levels=lines, offset=(page - 1) * PAGE, limit=PAGE + 1)
-        waiting = queries.waiting_counts(session, levels)
         alike = selectable(session, viewer, agents_of(request), now)
+        found = dealing.open_page(session, narrow=narrow, reach=shown, offset=(page - 1) * PAGE, limit=PAGE + 1)
+        unstaffed = skills.unstaffed(session) if viewer.actor.allows("escalated") else []
+        waiting = queries.waiting_counts(session, reach)
     return render(
         request,
         "queue/page.html",
@@ -116,7 +118,8 @@ def show_queue(
         rows=[_row(item, viewer.login, now, alike.get(item.id, "")) for item in found[:PAGE]],
         may_select=any(item.id in alike for item in found[:PAGE]),
         waiting=sorted(waiting.items()),
-        left=waiting.get(agent, 0) if agent else min(sum(waiting.values()), queries.COUNTED_UP_TO),
+        left=waiting.get(agent, 0) if agent else min(sum(waiting.values()), dealing.COUNTED_UP_TO),
+        unstaffed=[queue.words for queue in unstaffed],
         wanted=wanted,
         agent=agent,
         page=page,

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from rollout.domain.words import NBSP, at_least, at_most, loss, loss_at_least, loss_at_most, loss_seen, percent
-from routing.reviews.queries import COUNTED_UP_TO
+from routing.reviews.dealing.queries import COUNTED_UP_TO
 
 DASH = "–"
 

@@ -17,6 +17,7 @@ from rollout.domain.totals import Counts
 from rollout.gates import service as gates
 from routing.doctor import queries
 from routing.doctor.queries import Cohort
+from routing.skills import service as skills
 
 SETTLED_WITHIN = timedelta(minutes=5)
 """A decision that waits longer tells that no worker settles."""
@@ -45,6 +46,11 @@ class Finding:
             "examples": list(self.examples),
             "repaired": self.repaired,
         }
+
+
+def _unstaffed(session: Session) -> tuple[int, list[str]]:
+    found = skills.unstaffed(session)
+    return len(found), [queue.words for queue in found[:_EXAMPLES]]
 
 
 _LISTED = (
@@ -81,6 +87,9 @@ _LISTED = (
     ("kinds_counted", queries.kinds_counted_wrongly,
      "every case is counted once by its attributes",
      "days hold cases that are not counted once by their attributes"),
+    ("queues_staffed", _unstaffed,
+     "every queue has somebody with the team and skills that it takes",
+     "queues take a team or skills that nobody has; their leads get the cases"),
     ("labels_belong", queries.labels_without_decision,
      "every label belongs to a decision", "labels belong to no decision"),
 )  # fmt: skip

@@ -19,18 +19,18 @@ from governance.people import service as people
 from governance.people.tables import Person
 from kit.db import send_after_commit
 from kit.ids import new_id
+from routing.domain.reach import Reach
 from routing.domain.telling import is_quiet, next_time
 from routing.notifications import queries
 from routing.notifications.hours import hours_of
 from routing.notifications.schemas import KINDS
 from routing.notifications.service import SEND, add_links
 from routing.notifications.tables import Notification, NotificationSettings
-from routing.reviews import queries as review_queries
 from routing.reviews.dealing import queries as dealing
-from routing.reviews.service import levels_of
+from routing.reviews.service import reach_of
 
 _AT_ONCE = 2000  # noted in one transaction; what is more comes with the next
-COUNTED_UP_TO = review_queries.COUNTED_UP_TO
+COUNTED_UP_TO = dealing.COUNTED_UP_TO
 _NAMED = 3  # cases of each kind that a message names; the queue has them all
 _TAKE_WITHIN = timedelta(days=1)
 _KEPT = timedelta(days=30)
@@ -75,7 +75,7 @@ def tell(session: Session, login: str, *, now: datetime) -> Notification | None:
         return None
     through = queries.newest_notice(session)
     actor = people.actor_of(person)
-    cases = _news(session, settings, levels_of(actor), through, now) if _may_hear(person, actor) else []
+    cases = _news(session, settings, reach_of(session, actor), through, now) if _may_hear(person, actor) else []
     if not cases:
         settings.told_through = through
         settings.next_at = max(settings.next_at, next_time(hours, None, now))  # a daily one comes at its hour
@@ -95,11 +95,9 @@ def _may_hear(person: Person, actor: Actor) -> bool:
     return person.disabled_at is None and actor.allows("review")
 
 
-def _news(
-    session: Session, settings: NotificationSettings, levels: tuple[int, ...], through: int, now: datetime
-) -> list[Any]:
+def _news(session: Session, settings: NotificationSettings, reach: Reach, through: int, now: datetime) -> list[Any]:
     """Each case once, under what is most pressing about it."""
-    rows = queries.news(session, settings, levels=levels, through=through, now=now, limit=COUNTED_UP_TO)
+    rows = queries.news(session, settings, reach=reach, through=through, now=now, limit=COUNTED_UP_TO)
     once: dict[UUID, Any] = {}
     for row in rows:
         once.setdefault(row.id, row)

@@ -1,6 +1,6 @@
 """Statements on notices, messages and their links."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, and_, case, delete, exists, func, insert, 
 from sqlalchemy.orm import Session
 
 from governance.people.tables import Person
+from routing.domain.reach import Reach
 from routing.notifications.tables import HeldNotice, Notice, Notification, NotificationLink, NotificationSettings
-from routing.reviews.dealing.lines import WAITING
+from routing.reviews.dealing.lines import WAITING, worked
 from routing.reviews.tables import ReviewItem
 
 _TURN = 0x6E6F7465  # any number will do, as long as nobody else locks the same
@@ -166,7 +167,7 @@ def news(
     session: Session,
     settings: NotificationSettings,
     *,
-    levels: Collection[int],
+    reach: Reach,
     through: int,
     now: datetime,
     limit: int,
@@ -182,7 +183,7 @@ def news(
             Notice.number > settings.told_through,
             Notice.number <= through,
             Notice.kind.in_(settings.about),
-            ReviewItem.level.in_(levels),
+            worked(reach),
             _free(now),
         )
     )

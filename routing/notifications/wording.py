@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from routing.reviews.queries import COUNTED_UP_TO
+from routing.reviews.dealing.queries import COUNTED_UP_TO
 
 _SHORT = {"due": "nearly late", "escalated": "escalated", "urgent": "urgent"}
 _LONG = {

@@ -88,7 +88,6 @@ def show_queue(
     """What waits, in the order in which it will be handed out. A segment is one of an agent, of any kind."""
     actor.require("review")
     offset = _offset(decode_cursor(cursor))
-    levels = service.levels_of(actor)
     narrow = Narrow(
         agent=agent,
         segment=segment,
@@ -98,12 +97,13 @@ def show_queue(
         case_id=case_id,
     )
     narrow.check()
-    lines = tuple(level for level in levels if level > 1) if kind == "escalated" else levels
     with ctx.db.read() as session:
-        rows = dealing.open_page(session, narrow=narrow, levels=lines, offset=offset, limit=limit + 1)
+        reach = service.reach_of(session, actor)
+        shown = reach.only([2]) if kind == "escalated" else reach
+        rows = dealing.open_page(session, narrow=narrow, reach=shown, offset=offset, limit=limit + 1)
         more = encode_cursor(str(offset + limit)) if len(rows) > limit else None
         items = [ItemOut.model_validate(row) for row in rows[:limit]]
-        return QueueOut(items=items, waiting=queries.waiting_counts(session, levels), next_cursor=more)
+        return QueueOut(items=items, waiting=queries.waiting_counts(session, reach), next_cursor=more)
 
 
 def _offset(position: str | None) -> int:

@@ -21,16 +21,13 @@ from sqlalchemy.orm import Session
 
 from kit.dialects import insert_new, skip_locked
 from kit.errors import NotFound
-from rollout.agents.tables import Agent
 from rollout.versions.tables import Rollout
 from routing.cases.tables import Decision, Label
+from routing.domain.reach import Reach
 from routing.gold import queries as gold
 from routing.reviews.dealing.lines import WAITING, free, shown_kind
-from routing.reviews.dealing.queries import rollouts_of_kind
+from routing.reviews.dealing.queries import COUNTED_UP_TO, rollouts_of_kind, waiting_in
 from routing.reviews.tables import Opened, ReviewItem, ReviewTrouble, Ruling
-
-COUNTED_UP_TO = 1000
-"""How many waiting cases of an agent are counted; where there are more, nobody needs to know how many."""
 
 
 def get_item(session: Session, item_id: UUID) -> ReviewItem:
@@ -193,15 +190,12 @@ def release_expired(session: Session, now: datetime) -> int:
     return len(released.all())
 
 
-def waiting_counts(session: Session, levels: Sequence[int]) -> dict[str, int]:
-    """How many wait, by agent; counted no further than `COUNTED_UP_TO`."""
-    some = select(ReviewItem.id).where(WAITING, ReviewItem.agent == Agent.name, ReviewItem.level.in_(levels))
-    some_of_it = some.limit(COUNTED_UP_TO).correlate(Agent).subquery()
-    count = select(func.count()).select_from(some_of_it).scalar_subquery()
-    found: dict[str, int] = dict(session.execute(select(Agent.name, count)).all())
+def waiting_counts(session: Session, reach: Reach) -> dict[str, int]:
+    """How many wait for this person, by agent; counted no further than `COUNTED_UP_TO`."""
+    found = waiting_in(session, reach)
     between = gold.open_by_agent(session)
     if between:
-        found |= _without_gold(found, between, _held(session, levels, between))
+        found |= _without_gold(found, between, _held(session, reach.levels, between))
     return {agent: waiting for agent, waiting in found.items() if waiting}
 
 
@@ -312,12 +306,6 @@ def set_outcomes(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Bulk update by primary key of how decisions ended; they go to settling."""
     if rows:
         session.execute(update(Decision), [{**row, "unsettled": True} for row in rows])
-
-
-def urgent_count(session: Session, levels: Sequence[int]) -> int:
-    """How many wait ahead of the ordinary work; counted no further than `COUNTED_UP_TO`."""
-    some = select(ReviewItem.id).where(WAITING, ReviewItem.level.in_(levels), ReviewItem.priority > 0)
-    return session.scalar(select(func.count()).select_from(some.limit(COUNTED_UP_TO).subquery())) or 0
 
 
 def held_now(

@@ -22,12 +22,14 @@ from kit.db import send_after_commit
 from kit.errors import Conflict, Invalid, Place
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
+from routing.domain.reach import Reach
 from routing.gold.dealing import Claim, Dealer, deal_before
 from routing.gold.queries import GOLD
 from routing.reviews import concluding, queries
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
 from routing.reviews.tables import ReviewItem, Ruling
+from routing.skills import service as skills
 from routing.snapshot import AgentEntry
 from routing.supervision import veil
 
@@ -98,6 +100,11 @@ class Said:
 def levels_of(actor: Actor) -> tuple[int, ...]:
     """The lines of the queue this person works: everyone the first, those who may the second."""
     return (1, 2) if actor.allows("escalated") else (1,)
+
+
+def reach_of(session: Session, actor: Actor) -> Reach:
+    """The part of the queue this person works, by lines, teams and skills."""
+    return skills.reach_of(session, actor, levels_of(actor))
 
 
 def claim_next(
@@ -177,7 +184,7 @@ def _next_in_turn(
     unseen: bool = False,
     dealer: Dealer | None = None,
 ) -> ReviewItem | None:
-    wanted = dealing.lines_of(session, Narrow(agent, segment), levels_of(actor))
+    wanted = dealing.lines_of(session, Narrow(agent, segment), reach_of(session, actor))
     for alone in (False, True):
         if alone and not _is_alone(session, actor):
             break
@@ -206,6 +213,7 @@ def _is_alone(session: Session, actor: Actor) -> bool:
 
 def claim(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease: timedelta) -> ReviewItem:
     """Hold this case; a conflict names who has it and until when, or says that it is for somebody else."""
+    _require_reach(session, queries.get_item(session, item_id), actor)
     item = dealing.try_claim(session, item_id, actor.name, now=now, until=now + lease)
     if item is None and _is_alone(session, actor):
         item = dealing.try_claim(session, item_id, actor.name, now=now, until=now + lease, alone=True)
@@ -218,6 +226,15 @@ def claim(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease
         actor.require("escalated")
     send_after_commit(session, "reviews:changed")
     return item
+
+
+def _require_reach(session: Session, item: ReviewItem, actor: Actor) -> None:
+    """A conflict, where a case they do not hold is for people with other teams or skills."""
+    if item.state != "waiting" or item.claimed_by == actor.name or item.level not in levels_of(actor):
+        return
+    if not reach_of(session, actor).allows(item.level, item.agent, item.segment):
+        where = f"{item.agent}, segment {item.segment}" if item.segment else item.agent
+        raise NotForYou(f"cases of {where} take a team or skills you have not; a lead can give them to you")
 
 
 def _is_held(item: ReviewItem, now: datetime) -> bool:

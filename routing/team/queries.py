@@ -7,8 +7,9 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Integer, case, func, select, union_all
 from sqlalchemy.orm import Session
 
+from routing.domain.reach import Reach
 from routing.gold.queries import GOLD
-from routing.reviews.dealing.lines import TURN, WAITING, Narrow, lines, shown_kind
+from routing.reviews.dealing.lines import TURN, WAITING, Known, Narrow, lines, shown_kind
 from routing.reviews.tables import ReviewItem, Ruling
 
 COUNTED_UP_TO = 50_000
@@ -56,7 +57,7 @@ def waiting(
     )  # fmt: skip
     fronts = [
         select(*columns).where(WAITING, line, _NO_GOLD).order_by(*TURN).limit(COUNTED_UP_TO).subquery()
-        for line in lines(Narrow(agent), _LEVELS, ())
+        for line in lines(Narrow(agent), Reach(_LEVELS), Known())
     ]
     some = union_all(*(select(front) for front in fronts)).subquery()
     place = some.c.agent, some.c.level, some.c.kind

@@ -3,14 +3,15 @@ The lines of which the queue is made. A line is a part of the queue that one ind
 are found without looking at the others; whoever wants more than one line looks at the first of each.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, literal_column, or_
+from sqlalchemy import ColumnElement, and_, false, func, literal_column, or_
 
 from kit.errors import Invalid, Place
+from routing.domain.reach import Limit, Reach
 from routing.reviews.tables import ReviewItem
 
 # A literal, not a parameter: a plan made for any value could not use the indexes over what waits.
@@ -23,6 +24,8 @@ shown_kind: ColumnElement[str] = func.coalesce(ReviewItem.shown_as, ReviewItem.k
 TURN = (ReviewItem.priority.desc(), ReviewItem.due_at, ReviewItem.id)
 
 _PRIORITIES = (2, 1, 0)  # and whatever is above
+
+_SEGMENTS = 200  # of one agent; where more wait, they are read past instead of one by one
 
 Line = ColumnElement[bool]
 
@@ -55,26 +58,70 @@ def _refused(problem: str, mend: str) -> Invalid:
     return Invalid(f"segment: {problem}; {mend}", places=[Place("segment", problem, mend)])
 
 
-def lines(wanted: Narrow, levels: Collection[int], rollouts: Sequence[UUID]) -> list[Line]:
-    """`rollouts`: of which something of the wanted kind waits; only asked for where a kind is wanted."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What has to be known of the queue to say which lines it has; empty where nobody needs it."""
+
+    rollouts: Sequence[UUID] = ()  # of which something of the wanted kind waits
+    agents: Sequence[str] = ()
+    segments: Mapping[str, Sequence[str]] = field(default_factory=dict)  # that wait, of agents of which some are closed
+
+
+def lines(wanted: Narrow, reach: Reach, known: Known) -> list[Line]:
     return [
         and_(ReviewItem.level == level, *place, *span)
-        for level in levels
-        for place in _places(wanted, rollouts)
+        for level in reach.levels
+        for place in _places(wanted, reach, level, known)
         for span in _spans(wanted)
     ]
 
 
-def _places(wanted: Narrow, rollouts: Sequence[UUID]) -> list[list[ColumnElement[bool]]]:
-    agent = [ReviewItem.agent == wanted.agent] if wanted.agent is not None else []
-    if wanted.segment is not None:
-        agent.append(ReviewItem.segment == wanted.segment)
+def _places(wanted: Narrow, reach: Reach, level: int, known: Known) -> list[list[ColumnElement[bool]]]:
+    limits = reach.of(level)
     if wanted.case_id is not None:
-        case = [ReviewItem.case_id == wanted.case_id, *agent]
-        return [[*case, shown_kind == wanted.kind] if wanted.kind is not None else case]
+        kind = [shown_kind == wanted.kind] if wanted.kind is not None else []
+        place = _of_agent(wanted.agent, wanted.segment)
+        return [[ReviewItem.case_id == wanted.case_id, *place, *kind, *_within(limits.values())]]
+    if wanted.segment is not None and wanted.agent is not None:
+        worked = reach.allows(level, wanted.agent, wanted.segment)
+        return [_of_agent(wanted.agent, wanted.segment)] if worked else []
     if wanted.kind is not None:
-        return [[shown_kind == wanted.kind, ReviewItem.rollout_id == rollout, *agent] for rollout in rollouts]
-    return [agent]
+        place = [*_of_agent(wanted.agent, None), *_within(limits.values())]
+        return [[shown_kind == wanted.kind, ReviewItem.rollout_id == rollout, *place] for rollout in known.rollouts]
+    if not limits:
+        return [_of_agent(wanted.agent, None)]
+    agents = [wanted.agent] if wanted.agent is not None else known.agents
+    return [place for agent in agents for place in _of_limited(agent, limits.get(agent), known)]
+
+
+def _of_agent(agent: str | None, segment: str | None) -> list[ColumnElement[bool]]:
+    place = [ReviewItem.agent == agent] if agent is not None else []
+    return place if segment is None else [*place, ReviewItem.segment == segment]
+
+
+def _of_limited(agent: str, limit: Limit | None, known: Known) -> list[list[ColumnElement[bool]]]:
+    """An agent's cases as one line, or one for each segment."""
+    if limit is None:
+        return [_of_agent(agent, None)]
+    if limit.all_but and len(known.segments[agent]) > _SEGMENTS:
+        return [[*_of_agent(agent, None), *_within([limit])]]
+    segments = known.segments[agent] if limit.all_but else sorted(limit.segments)
+    return [_of_agent(agent, segment) for segment in segments if limit.allows(segment)]
+
+
+def _within(limits: Iterable[Limit]) -> list[ColumnElement[bool]]:
+    """The limits as conditions, for lines that are read past what is left out."""
+    found = []
+    for limit in limits:
+        named = ReviewItem.segment.in_(sorted(limit.segments))
+        found.append(or_(ReviewItem.agent != limit.agent, ~named if limit.all_but else named))
+    return found
+
+
+def worked(reach: Reach) -> ColumnElement[bool]:
+    """That an item lies within somebody's reach, of a few items that are known already."""
+    parts = (and_(ReviewItem.level == level, *_within(reach.of(level).values())) for level in reach.levels)
+    return or_(false(), *parts)
 
 
 def _spans(wanted: Narrow) -> list[list[ColumnElement[bool]]]:

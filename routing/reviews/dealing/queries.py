@@ -19,6 +19,7 @@ from sqlalchemy import (
     and_,
     case,
     exists,
+    func,
     literal,
     literal_column,
     or_,
@@ -29,9 +30,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from kit.dialects import skip_locked
+from rollout.agents.tables import Agent
 from rollout.versions.tables import Rollout
-from routing.reviews.dealing.lines import TURN, WAITING, Line, Narrow, free, lines, shown_kind
+from routing.domain.reach import Reach
+from routing.reviews.dealing.lines import TURN, WAITING, Known, Line, Narrow, free, lines, shown_kind
 from routing.reviews.tables import ReviewItem, Ruling
+
+COUNTED_UP_TO = 1000
+"""How many waiting cases of an agent are counted; where there are more, nobody needs to know how many."""
 
 _LINES_AT_ONCE = 50  # of one statement; SQLite takes no more than 500
 
@@ -97,11 +103,31 @@ def renew_ahead(session: Session, ids: Sequence[UUID], login: str, *, until: dat
         session.execute(update(ReviewItem).where(*mine).values(claimed_until=until))
 
 
-def lines_of(session: Session, wanted: Narrow, levels: Collection[int]) -> list[Line]:
-    """The lines that make up this part of the queue."""
+def lines_of(session: Session, wanted: Narrow, reach: Reach) -> list[Line]:
+    """The lines that make up this part of the queue, within what the person works."""
     by_kind = wanted.kind is not None and wanted.case_id is None
-    rollouts = _rollouts_waiting(session, wanted) if by_kind else ()
-    return lines(wanted, levels, rollouts)
+    if by_kind or not reach.limits:
+        return lines(wanted, reach, Known(_rollouts_waiting(session, wanted) if by_kind else ()))
+    partly = {limit.agent for limit in reach.limits if limit.all_but}
+    known = Known((), _agents(session), {agent: _segments_waiting(session, agent) for agent in sorted(partly)})
+    return lines(wanted, reach, known)
+
+
+def _agents(session: Session) -> Sequence[str]:
+    return session.scalars(select(Agent.name).order_by(Agent.name)).all()
+
+
+def _segments_waiting(session: Session, agent: str) -> Sequence[str]:
+    """From one segment to the next in the index over what waits."""
+
+    def least(*beyond: ColumnElement[bool]) -> ScalarSelect[str]:
+        mine = select(ReviewItem.segment).where(WAITING, ReviewItem.agent == agent, *beyond)
+        return mine.order_by(ReviewItem.segment).limit(1).scalar_subquery()
+
+    found = select(least().label("segment")).cte("segments", recursive=True)
+    following = least(ReviewItem.segment > found.c.segment)
+    found = found.union_all(select(following).where(found.c.segment.is_not(None)))
+    return session.scalars(select(found.c.segment).where(found.c.segment.is_not(None))).all()
 
 
 def lines_in_turn(
@@ -191,13 +217,13 @@ def try_claim(
 def open_page(
     session: Session,
     *,
-    levels: Sequence[int],
+    reach: Reach,
     offset: int,
     limit: int,
     narrow: Narrow | None = None,
 ) -> Sequence[ReviewItem]:
     """The queue in turn, held items included; all of it, or as narrowed."""
-    wanted = lines_of(session, narrow or Narrow(), levels)
+    wanted = lines_of(session, narrow or Narrow(), reach)
     firsts: list[tuple[int, datetime, UUID]] = []
     for start in range(0, len(wanted), _LINES_AT_ONCE):
         merged = _firsts(wanted[start : start + _LINES_AT_ONCE], [WAITING], limit=offset + limit).subquery()
@@ -228,3 +254,34 @@ def _rollouts_waiting(session: Session, wanted: Narrow) -> Sequence[UUID]:
     waiting = rollouts_of_kind(wanted.kind or "")
     mine = select(Rollout.id).join(waiting, waiting.c.rollout_id == Rollout.id).order_by(Rollout.id)
     return session.scalars(mine if wanted.agent is None else mine.where(Rollout.agent == wanted.agent)).all()
+
+
+def waiting_in(session: Session, reach: Reach) -> dict[str, int]:
+    """How many wait within somebody's reach, by agent, none of them left out; counted no further than a bound."""
+    some = select(ReviewItem.id).where(WAITING, ReviewItem.agent == Agent.name, ReviewItem.level.in_(reach.levels))
+    some_of_it = some.limit(COUNTED_UP_TO).correlate(Agent).subquery()
+    count = select(func.count()).select_from(some_of_it).scalar_subquery()
+    limited = sorted({limit.agent for limit in reach.limits})
+    whole = select(Agent.name, count).where(Agent.name.not_in(limited)) if limited else select(Agent.name, count)
+    parts = {agent: _count(session, lines_of(session, Narrow(agent), reach)) for agent in limited}
+    return dict(session.execute(whole).all()) | parts
+
+
+def urgent_count(session: Session, reach: Reach) -> int:
+    """How many wait ahead of the ordinary work; counted no further than `COUNTED_UP_TO`."""
+    return _count(session, lines_of(session, Narrow(urgent=True), reach))
+
+
+def _count(session: Session, wanted: Sequence[Line]) -> int:
+    """How many wait in these lines, counted no further than `COUNTED_UP_TO`."""
+    found = 0
+    for start in range(0, len(wanted), _LINES_AT_ONCE):
+        parts = [
+            select(ReviewItem.id).where(WAITING, line).limit(COUNTED_UP_TO).subquery()
+            for line in wanted[start : start + _LINES_AT_ONCE]
+        ]
+        some = union_all(*(select(part.c.id) for part in parts)).limit(COUNTED_UP_TO - found).subquery()
+        found += session.scalar(select(func.count()).select_from(some)) or 0
+        if found >= COUNTED_UP_TO:
+            break
+    return found

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from kit.context import Context
 from review_ui import live
+from routing.domain.reach import Reach
 from tests.integration.review_ui import house
 
 
@@ -51,7 +52,7 @@ def test_two_hundred_pages_hear_of_a_new_case_by_one_look_at_the_queue(
     pages, looks = counting(ctx, monkeypatch)
 
     async def open_two_hundred() -> None:
-        streams = [pages.stream((1,)) for _ in range(200)]
+        streams = [pages.stream(Reach((1,))) for _ in range(200)]
         first = await asyncio.gather(*(told(stream) for stream in streams))
         assert {found["left"] for found in first} == {1}
         await asyncio.sleep(0.2)
@@ -76,7 +77,7 @@ def test_a_hundred_changes_at_once_are_few_looks_and_the_last_of_them_is_seen(
     pages, looks = counting(ctx, monkeypatch)
 
     async def listen() -> None:
-        stream = pages.stream((1,))
+        stream = pages.stream(Reach((1,)))
         await told(stream)
         looks.clear()
 
@@ -99,7 +100,7 @@ def test_nobody_looks_while_no_page_is_open(ctx: Context, monkeypatch: pytest.Mo
     pages, looks = counting(ctx, monkeypatch)
 
     async def come_and_go() -> None:
-        stream = pages.stream((1,))
+        stream = pages.stream(Reach((1,)))
         await told(stream)
         await stream.aclose()  # type: ignore[attr-defined]
         looks.clear()
@@ -107,7 +108,7 @@ def test_nobody_looks_while_no_page_is_open(ctx: Context, monkeypatch: pytest.Mo
         await asyncio.sleep(0.2)
         assert looks == []
 
-        again = pages.stream((1,))
+        again = pages.stream(Reach((1,)))
         assert (await told(again))["left"] == 2, "what changed meanwhile is seen by the next page"
         await again.aclose()  # type: ignore[attr-defined]
 

@@ -6,6 +6,7 @@ from governance.actors import Actor
 from kit.clock import FixedClock
 from kit.context import Context
 from kit.tasks import REGISTRY
+from routing.domain.reach import Reach
 from routing.reviews import service
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
@@ -25,6 +26,7 @@ from tests.integration.routing.desk import (
 )
 from tests.racing import together
 
+BOTH = Reach((1, 2))
 A_MINUTE = service.AHEAD_FOR
 
 
@@ -236,7 +238,7 @@ class TestSegments:
         def shown(**narrowed: object) -> list[str]:
             with ctx.db.read() as session:
                 found = dealing.open_page(
-                    session, levels=(1, 2), offset=0, limit=10, narrow=Narrow(**narrowed)  # type: ignore[arg-type]
+                    session, reach=BOTH, offset=0, limit=10, narrow=Narrow(**narrowed)  # type: ignore[arg-type]
                 )  # fmt: skip
                 return [item.case_id for item in found]
 

@@ -14,12 +14,14 @@ from kit.context import Context
 from kit.errors import Invalid
 from kit.ids import new_id
 from rollout.versions.tables import Rollout
+from routing.domain.reach import Reach
 from routing.reviews import concluding, overdue, queries, service
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
 from routing.reviews.tables import ReviewItem
 from tests import factories
 
+BOTH = Reach((1, 2))
 LEASE = timedelta(minutes=10)
 WAITING = 4000
 
@@ -114,12 +116,12 @@ NARROWED = [
 def test_every_way_to_narrow_the_queue_reads_an_index(ctx: Context) -> None:
     soon = ctx.clock.now() + timedelta(seconds=WAITING // 10)
     with ctx.db.read() as session:
-        everything = dealing.open_page(session, levels=(1, 2), offset=0, limit=WAITING)
+        everything = dealing.open_page(session, reach=BOTH, offset=0, limit=WAITING)
 
     for narrowed, urgent, due in product(NARROWED, (False, True), (None, soon)):
         with plans(ctx) as found, ctx.db.read() as session:
             narrow = Narrow(**narrowed, urgent=urgent, due_before=due)  # type: ignore[arg-type]
-            page = [item.id for item in dealing.open_page(session, narrow=narrow, levels=(1, 2), offset=0, limit=50)]
+            page = [item.id for item in dealing.open_page(session, narrow=narrow, reach=BOTH, offset=0, limit=50)]
 
         assert page == [
             item.id for item in everything
@@ -141,7 +143,7 @@ def test_the_queue_is_not_narrowed_by_segment_and_kind_at_once() -> None:
 def test_people_of_both_lines_get_what_comes_first_in_either(ctx: Context) -> None:
     lead = factories.actor(ctx, "lena", roles=("lead",))
     with ctx.db.read() as session:
-        expected = [item.id for item in dealing.open_page(session, levels=(1, 2), offset=0, limit=8)]
+        expected = [item.id for item in dealing.open_page(session, reach=BOTH, offset=0, limit=8)]
 
     taken = [_take_and_end(ctx, lead) for _ in range(8)]
 
@@ -162,7 +164,7 @@ def test_a_page_of_the_queue_is_in_turn_over_both_lines(ctx: Context) -> None:
         pages = [
             item
             for offset in (0, 50, 100)
-            for item in dealing.open_page(session, narrow=Narrow("claims"), levels=(1, 2), offset=offset, limit=50)
+            for item in dealing.open_page(session, narrow=Narrow("claims"), reach=BOTH, offset=offset, limit=50)
         ]
 
     turn = [(-item.priority, item.due_at, item.id) for item in pages]
@@ -174,7 +176,7 @@ def test_a_page_of_the_queue_is_in_turn_over_both_lines(ctx: Context) -> None:
 @pytest.mark.usefixtures("gone")
 def test_waiting_cases_are_counted_no_further_than_a_thousand(ctx: Context) -> None:
     with ctx.db.read() as session:
-        both, second_line = queries.waiting_counts(session, (1, 2)), queries.waiting_counts(session, (2,))
+        both, second_line = queries.waiting_counts(session, BOTH), queries.waiting_counts(session, BOTH.only([2]))
 
     assert both == {"claims": 1000, "refunds": 1000}
     assert second_line == {"claims": 400, "refunds": 400}
