@@ -84,6 +84,19 @@ def answers_by_case(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[i
     return {row_id: (int(people), int(known)) for row_id, people, known in session.execute(wanted)}
 
 
+def said_to_be_right(session: Session, decision: Decision) -> Any:
+    """What the newest failure that says so gives as correct; else what a person did for the case."""
+    reported = select(Failure.correct_output).where(Failure.decision_id == decision.id)
+    reported = reported.where(Failure.correct_output.is_not(None)).order_by(Failure.id.desc()).limit(1)
+    done = select(HumanOutput.output).where(
+        HumanOutput.agent == decision.agent,
+        HumanOutput.case_id == decision.case_id,
+        HumanOutput.superseded.is_(False),
+    )
+    found = session.scalar(reported)
+    return session.scalar(done.limit(1)) if found is None else found
+
+
 def not_met_by(session: Session, agent: str, login: str, segment: str | None) -> Sequence[UUID]:
     """
     The gold cases that this person may be dealt: none that they were dealt, made or know the original of, because they

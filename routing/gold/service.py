@@ -128,18 +128,23 @@ def _from_decision(session: Session, agent: str, given: GoldCaseIn) -> dict[str,
         place = Place("output_is", "nobody has said it of this decision", "send right or wrong")
         raise Invalid("it is not known whether the output is right", places=[place])
     output = given.output if other else decision.output
-    right = output if said is Said.RIGHT else _correct(given, decision, shown_another=other)
+    right = output if said is Said.RIGHT else _correct(session, given, decision, shown_another=other)
     row = {name: getattr(decision, name) for name in _COPIED} | {"output": output}
     return row | {"output_is": said.value, "correct_output": right}
 
 
-def _correct(given: GoldCaseIn, decision: Decision, *, shown_another: bool) -> Any:
-    """As it was sent; else the agent's where that was right, else what the case ended with."""
+def _correct(session: Session, given: GoldCaseIn, decision: Decision, *, shown_another: bool) -> Any:
+    """
+    As it was sent; else the agent's where that was right, else what the case ended with, what a reported failure says,
+    or what a person did for it. None where nobody has said.
+    """
     if given.correct_output is not None:
         return given.correct_output
-    if shown_another and decision.label == "agree":
-        return decision.output
-    return decision.outcome_output if decision.outcome == "edited" else None
+    if decision.label == "agree":
+        return decision.output if shown_another else None
+    if decision.outcome == "edited":
+        return decision.outcome_output
+    return queries.said_to_be_right(session, decision)
 
 
 def _check(agent: AgentEntry, row: dict[str, Any]) -> None:

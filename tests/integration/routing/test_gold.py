@@ -147,6 +147,12 @@ class TestLooks:
 
         assert (gold["kind"], gold["answer_first"], gold["output"]) == ("audit", True, None)
         assert (deal.decision["lane"], deal.probability) == ("audit", 1.0)
+        for path in (f"/v1/agents/letters/cases/{gold['case_id']}", f"/v1/decisions/{gold['decision_id']}"):
+            assert client.get(path, headers=keys["rita"]).json()["type"] == "/problems/answer-first"
+        seen = post(client, keys["rita"], f"/v1/reviews/{gold['id']}/answer", {"output": "maybe"})
+        assert rule(client, keys, seen, who="rita").status_code == 201
+        assert [answer.said for answer in rows(ctx, GoldAnswer)] == ["right"]
+        assert "review.answered" not in {event.verb for event in rows(ctx, AuditEvent)}
 
     def test_and_the_count_of_what_waits_gives_nothing_away(
         self, client: TestClient, ctx: Context, clock: FixedClock, keys: Keys
@@ -197,8 +203,11 @@ class TestARuling:
             hours = staffing.reviews_by_hour(session, "claims", clock.now() - timedelta(days=1), clock.now())
             assert sum(hour.number for hour in hours) == 3
             assert staffing.handled(session, "claims", clock.now() - timedelta(days=1)).rulings == 0
-        shown = client.get("/v1/agents/claims/gold-answers", headers=keys["omar"]).json()
-        assert shown["together"]["sensitivity"]["whole"] + shown["together"]["specificity"]["whole"] == 1
+        for shown in (
+            client.get("/v1/agents/claims/gold-answers", headers=keys["omar"]).json()["together"],
+            client.get("/v1/agents/claims/people", headers=keys["omar"]).json()["gold"],
+        ):
+            assert shown["sensitivity"]["whole"] + shown["specificity"]["whole"] == 1
 
     def test_that_escalates_says_neither_and_reaches_nobody(
         self, client: TestClient, ctx: Context, clock: FixedClock, keys: Keys
@@ -370,6 +379,12 @@ class TestThePool:
 
         assert (unknown.status_code, unknown.json()["errors"][0]["place"]) == (422, "output_is")
         assert (known["output"], known["output_is"], known["correct_output"]) == ("yes", "wrong", "no")
+        other = post(client, {}, DECISIONS, CASE | {"case_id": "w-000002"})
+        failure = {"severity": "major", "description": "It was wrong.", "correct_output": "never"}
+        post(client, {}, f"/v1/decisions/{other['id']}/failures", failure)
+        REGISTRY["routing.settle"].run(ctx)
+        failed = post(client, keys["omar"], GOLD_CASES, {"decision_id": other["id"], "why": "As reported."})
+        assert (failed["output_is"], failed["correct_output"]) == ("wrong", "never")
         seeded = {
             "decision_id": made["id"],
             "output": "perhaps",
