@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import special
 
 from evidence import binomial
 from evidence.binomial import checked_counts, checked_rate, checked_share, checked_whole
@@ -161,7 +162,7 @@ def hypergeometric_upper(bad: int, audited: int, cases: int, confidence: float =
     possible, beyond = bad, cases - (audited - bad) + 1
     while beyond - possible > 1:
         middle = (possible + beyond) // 2
-        believable = bool(stats.hypergeom.cdf(bad, cases, middle, audited) > delta)
+        believable = bool(scipy.stats.hypergeom.cdf(bad, cases, middle, audited) > delta)
         possible, beyond = (middle, beyond) if believable else (possible, middle)
     return PeriodBound(possible, cases, possible / cases if cases else 1.0)
 
@@ -234,7 +235,7 @@ def _gamma_upper(heard: Sequence[Stratum], cases: int, delta: float) -> float:
     heaviest = float(weights.max())
     mean = float(np.sum(weights * bad)) + heaviest
     variance = float(np.sum(weights**2 * bad)) + heaviest**2
-    return known + float(stats.gamma.isf(delta, mean**2 / variance, scale=variance / mean))
+    return known + float(scipy.stats.gamma.isf(delta, mean**2 / variance, scale=variance / mean))
 
 
 def _checked_stratum(stratum: Stratum, place: str) -> Stratum:

@@ -27,8 +27,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Self, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
 from evidence.binomial import checked_rate, checked_whole
 
@@ -260,7 +261,9 @@ class _Bets(NamedTuple):
         highest = math.nextafter(1.0, 0.0)
         if not len(self.losses) or self.log_e(highest) < threshold:
             return 1.0
-        return float(optimize.brentq(lambda limit: self.log_e(limit) - threshold, 0.0, highest, xtol=1e-14, rtol=1e-13))
+        return float(
+            scipy.optimize.brentq(lambda limit: self.log_e(limit) - threshold, 0.0, highest, xtol=1e-14, rtol=1e-13)
+        )
 
 
 def _bet(labels: int, spread: float, confidence: float) -> float:

@@ -12,8 +12,9 @@ import sys
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 Ints: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float64]
@@ -60,7 +61,7 @@ def wilson(bad: int, cases: int, confidence: float = 0.95) -> Interval:
     level = checked_rate(confidence, "confidence")
     if cases == 0:
         return Interval(0.0, 1.0)
-    found = stats.binomtest(bad, cases).proportion_ci(level, method="wilson")
+    found = scipy.stats.binomtest(bad, cases).proportion_ci(level, method="wilson")
     return Interval(float(found.low), float(found.high))
 
 
@@ -71,7 +72,7 @@ def p_value(bad: int, cases: int, limit: float) -> float:
     The uniformly most powerful test of "the rate is `limit` or more" at one look. 1 when nothing was seen.
     """
     bad, cases = checked_counts(bad, cases)
-    return float(stats.binom.cdf(bad, cases, checked_rate(limit, "limit"))) if cases else 1.0
+    return float(scipy.stats.binom.cdf(bad, cases, checked_rate(limit, "limit"))) if cases else 1.0
 
 
 def tolerated(most: int, limit: float, delta: float = 0.05) -> Ints:
@@ -95,7 +96,7 @@ def design_points(most: int, limit: float, delta: float = 0.05) -> Ints:
     limit, delta = checked_rate(limit, "limit"), checked_rate(delta, "delta")
     if most == 0:
         return np.empty(0, dtype=np.int64)
-    highest = int(stats.binom.ppf(delta, most, limit)) + 2
+    highest = int(scipy.stats.binom.ppf(delta, most, limit)) + 2
     k = np.arange(highest + 1)
     return _smallest_n(k, most, limit, delta)
 
@@ -106,7 +107,7 @@ def _smallest_n(k: Ints, most: int, limit: float, delta: float) -> Ints:
     wide = np.flatnonzero(high - low > 1)
     while len(wide):
         middle = (low[wide] + high[wide]) // 2
-        enough = stats.binom.cdf(k[wide], middle, limit) <= delta
+        enough = scipy.stats.binom.cdf(k[wide], middle, limit) <= delta
         high[wide], low[wide] = np.where(enough, middle, high[wide]), np.where(enough, low[wide], middle)
         wide = wide[high[wide] - low[wide] > 1]
     return high[high <= most]
@@ -123,7 +124,7 @@ def _bracket(k: Ints, most: int, limit: float, delta: float) -> tuple[Ints, Ints
     guess = ((k + 1) + z * np.sqrt(wait) + (z * z - 1.0) * (2.0 - limit) / 6.0) / limit
     for near in (np.floor(guess) - _CLOSE, np.ceil(guess) + _CLOSE):
         tried = np.clip(near, low, high - 1).astype(np.int64)
-        enough = stats.binom.cdf(k, tried, limit) <= delta
+        enough = scipy.stats.binom.cdf(k, tried, limit) <= delta
         high, low = np.where(enough, tried, high), np.where(enough, low, tried)
     return low, high
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize, special
+from scipy import special
 
 from evidence import logistic
 from evidence.binomial import checked_share
@@ -133,7 +134,7 @@ def fit_isotonic(confidences: ArrayLike, correct: ArrayLike) -> Calibration:
         return Calibration(None, lacking)
     groups, group_of, sizes = np.unique(values, return_inverse=True, return_counts=True)
     rates = np.bincount(group_of, weights=right, minlength=len(groups)) / sizes
-    fitted = np.clip(optimize.isotonic_regression(rates, weights=sizes).x, 0.0, 1.0)
+    fitted = np.clip(scipy.optimize.isotonic_regression(rates, weights=sizes).x, 0.0, 1.0)
     bends = np.ones(len(groups), dtype=np.bool_)  # within a level stretch only its two ends are needed
     bends[1:-1] = (fitted[1:-1] != fitted[:-2]) | (fitted[1:-1] != fitted[2:])
     knots, shares = groups[bends].tolist(), fitted[bends].tolist()

@@ -21,8 +21,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from evidence import sequences
 from evidence.binomial import checked_rate, checked_whole
@@ -142,7 +142,7 @@ def benjamini_hochberg_adjusted(p_values: Sequence[float]) -> list[float]:
     For independent or positively dependent p-values. A list to look into, not a decision to automate.
     """
     ordered, order = _ordered_p(p_values)
-    return _back(stats.false_discovery_control(ordered), order)
+    return _back(scipy.stats.false_discovery_control(ordered), order)
 
 
 def all_pass(passed: Sequence[bool]) -> bool:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from evidence.binomial import Floats, checked_amount, checked_counts, checked_rate, checked_share, checked_whole
 from evidence.sequences import crossed, log_e_below
@@ -112,7 +113,7 @@ class _Known:
 
     def within(self, bad: int, good: int, more: int, most: int) -> float:
         del bad, good
-        return float(stats.binom.cdf(most, more, self.rate))
+        return float(scipy.stats.binom.cdf(most, more, self.rate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class _Learnt:
     def within(self, bad: int, good: int, more: int, most: int) -> float:
         parts = (np.arange(_RATES) + 0.5) / _RATES  # as many rates, each as probable as the others
         rates = special.betaincinv(self.a + bad, self.b + good, parts)
-        return float(stats.binom.cdf(most, more, rates).mean())
+        return float(scipy.stats.binom.cdf(most, more, rates).mean())
 
 
 def cases_until_pass(rate: float, terms: GateTerms) -> Forecast:

@@ -21,8 +21,9 @@ from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 from scipy.special import cython_special as functions
 
 from evidence.binomial import checked_amount, checked_counts, checked_rate, checked_share
@@ -305,7 +306,7 @@ def _root(distance: Callable[[float], float], inside: float, outside: float, *, 
     """Where `distance` turns positive between a rate that is possible and one that is not."""
     if distance(outside) < 0.0:
         return otherwise
-    return float(optimize.brentq(distance, inside, outside, xtol=1e-18, rtol=1e-13))
+    return float(scipy.optimize.brentq(distance, inside, outside, xtol=1e-18, rtol=1e-13))
 
 
 def _first(holds: Callable[[int], bool], start: int) -> int:

@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from evidence.binomial import checked_amount, checked_rate, checked_share, checked_whole
 
@@ -63,7 +64,7 @@ def mismatch_p_value(counts: Sequence[int], weights: Sequence[float]) -> float:
         return 1.0
     expected = [cases * (weight / whole) for _, weight in pairs]
     distance = math.fsum((count - mean) ** 2 / mean for (count, _), mean in zip(pairs, expected, strict=True))
-    return float(stats.chi2.sf(distance, len(pairs) - 1))
+    return float(scipy.stats.chi2.sf(distance, len(pairs) - 1))
 
 
 def log_e_mismatch(counts: Sequence[int], weights: Sequence[float]) -> float:

@@ -7,7 +7,7 @@ which is watched; McNemar (1947), Psychometrika 12, in its exact form, for agent
 
 from dataclasses import dataclass
 
-from scipy import stats
+import scipy
 
 from evidence import binomial, sequences
 from evidence.agreement.kappa import Share
@@ -104,7 +104,7 @@ def who_was_right(agent_only: int, person_only: int, confidence: float = 0.95) -
     agent_only = binomial.checked_whole(agent_only, "agent_only")
     person_only = binomial.checked_whole(person_only, "person_only")
     settled = agent_only + person_only
-    p_value = float(stats.binomtest(agent_only, settled).pvalue) if settled else 1.0
+    p_value = float(scipy.stats.binomtest(agent_only, settled).pvalue) if settled else 1.0
     share = _share(agent_only, settled, confidence, "agent_only", "settled")
     return WhoWasRight(agent_only, person_only, share, p_value)
 

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from evidence import binomial
 from evidence.binomial import Interval, checked_counts, checked_rate, checked_whole
@@ -93,8 +93,8 @@ def drift(calibrated: Counts, now: Counts, level: float) -> Drift:
         return Drift(None, None, None, alarmed=False, categories=categories, unseen=unseen, reason=reason)
     index = _stability_index(cells)
     scale = float(np.sum(1.0 / cells.sum(axis=1)))
-    alarm = scale * float(stats.chi2.isf(level, categories - 1))
-    p_value = float(stats.chi2.sf(index / scale, categories - 1))
+    alarm = scale * float(scipy.stats.chi2.isf(level, categories - 1))
+    p_value = float(scipy.stats.chi2.sf(index / scale, categories - 1))
     return Drift(index, alarm, p_value, alarmed=index >= alarm, categories=categories, unseen=unseen, reason="")
 
 
@@ -112,7 +112,7 @@ def week_against_week(
     before, now = checked_counts(*before), checked_counts(*now)
     level = level_of_one(false_alarms_per_year, WEEKS_A_YEAR * checked_whole(comparisons_per_week, "comparisons"))
     table = [[bad, cases - bad] for bad, cases in (before, now)]
-    p_value = float(stats.fisher_exact(table).pvalue) if before[1] and now[1] else 1.0
+    p_value = float(scipy.stats.fisher_exact(table).pvalue) if before[1] and now[1] else 1.0
     return WeekAgainstWeek(binomial.interval(*before), binomial.interval(*now), p_value, level, p_value <= level)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from evidence.binomial import Floats, Ints, checked_counts
 from evidence.thresholds.groups import checked_confidences, checked_errors
@@ -73,7 +73,7 @@ def log_e_different(first: tuple[int, int], second: tuple[int, int]) -> float:
     possible = min(both, cases) - max(0, both - others) + 1
     if possible == 1:  # an empty half, or all cases marked or none: nothing could have come out differently
         return 0.0
-    return -math.log(possible) - float(stats.hypergeom.logpmf(marked, cases + others, both, cases))
+    return -math.log(possible) - float(scipy.stats.hypergeom.logpmf(marked, cases + others, both, cases))
 
 
 def _split(marked: Ints) -> Halves:

@@ -15,7 +15,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from evidence.binomial import checked_rate, design_points
 from evidence.thresholds.chain import Step, exact_tests, walk
@@ -76,7 +77,7 @@ class Shape(NamedTuple):
             return False
         top, following = self.bands[0], self.bands[1]
         both = top.errors + following.errors
-        by_chance = stats.hypergeom.sf(top.errors - 1, top.cases + following.cases, both, top.cases)
+        by_chance = scipy.stats.hypergeom.sf(top.errors - 1, top.cases + following.cases, both, top.cases)
         return bool(by_chance <= BY_CHANCE)
 
     @property

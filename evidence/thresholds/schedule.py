@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from evidence.binomial import Floats, checked_counts, checked_rate, checked_whole
 from evidence.thresholds.groups import Groups, checked_confidences
@@ -267,7 +267,7 @@ def _convolved(running: tuple[float, ...], more: int, risk: float) -> Floats:
     """The chances after `more` further cases, cut where all that lies above is negligible."""
     if more == 0:
         return np.array(running)
-    added = stats.binom.pmf(np.arange(more + 1), more, risk)
+    added = scipy.stats.binom.pmf(np.arange(more + 1), more, risk)
     chances = np.convolve(running, added)
     beyond = np.cumsum(chances[::-1])[::-1]
     return np.asarray(chances[: max(1, int(np.count_nonzero(beyond > _NEGLIGIBLE)))])
