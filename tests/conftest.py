@@ -28,7 +28,12 @@ START = datetime(2026, 1, 5, 9, tzinfo=UTC)  # a Monday
 SECRET = "a secret for tests that nobody else has"
 
 # A busy machine must not fail a property; how fast things are is measured in bench/.
-hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.settings.register_profile(
+    "tests",
+    deadline=None,
+    max_examples=int(os.environ.get("PHASEGATE_TEST_EXAMPLES", "50")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("tests")
 
 for _name in [name for name in os.environ if name.startswith("PHASEGATE_") and "_TEST_" not in name]:
