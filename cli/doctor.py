@@ -44,7 +44,7 @@ def doctor(
             done["migrations"] = f"migrated to {chain.head()}"
         findings = [_migrations(ctx)]
         if findings[0].ok and recount:
-            findings.append(_recount(ctx, quiet=as_json))
+            findings += _recount(ctx, quiet=as_json)
         elif findings[0].ok:
             done |= _repair(ctx) if repair else {}
             with ctx.db.read() as session:
@@ -57,7 +57,7 @@ def doctor(
         raise typer.Exit(Exit.REFUSED)
 
 
-def _recount(ctx: Context, *, quiet: bool) -> Finding:
+def _recount(ctx: Context, *, quiet: bool) -> list[Finding]:
     with Progress(*_COLUMNS, console=err, transient=True, disable=quiet) as progress:
         task = progress.add_task("recounting", total=None)
         return recounting.recount(ctx, told=lambda cases: progress.update(task, completed=cases))

@@ -114,11 +114,6 @@ def hajek(bad: ArrayLike, probabilities: ArrayLike) -> Estimate:
     return Estimate(rate, float(np.sum((1.0 - drawn) * ((losses - rate) / drawn) ** 2)) / size**2)
 
 
-def combined_probability(uniform: float, extra: float) -> float:
-    """The probability of an audit for a case that two independent coins may draw, the uniform and the targeted one."""
-    return 1.0 - (1.0 - checked_share(uniform, "uniform")) * (1.0 - checked_share(extra, "extra"))
-
-
 def stratified(strata: Sequence[Stratum], confidence: float = 0.95) -> Stratified:
     """
     The error rate over strata drawn at different rates, its variance (Cochran 5.6, finite population) and its bound.

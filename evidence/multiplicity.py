@@ -6,9 +6,8 @@ Which correction is due depends on how the answers are put together:
 * *All must pass* (overrides, and severe overrides, and schema errors): none. Each gate at its own delta keeps the
   whole at delta, for the whole is wrong only when the one that should have failed passes (intersection-union;
   Berger 1982). That is `all_pass`.
-* *Any of several routes suffices*: each at delta/m, `confidence_of_one_route`.
-* *Each says something for itself*, as segments do, and we want none of them to be wrong: `bonferroni`, `holm` or,
-  better than both, `averaged` on e-values; `holm_adjusted` on p-values of one planned look.
+* *Each says something for itself*, as segments do, and we want none of them to be wrong: `holm` or, better, `averaged`
+  on e-values; `holm_adjusted` on p-values of one planned look.
 * *Few wrong ones among many findings* is enough, as in a list of segments to look into: `benjamini_hochberg_adjusted`.
 
 E-values of one stream may be corrected at every look: the promise then holds at all looks together, as long as the
@@ -84,13 +83,6 @@ def standings(
     return tuple(Segment(standing(low, high), low, high) for low, high in zip(below, above, strict=True))
 
 
-def bonferroni(log_e_values: Sequence[float], confidence: float = 0.95, *, family: int | None = None) -> list[bool]:
-    """Which hypotheses are rejected when each e-value must reach m/delta; in the order given."""
-    values, family = _checked_log_e(log_e_values, family)
-    threshold = _threshold(confidence) + math.log(max(family, 1))
-    return [value >= threshold for value in values]
-
-
 def holm(log_e_values: Sequence[float], confidence: float = 0.95, *, family: int | None = None) -> list[bool]:
     """
     Which hypotheses are rejected by Holm's steps down: the largest must reach m/delta, the next (m-1)/delta, ...
@@ -151,13 +143,6 @@ def all_pass(passed: Sequence[bool]) -> bool:
         if verdict not in (True, False):  # a NaN or a text would count as passed
             raise ValueError(f"passed[{place}] must be true or false, not {verdict!r}")
     return len(passed) > 0 and all(passed)
-
-
-def confidence_of_one_route(confidence: float, routes: int) -> float:
-    """The confidence that each of several `routes` needs when any one of them lets the agent pass: 1 - delta/m."""
-    if checked_whole(routes, "routes") == 0:
-        raise ValueError("routes must be at least 1")
-    return 1.0 - (1.0 - checked_rate(confidence, "confidence")) / routes
 
 
 def _threshold(confidence: float) -> float:

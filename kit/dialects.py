@@ -21,6 +21,7 @@ from sqlalchemy import (
     event,
     extract,
     func,
+    literal_column,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -139,6 +140,19 @@ def among(column: Any, ids: Collection[UUID], dialect: str) -> ColumnElement[boo
         return cast("ColumnElement[bool]", column == any_(given))
     listed = func.json_each(json.dumps([one.hex for one in ids])).table_valued("value")
     return cast("ColumnElement[bool]", column.in_(select(listed.c.value)))
+
+
+def marked(column: Any) -> ColumnElement[bool]:
+    """
+    A boolean column as the condition of its partial index has it: alone. That `IS true` or `= 1` means the same neither
+    database sees, and then it reads the whole table.
+    """
+    return cast("ColumnElement[bool]", literal_column(f"{column.class_.__tablename__}.{column.key}"))
+
+
+def past_index(column: Any) -> Any:
+    """A text column by whose index must not be looked, since another one has far fewer entries."""
+    return column.concat("")
 
 
 def utc_day(column: Any, dialect: str) -> Any:

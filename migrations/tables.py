@@ -20,6 +20,7 @@ import routing.notifications.tables
 import routing.reviews.tables
 import routing.skills.tables
 import routing.supervision.tables
+import routing.tallies.tables
 import routing.thresholds.tables
 from kit.tables import Table
 
@@ -44,6 +45,7 @@ MODULES = (
     routing.reviews.tables,
     routing.skills.tables,
     routing.supervision.tables,
+    routing.tallies.tables,
     routing.thresholds.tables,
 )
 

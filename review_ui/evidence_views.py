@@ -121,12 +121,16 @@ def view_of(body: Mapping[str, Any], outlooks: Outlooks | None = None) -> Eviden
     gates = body.get("gates", [])
     return EvidenceView(
         gates=[_gate_row(gate, outlooks.of(gate) if outlooks is not None else None) for gate in gates],
-        guardrails=[_guard_row(guard) for guard in body.get("guardrails", [])],
+        guardrails=guardrails_of(body),
         segments=[_segment_table(gate) for gate in gates if gate.get("segments")],
         readiness=[_readiness_row(item) for item in body.get("readiness", [])],
         passed=sum(gate["verdict"] == "pass" for gate in gates),
         reasons=list(body.get("reasons", [])),
     )
+
+
+def guardrails_of(body: Mapping[str, Any]) -> list[GuardRow]:
+    return [_guard_row(guard) for guard in body.get("guardrails", [])]
 
 
 def title_of(result: Mapping[str, Any]) -> str:

@@ -42,7 +42,7 @@ def _shown(session: Session, rollout: Rollout, ctx: Context) -> dict[str, Any]:
     return {
         "phase": rollout.phase,
         "automated": Phase(rollout.phase) >= Phase.CONFIDENCE,
-        "guardrails": evidence_views.view_of(snapshot.body).guardrails if snapshot is not None else [],
+        "guardrails": evidence_views.guardrails_of(snapshot.body) if snapshot is not None else [],
         "closed": closed_segments(session, rollout),
         "report": report,
         "cards": watch_views.cards(report),

@@ -141,25 +141,15 @@ def _draw(one: Draw) -> ComparedRow:
 
 def audits(report: AuditsReport) -> AuditsView:
     found = report.found
-    view = AuditsView(
-        title="",
-        sentences=[],
+    outputs = words.plural(found.cases, "output")
+    title = f"At most {report.at_most.wrong:,} of {outputs} wrong, {figures.sure(found.confidence)}"
+    return AuditsView(
+        title=title if found.audited else "",
+        sentences=[*_found(report), *_needed(report)] if found.cases else [],
         cases=f"{found.cases:,}",
         audited=f"{found.audited:,}",
         open=f"{report.open:,}",
         wrong=f"{found.bad:,}",
-    )
-    if not found.cases:
-        return view
-    sure = figures.sure(found.confidence)
-    title = f"At most {report.at_most.wrong:,} of {words.plural(found.cases, 'output')} wrong, {sure}"
-    return AuditsView(
-        title if found.audited else "",
-        [*_found(report), *_needed(report)],
-        view.cases,
-        view.audited,
-        view.open,
-        view.wrong,
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from kit.dialects import among
+from kit.dialects import among, marked
 from rollout.agents.tables import Agent
 from rollout.versions.tables import PolicyRevision, Rollout
 from routing.cases.queries import CHUNK
@@ -59,8 +59,8 @@ def decisions(session: Session, ids: Collection[UUID], *, ended: bool = False) -
 def backlog(session: Session, now: datetime) -> dict[str, int]:
     """What waits: for the workers, for receivers, for people. Served by partial indexes."""
     counts = {
-        "unsettled_decisions": select(func.count()).select_from(Decision).where(Decision.unsettled.is_(True)),
-        "unsettled_human_outputs": select(func.count()).select_from(HumanOutput).where(HumanOutput.unsettled.is_(True)),
+        "unsettled_decisions": select(func.count()).select_from(Decision).where(marked(Decision.unsettled)),
+        "unsettled_human_outputs": select(func.count()).select_from(HumanOutput).where(marked(HumanOutput.unsettled)),
         "messages_due": select(func.count())
         .select_from(OutboxMessage)
         .where(OutboxMessage.state == "waiting", OutboxMessage.due_at <= now),

@@ -1,8 +1,9 @@
 """
 Decisions as the service would have left them, made by the server itself: millions in minutes.
 
-Of a hundred, 70 went alone, 5 were drawn for audit and 25 were drafts for a person, of which 10 still wait. They are
-spread over half a year up to now; keys, audit events, review items, rulings, labels and totals go with them.
+Of a hundred, 70 went alone, 5 were drawn for audit and 25 were drafts for a person, of which 10 still wait. One in
+fifty of those that were ruled on has a second verdict, by somebody else. They are spread over half a year up to now;
+keys, audit events, review items, rulings, labels and all that is counted go with them.
 """
 
 # ruff: noqa: S608 - the statements are put together from our own words; values are bound
@@ -19,7 +20,8 @@ _ID = "(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '{kind
 _ROWS = f"""
     SELECT n, at, {_ID.format(kind="7000")} AS id,
            CASE WHEN n %% 100 < 70 THEN 'auto' WHEN n %% 100 < 75 THEN 'audit' ELSE 'review' END AS lane,
-           n %% 100 >= 90 AS waits, n %% 33 = 0 AS wrong
+           n %% 100 >= 90 AS waits, n %% 33 = 0 AS wrong,
+           n %% 100 BETWEEN 70 AND 89 AND n / 100 %% 50 = 0 AS twice
     FROM (SELECT n, %(end)s::timestamptz - (%(last)s - n) * (%(span)s::interval / %(whole)s) AS at
           FROM generate_series(%(first)s::bigint, %(stop)s::bigint) AS n) AS numbered
 """
@@ -29,7 +31,7 @@ _STATEMENTS = (
     INSERT INTO decisions (id, agent, case_id, version, attempt, body_digest, input, output, confidence, segment,
         attributes, route, lane, reasons, rollout_id, policy_revision, phase, epoch, threshold, ramp_share,
         audit_probability, output_valid, decided_at, outcome, outcome_at, label, label_severity, label_source,
-        unsettled, counted_as)
+        unsettled, counted_as, several_verdicts)
     SELECT id, %(agent)s, 'case-' || n, %(version)s, 1, md5(n::text) || md5(n::text),
         jsonb_build_object('text', repeat('a claim of some length ', 8), 'lines', jsonb_build_array(n, n + 1)),
         jsonb_build_object('amount', n %% 1000, 'accept', n %% 2 = 0),
@@ -43,7 +45,7 @@ _STATEMENTS = (
         CASE WHEN lane <> 'auto' AND NOT waits THEN CASE WHEN wrong THEN 'override' ELSE 'agree' END END,
         CASE WHEN lane <> 'auto' AND NOT waits AND wrong THEN 'major' END,
         CASE WHEN lane <> 'auto' AND NOT waits THEN lane END, false,
-        CASE WHEN lane = 'auto' OR waits THEN 'pending' WHEN wrong THEN 'override' ELSE 'agree' END
+        CASE WHEN lane = 'auto' OR waits THEN 'pending' WHEN wrong THEN 'override' ELSE 'agree' END, twice
     FROM rows
     """,
     """
@@ -72,10 +74,17 @@ _STATEMENTS = (
     FROM rows WHERE lane <> 'auto' AND NOT waits
     """,
     f"""
-    INSERT INTO labels (id, decision_id, verdict, severity, source, source_id, person, note, at)
+    INSERT INTO labels (id, decision_id, verdict, severity, source, source_id, person, note, at, counted)
     SELECT {_ID.format(kind="7004")}, id, CASE WHEN wrong THEN 'override' ELSE 'agree' END,
-        CASE WHEN wrong THEN 'major' END, lane, {_ID.format(kind="7003")}, 'reviewer-' || n %% 7, '', at
+        CASE WHEN wrong THEN 'major' END, lane, {_ID.format(kind="7003")}, 'reviewer-' || n %% 7, '', at, true
     FROM rows WHERE lane <> 'auto' AND NOT waits
+    """,
+    f"""
+    INSERT INTO labels (id, decision_id, verdict, severity, source, source_id, person, note, at, counted)
+    SELECT {_ID.format(kind="7005")}, id, CASE WHEN n / 100 %% 200 = 0 THEN 'override' ELSE 'agree' END,
+        CASE WHEN n / 100 %% 200 = 0 THEN 'major' END, 'human_output', {_ID.format(kind="7006")},
+        'clerk-' || n %% 3, '', at, true
+    FROM rows WHERE twice
     """,
     """
     INSERT INTO totals (rollout_id, epoch, lane, segment, day, cases, agreed, overridden, severe, void, invalid_output,
@@ -98,6 +107,40 @@ _STATEMENTS = (
         FROM rows) AS kinds
     GROUP BY attribute, value, day
     ON CONFLICT (rollout_id, attribute, value, day) DO UPDATE SET cases = attribute_totals.cases + excluded.cases
+    """,
+    """
+    INSERT INTO draw_totals (rollout_id, epoch, draw, probability, lane, day, cases, left_out, audited, wrong)
+    SELECT %(rollout)s, 1, draw, CASE draw WHEN 'audit' THEN 0.0667 ELSE 1.0 END, lane,
+        (at AT TIME ZONE 'UTC')::date, count(*), 0, count(*) FILTER (WHERE lane = 'audit'),
+        count(*) FILTER (WHERE lane = 'audit' AND wrong)
+    FROM rows CROSS JOIN (VALUES ('audit'), ('ramp')) AS draws (draw) WHERE lane <> 'review'
+    GROUP BY draw, lane, (at AT TIME ZONE 'UTC')::date
+    ON CONFLICT (rollout_id, epoch, draw, probability, lane, day) DO UPDATE SET
+        cases = draw_totals.cases + excluded.cases, audited = draw_totals.audited + excluded.audited,
+        wrong = draw_totals.wrong + excluded.wrong
+    """,
+    """
+    INSERT INTO work_totals (rollout_id, day, hour, lane, cases, timed, held_ms)
+    SELECT %(rollout)s, (at AT TIME ZONE 'UTC')::date, extract(hour FROM at AT TIME ZONE 'UTC')::int, lane, count(*),
+        count(*) FILTER (WHERE lane <> 'auto' AND NOT waits),
+        30000 * count(*) FILTER (WHERE lane <> 'auto' AND NOT waits)
+    FROM rows GROUP BY (at AT TIME ZONE 'UTC')::date, extract(hour FROM at AT TIME ZONE 'UTC')::int, lane
+    ON CONFLICT (rollout_id, day, hour, lane) DO UPDATE SET cases = work_totals.cases + excluded.cases,
+        timed = work_totals.timed + excluded.timed, held_ms = work_totals.held_ms + excluded.held_ms
+    """,
+    """
+    INSERT INTO verdict_totals (rollout_id, day, source, person, verdict, arm, arm_probability, answered, verdicts)
+    SELECT %(rollout)s, day, source, person, verdict, '', 0.0, '', count(*) FROM (
+        SELECT (at AT TIME ZONE 'UTC')::date AS day, lane AS source, 'reviewer-' || n %% 7 AS person,
+            CASE WHEN wrong THEN 'override' ELSE 'agree' END AS verdict
+        FROM rows WHERE lane <> 'auto' AND NOT waits
+        UNION ALL
+        SELECT (at AT TIME ZONE 'UTC')::date, 'human_output', 'clerk-' || n %% 3,
+            CASE WHEN n / 100 %% 200 = 0 THEN 'override' ELSE 'agree' END
+        FROM rows WHERE twice) AS given
+    GROUP BY day, source, person, verdict
+    ON CONFLICT (rollout_id, day, source, person, verdict, arm, arm_probability, answered)
+    DO UPDATE SET verdicts = verdict_totals.verdicts + excluded.verdicts
     """,
 )
 

@@ -31,6 +31,7 @@ from routing.cases import settling
 from routing.cases.tables import ComparisonRow, Decision, Label
 from routing.reviews.tables import ReviewItem
 from routing.supervision.tables import BlindAnswer
+from routing.tallies.counting import Tallies
 from routing.thresholds import service as thresholds
 
 _HUNG = {
@@ -188,6 +189,7 @@ class Proven:
     partition: str
     rows: tuple[int, int]
     totals: Mapping[TotalKey, _Sums]
+    tallies: Tallies
 
 
 def prove_month(ctx: Context, month: date) -> Proven | None:
@@ -201,6 +203,7 @@ def prove_month(ctx: Context, month: date) -> Proven | None:
     if not rows[0] or rows[0] != sum(one.decisions for one in open_ones):
         return None
     totals: dict[TotalKey, _Sums] = defaultdict(_Sums)
+    tallies = Tallies()
     for archive in open_ones:
         for chunk in files.chunks(folder_of(ctx) / archive.name, queries.CHUNK):
             with ctx.db.read() as session:
@@ -208,7 +211,8 @@ def prove_month(ctx: Context, month: date) -> Proven | None:
                 if differ or len(same) < len(chunk):
                     return None
                 _add_up(totals, same.values())
-    return Proven(name, rows, totals)
+                tallies.take(session, same)
+    return Proven(name, rows, totals, tallies)
 
 
 def drop_month(session: Session, proven: Proven) -> bool:
@@ -221,6 +225,7 @@ def drop_month(session: Session, proven: Proven) -> bool:
     if queries.rows_of(session, proven.partition) != proven.rows:
         return False
     _store_totals(session, proven.totals)
+    proven.tallies.store(session)
     queries.empty_partition(session, proven.partition)
     return True
 
@@ -231,6 +236,9 @@ def drop_chunk(session: Session, agent: str, chunk: Sequence[bytes]) -> int:
     totals: dict[TotalKey, _Sums] = defaultdict(_Sums)
     _add_up(totals, same.values())
     _store_totals(session, totals)
+    tallies = Tallies()
+    tallies.take(session, same)
+    tallies.store(session)
     queries.delete_decisions(session, list(same))
     found = [files.document(line) for line in chunk]
     gone = [one for one in found if UUID(one["decision"]["id"]) not in differ]

@@ -1,16 +1,14 @@
 """Statements on what the audits of the automated lane found."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import NamedTuple
+from datetime import date
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
-from routing.cases.tables import VERDICTS, Decision
-
-_WRONG = VERDICTS - {"agree"}
+from routing.tallies.tables import DrawTotal
 
 
 class Drawn(NamedTuple):
@@ -23,39 +21,31 @@ class Drawn(NamedTuple):
     wrong: int
 
 
-def drawn(
-    session: Session, agent: str, rollout_id: UUID, *, first: datetime, end: datetime, epoch: int | None = None
-) -> Sequence[Drawn]:
+def drawn(session: Session, rollout_id: UUID, *, first: date, last: date, epoch: int | None = None) -> Sequence[Drawn]:
     """
-    By probability, since rates change. Void cases and repeated attempts are left out, audited or not.
+    By probability, since rates change; of whole days, both included. Void cases and repeated attempts are left out,
+    audited or not.
 
     A case that was not drawn speaks for nobody but itself, whatever else is known of it.
     """
-    audit = Decision.lane == "audit"
-    wanted = (
-        select(
-            Decision.audit_probability,
-            func.count(),
-            _number(audit),
-            _number(audit & Decision.counted_as.in_(VERDICTS)),
-            _number(audit & Decision.counted_as.in_(_WRONG)),
-        )
-        .where(
-            Decision.agent == agent,
-            Decision.decided_at >= first,
-            Decision.decided_at < end,
-            Decision.rollout_id == rollout_id,
-            Decision.lane.in_(("auto", "audit")),
-            Decision.audit_probability.is_not(None),
-            func.coalesce(Decision.counted_as, "pending").not_in(("void", "nothing")),
-        )
-        .group_by(Decision.audit_probability)
-        .order_by(Decision.audit_probability)
+    audit, cases = DrawTotal.lane == "audit", func.sum(DrawTotal.cases - DrawTotal.left_out)
+    wanted = select(
+        DrawTotal.probability,
+        cases,
+        _of(audit, DrawTotal.cases - DrawTotal.left_out),
+        _of(audit, DrawTotal.audited),
+        _of(audit, DrawTotal.wrong),
+    ).where(
+        DrawTotal.rollout_id == rollout_id,
+        DrawTotal.draw == "audit",
+        DrawTotal.day >= first,
+        DrawTotal.day <= last,
     )
     if epoch is not None:
-        wanted = wanted.where(Decision.epoch == epoch)
-    return [Drawn(float(row[0] or 0.0), *(int(count) for count in row[1:])) for row in session.execute(wanted)]
+        wanted = wanted.where(DrawTotal.epoch == epoch)
+    found = wanted.group_by(DrawTotal.probability).having(cases > 0).order_by(DrawTotal.probability)
+    return [Drawn(row[0], *(int(count) for count in row[1:])) for row in session.execute(found)]
 
 
-def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+def _of(condition: ColumnElement[bool], counter: Any) -> ColumnElement[int]:
+    return func.sum(case((condition, counter), else_=0))

@@ -76,7 +76,8 @@ def report(
     if (archived := last_archived_day(session, rollout.id)) is not None:
         begin = min(max(begin, datetime.combine(archived, time(), now.tzinfo) + timedelta(days=1)), end)
     epoch = rollout.epoch if present else None
-    drawn = queries.drawn(session, rollout.agent, rollout.id, first=begin, end=end, epoch=epoch)
+    last = (end - timedelta(microseconds=1)).date()
+    drawn = queries.drawn(session, rollout.id, first=begin.date(), last=last, epoch=epoch)
     found = audits.summary([_stratum(one) for one in drawn], _uniform(drawn), CONFIDENCE)
     risk = risk_of(steps.plan_of(session, rollout))
     return Report(

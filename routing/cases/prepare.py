@@ -148,6 +148,7 @@ def _row(agent: str, case: CaseIn, policy: Policy | None, answer: Answer, now: d
         "label_source": None,
         "unsettled": True,
         "counted_as": None,
+        "several_verdicts": False,
     }
 
 

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session, aliased, load_only
 
 from governance.audit.tables import AuditEvent
 from kit.bulk import Follower, NewRows, Row
-from kit.dialects import insert_new, skip_locked
+from kit.dialects import insert_new, marked, past_index, skip_locked
 from kit.errors import NotFound
 from rollout.versions.tables import PolicyRevision
 from routing.archives import queries as archives
-from routing.cases.tables import RANKS, ComparisonRow, Decision, DecisionKey, HumanOutput, Label
+from routing.cases.tables import ComparisonRow, Decision, DecisionKey, HumanOutput, Label
 from routing.reviews.tables import ReviewItem, Ruling
 
 _SETTLED_BY = (
@@ -36,6 +36,9 @@ _SETTLED_BY = (
     Decision.phase,
     Decision.confidence,
     Decision.threshold,
+    Decision.risk,
+    Decision.audit_probability,
+    Decision.ramp_share,
     Decision.attributes,
 )
 
@@ -186,7 +189,7 @@ def unsettled(session: Session, agents: Collection[str], limit: int) -> list[Dec
 
     Without what settling does not look at: inputs and traces are large, and cost more to read than all the rest.
     """
-    wanted = Decision.unsettled.is_(True), Decision.agent.in_(agents)
+    wanted = marked(Decision.unsettled), past_index(Decision.agent).in_(agents)
     statement = select(Decision).where(*wanted).order_by(Decision.id).limit(limit)
     statement = statement.options(load_only(*_SETTLED_BY))
     return list(session.scalars(skip_locked(statement, session.get_bind().dialect.name)))
@@ -208,7 +211,7 @@ def unsettle_for(session: Session, outputs: Sequence[HumanOutput]) -> None:
 
 
 def unsettled_human_outputs(session: Session, limit: int) -> list[HumanOutput]:
-    statement = select(HumanOutput).where(HumanOutput.unsettled.is_(True)).order_by(HumanOutput.id).limit(limit)
+    statement = select(HumanOutput).where(marked(HumanOutput.unsettled)).order_by(HumanOutput.id).limit(limit)
     return list(session.scalars(skip_locked(statement, session.get_bind().dialect.name)))
 
 
@@ -244,26 +247,6 @@ def compared_pairs(session: Session, decision_ids: Sequence[UUID]) -> dict[tuple
             ComparisonRow.decision_id.in_(decision_ids[start : start + CHUNK])
         )
         found |= {(decision, output): kind for decision, output, kind in session.execute(statement)}
-    return found
-
-
-def labels_that_count(
-    session: Session, decision_ids: Sequence[UUID], not_compared: Collection[UUID]
-) -> dict[UUID, Label]:
-    """
-    The label that counts, per decision: of the highest rank, and of those the one given last.
-
-    What was said of an earlier human output does not stand in for one that could not be compared.
-    """
-    found: dict[UUID, Label] = {}
-    for start in range(0, len(decision_ids), CHUNK):
-        statement = select(Label).where(Label.decision_id.in_(decision_ids[start : start + CHUNK]))
-        for row in session.scalars(statement.order_by(Label.at, Label.id)):
-            if row.source == "human_output" and row.decision_id in not_compared:
-                continue
-            before = found.get(row.decision_id)
-            if before is None or RANKS[row.source] >= RANKS[before.source]:
-                found[row.decision_id] = row
     return found
 
 
@@ -324,8 +307,12 @@ def unsettle_attempts(session: Session, rows: Sequence[Decision]) -> None:
         session.execute(marked.execution_options(synchronize_session=False))
 
 
-def labels_of(session: Session, decision_ids: Sequence[UUID]) -> Sequence[Label]:
-    return session.scalars(select(Label).where(Label.decision_id.in_(decision_ids)).order_by(Label.at, Label.id)).all()
+def labels_of(session: Session, decision_ids: Sequence[UUID]) -> list[Label]:
+    found: list[Label] = []
+    for start in range(0, len(decision_ids), CHUNK):
+        statement = select(Label).where(Label.decision_id.in_(decision_ids[start : start + CHUNK]))
+        found += session.scalars(statement.order_by(Label.at, Label.id))
+    return found
 
 
 def comparisons_of(session: Session, decision_ids: Sequence[UUID]) -> Sequence[ComparisonRow]:

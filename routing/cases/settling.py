@@ -23,9 +23,10 @@ from rollout.domain.totals import Counts
 from rollout.gates import service as gates
 from routing.cases import queries
 from routing.cases.attempts import Attempts
-from routing.cases.tables import AUTOMATED, THRESHOLDED, ComparisonRow, Decision, HumanOutput, Label
+from routing.cases.tables import AUTOMATED, RANKS, SAID, THRESHOLDED, ComparisonRow, Decision, HumanOutput, Label
 from routing.drift import counting as drift
 from routing.snapshot import AgentEntry
+from routing.tallies.counting import Tallies
 
 log = structlog.get_logger(__name__)
 
@@ -48,23 +49,28 @@ def settle(session: Session, agents: Mapping[str, AgentEntry], *, now: datetime,
         queries.unsettle_for(session, outputs)
     # A case of an agent that these do not know yet stays as it is, with its mark, until they do.
     taken = queries.unsettled(session, agents, limit)
+    if not taken:
+        return Settled(0, 0, len(outputs) == limit)
     attempts = Attempts(session, taken)
     rows = sorted(filter(attempts.ready, taken), key=_attempt)
     compared, failed = _compare_new(session, rows, agents, now)
-    labels = queries.labels_that_count(session, [row.id for row in rows], failed)
+    given = _by_decision(queries.labels_of(session, [row.id for row in rows]))
     deltas: dict[gates.TotalKey, Counts] = defaultdict(Counts)
-    updates = []
+    tallies, updates = Tallies(), []
     for row in rows:
-        label = labels.get(row.id)
+        label = _that_counts(given[row.id], compared=row.id not in failed)
         counted = attempts.count(row, _counted_as(row, label))
         for key, change in _moves(row, counted):
             deltas[key] = deltas[key] + change
-        updates.append(_update(row, label, counted))
+        tallies.move(row, counted)
+        updates.append(_update(row, label, counted, several=sum(one.verdict in SAID for one in given[row.id]) > 1))
+    tallies.count_labels(session, [row.id for row in rows if not all(one.counted for one in given[row.id])])
     if attempts.changed:
         queries.unsettle_attempts(session, attempts.changed)  # those among `rows` are settled in this very round
     drift.count(session, rows)
     queries.update_settled(session, updates)
     gates.count(session, deltas)
+    tallies.store(session)
     return Settled(len(rows), compared, len(taken) == limit or len(outputs) == limit or bool(attempts.changed))
 
 
@@ -137,6 +143,28 @@ def _label_row(row: Decision, output: HumanOutput, comparison: dict[str, Any], r
     }
 
 
+def _by_decision(labels: Sequence[Label]) -> defaultdict[UUID, list[Label]]:
+    """In the order given; an empty list for a decision without any."""
+    found: defaultdict[UUID, list[Label]] = defaultdict(list)
+    for label in labels:
+        found[label.decision_id].append(label)
+    return found
+
+
+def _that_counts(labels: Sequence[Label], *, compared: bool) -> Label | None:
+    """
+    The label of the highest rank, and of those the one given last. What was said of an earlier human output does not
+    stand in for one that could not be compared.
+    """
+    found = None
+    for label in labels:
+        if label.source == "human_output" and not compared:
+            continue
+        if found is None or RANKS[label.source] >= RANKS[found.source]:
+            found = label
+    return found
+
+
 def _counted_as(row: Decision, label: Label | None) -> str:
     if row.rollout_id is None:
         return "nothing"
@@ -188,12 +216,13 @@ def _moves(row: Decision, counted: str) -> list[tuple[gates.TotalKey, Counts]]:
     return [(key, change)]
 
 
-def _update(row: Decision, label: Label | None, counted: str) -> dict[str, Any]:
+def _update(row: Decision, label: Label | None, counted: str, *, several: bool) -> dict[str, Any]:
     return {
         "id": row.id,
         "label": label.verdict if label else None,
         "label_severity": label.severity if label else None,
         "label_source": label.source if label else None,
         "counted_as": counted,
+        "several_verdicts": several,
         "unsettled": False,
     }

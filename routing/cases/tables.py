@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Index, Integer, String, Text, text
+from sqlalchemy import Boolean, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm.attributes import flag_modified
 
@@ -14,6 +14,9 @@ from kit.tables import Table
 
 VERDICTS = frozenset({"agree", "override", "severe", "minor"})
 """What a decision is counted as when somebody said whether it was right; else it is void, pending or nothing."""
+
+SAID = ("agree", "override")
+"""The verdicts of labels that say whether an output was right."""
 
 AUTOMATED = frozenset({"confidence", "full"})
 """The phases in which a threshold says who answers."""
@@ -46,6 +49,13 @@ class Decision(Table):
             "id",
             postgresql_where=text("unsettled"),
             sqlite_where=text("unsettled"),
+        ),
+        Index(
+            "ix_decisions_several_verdicts",
+            "agent",
+            "decided_at",
+            postgresql_where=text("several_verdicts"),
+            sqlite_where=text("several_verdicts"),
         ),
         {"postgresql_partition_by": "RANGE (id)"},  # by month, see kit.partitions
     )
@@ -94,6 +104,8 @@ class Decision(Table):
     label_source: Mapped[str | None] = mapped_column(String(16))  # review | audit | human_output | failure
     unsettled: Mapped[bool] = mapped_column(Boolean, default=True)
     counted_as: Mapped[str | None] = mapped_column(String(64))  # its present contribution to the totals
+    # Whether two labels or more say that it was right or wrong: what people are held against each other by.
+    several_verdicts: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
     def mark_unsettled(self) -> None:
         """
@@ -191,3 +203,6 @@ class Label(Table):
     person: Mapped[str | None] = mapped_column(String(128))
     note: Mapped[str] = mapped_column(Text, default="")
     at: Mapped[datetime]
+    counted: Mapped[bool] = mapped_column(
+        Boolean, default=False, server_default=false()
+    )  # among the verdicts of its day

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from kit import partitions
-from kit.dialects import utc_day
+from kit.dialects import marked, utc_day
 from rollout.domain.totals import Counts
 from rollout.gates.tables import EvidenceSnapshot, Total
 from rollout.versions.tables import Rollout
@@ -34,6 +34,7 @@ from routing.archives.tables import Archive, ArchivedTotal
 from routing.cases.tables import (
     AUTOMATED,
     RANKS,
+    SAID,
     THRESHOLDED,
     VERDICTS,
     ComparisonRow,
@@ -346,6 +347,18 @@ def labels_without_decision(session: Session) -> tuple[int, Sequence[UUID]]:
     return _found(session, lost.where(not_(_is_leaving(Label))))
 
 
+def several_marked_wrongly(session: Session) -> tuple[int, Sequence[UUID]]:
+    said = select(Label.decision_id).where(Label.verdict.in_(SAID))
+    several = said.group_by(Label.decision_id).having(func.count() > 1)
+    wrong = Decision.several_verdicts.is_distinct_from(Decision.id.in_(several))
+    return _found(session, select(Decision.id).where(Decision.unsettled.is_(False), wrong))
+
+
+def labels_not_counted(session: Session) -> tuple[int, Sequence[UUID]]:
+    joined = select(Label.id).join(Decision, Decision.id == Label.decision_id)
+    return _found(session, joined.where(Label.counted.is_(False), Decision.unsettled.is_(False)))
+
+
 def _is_leaving(table: Any, *more: ColumnElement[bool]) -> ColumnElement[bool]:
     """Of a month that is being dropped, decisions go first."""
     within = and_(Archive.first_id <= table.decision_id, Archive.last_id >= table.decision_id)
@@ -354,7 +367,7 @@ def _is_leaving(table: Any, *more: ColumnElement[bool]) -> ColumnElement[bool]:
 
 def backlog(session: Session) -> tuple[int, datetime | None]:
     """How many decisions wait to be settled, and since when the oldest does."""
-    row = session.execute(select(func.count(), func.min(Decision.decided_at)).where(Decision.unsettled.is_(True))).one()
+    row = session.execute(select(func.count(), func.min(Decision.decided_at)).where(marked(Decision.unsettled))).one()
     return row[0], row[1]
 
 

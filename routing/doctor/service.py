@@ -1,11 +1,11 @@
 """
 Recounts what was counted and looks for what cannot be true; `repair` rebuilds what can be derived from decisions.
 
-The totals are the only thing that is kept twice: they are rebuilt exactly. A decision that is counted wrongly goes
-back to settling. What is missing altogether (a review item, a case) is told and never invented.
+Totals and the other counts are the only things that are kept twice: they are rebuilt exactly. A decision that is
+counted wrongly goes back to settling. What is missing altogether (a review item, a case) is told and never invented.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,8 @@ from rollout.gates import service as gates
 from routing.doctor import queries
 from routing.doctor.queries import Cohort
 from routing.skills import service as skills
+from routing.tallies import queries as tallies
+from routing.tallies.queries import KEPT, Kept, Key, Sums
 
 SETTLED_WITHIN = timedelta(minutes=5)
 """A decision that waits longer tells that no worker settles."""
@@ -90,6 +92,12 @@ _LISTED = (
     ("queues_staffed", _unstaffed,
      "every queue has somebody with the team and skills that it takes",
      "queues take a team or skills that nobody has; their leads get the cases"),
+    ("verdicts_together", queries.several_marked_wrongly,
+     "every decision with several verdicts is among those that people are compared by",
+     "decisions are wrongly said to have several verdicts, or not to have them"),
+    ("labels_counted", queries.labels_not_counted,
+     "every label on a settled decision is counted",
+     "labels on settled decisions are not counted"),
     ("labels_belong", queries.labels_without_decision,
      "every label belongs to a decision", "labels belong to no decision"),
 )  # fmt: skip
@@ -98,6 +106,7 @@ _LISTED = (
 def examine(session: Session, *, now: datetime) -> list[Finding]:
     """Every check, each on one moment. Writes nothing."""
     found = [totals_finding(*queries.counted_and_stored(session))]
+    found.append(tallies_finding({kept.name: _both(session, kept) for kept in KEPT}))
     for check, look, good, bad in _LISTED:
         count, examples = look(session)
         words = good if not count else f"{count:,} {bad}"
@@ -115,13 +124,47 @@ def repair(session: Session, *, now: datetime) -> dict[str, str]:
     if ended := queries.end_open_on_superseded(session, now):
         done["superseded_closed"] = f"{ended:,} reviews were ended as superseded"
     queries.lock_totals(session)
+    tallies.lock(session)
     counted, stored = queries.counted_and_stored(session)
     if wrong := differences(counted, stored):
         queries.replace_totals(session, counted)
         done["totals"] = f"{len(wrong):,} cohorts were rebuilt from the decisions"
+    if rebuilt := sum(_rebuild(session, kept) for kept in KEPT):
+        done["tallies"] = f"{rebuilt:,} counts by day were rebuilt from the decisions and their labels"
     if marked := queries.mark_unsettled(session):
         done["counted_as_labelled"] = f"{marked:,} decisions go back to settling"
     return done
+
+
+def _both(session: Session, kept: Kept) -> tuple[Sums, Sums]:
+    """What is recounted, and what is stored."""
+    return tallies.recounted(session, kept), tallies.stored(session, kept)
+
+
+def _rebuild(session: Session, kept: Kept) -> int:
+    counted, stored = _both(session, kept)
+    wrong = wrong_keys(counted, stored)
+    if wrong:
+        tallies.replace(session, kept, counted)
+    return len(wrong)
+
+
+def tallies_finding(found: Mapping[str, tuple[Sums, Sums]]) -> Finding:
+    wrong = [
+        f"{name}, {', '.join(map(str, key))}: {stored.get(key, 'nothing')} instead of {counted.get(key, 'nothing')}"
+        for name, (counted, stored) in found.items()
+        for key in wrong_keys(counted, stored)
+    ]
+    if not wrong:
+        return Finding("tallies", ok=True, words="draws, work and verdicts by day equal a recount")
+    words = f"{len(wrong):,} counts of draws, work or verdicts by day differ from a recount"
+    return Finding("tallies", ok=False, words=words, count=len(wrong), examples=tuple(wrong[:_EXAMPLES]))
+
+
+def wrong_keys(counted: Sums, stored: Sums) -> list[Key]:
+    """A row of nothing but zeros is as good as none."""
+    keys = {key for sums in (counted, stored) for key, figures in sums.items() if any(figures)}
+    return sorted(key for key in keys if counted.get(key) != stored.get(key))
 
 
 def totals_finding(counted: dict[Cohort, Counts], stored: dict[Cohort, Counts]) -> Finding:

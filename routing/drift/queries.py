@@ -1,7 +1,7 @@
 """Statements on what kinds of cases came in, and on how the router split them."""
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from kit.dialects import insert_or_add
 from rollout.gates.tables import Total
-from routing.cases.tables import AUTOMATED, Decision
 from routing.drift.tables import AttributeTotal
+from routing.tallies.tables import DrawTotal
 
 _KEYS = ["rollout_id", "attribute", "value", "day"]
 _CHUNK = 400
@@ -100,43 +100,12 @@ def totals(session: Session, rollout_id: UUID, first: date, end: date) -> Sequen
     return session.scalars(mine.execution_options(populate_existing=True)).all()
 
 
-def audit_draws(session: Session, agent: str, rollout_id: UUID, since: datetime) -> Sequence[tuple[float, str, int]]:
-    """Automated cases by the probability of their audit and by lane."""
-    rows = session.execute(
-        select(Decision.audit_probability, Decision.lane, func.count())
-        .where(
-            Decision.agent == agent,
-            Decision.decided_at >= since,
-            Decision.rollout_id == rollout_id,
-            Decision.lane.in_(("auto", "audit")),
-            Decision.audit_probability.is_not(None),
-        )
-        .group_by(Decision.audit_probability, Decision.lane)
-        .order_by(Decision.audit_probability, Decision.lane)
+def draws(session: Session, rollout_id: UUID, draw: str, first: date) -> Sequence[tuple[float, str, int]]:
+    """Cases from this day on by the probability of a draw and by the lane they came to, in whatever epoch."""
+    cases = func.sum(DrawTotal.cases)
+    key = DrawTotal.probability, DrawTotal.lane
+    wanted = select(*key, cases).where(
+        DrawTotal.rollout_id == rollout_id, DrawTotal.draw == draw, DrawTotal.day >= first
     )
-    return [(float(probability or 0.0), lane, int(count)) for probability, lane, count in rows]
-
-
-def ramp_draws(session: Session, agent: str, rollout_id: UUID, since: datetime) -> Sequence[tuple[float, str, int]]:
-    """
-    Cases at or above their threshold, by ramp share and lane. Review here means outside the ramp.
-
-    Without those that came with a risk: some risks are always reviewed, whatever the share.
-    """
-    rows = session.execute(
-        select(Decision.ramp_share, Decision.lane, func.count())
-        .where(
-            Decision.agent == agent,
-            Decision.decided_at >= since,
-            Decision.rollout_id == rollout_id,
-            Decision.phase.in_(AUTOMATED),
-            Decision.lane.in_(("auto", "audit", "review")),
-            Decision.risk.is_(None),
-            Decision.threshold.is_not(None),
-            Decision.confidence >= Decision.threshold,
-            Decision.ramp_share.is_not(None),
-        )
-        .group_by(Decision.ramp_share, Decision.lane)
-        .order_by(Decision.ramp_share, Decision.lane)
-    )
-    return [(float(share or 0.0), lane, int(count)) for share, lane, count in rows]
+    rows = session.execute(wanted.group_by(*key).having(cases > 0).order_by(*key))
+    return [(probability, lane, int(count)) for probability, lane, count in rows]

@@ -98,7 +98,7 @@ def report(session: Session, rollout: Rollout, *, now: datetime) -> Report:
         week=week,
         attributes=_attributes(session, rollout, reference, week) if reference is not None else (),
         weeks=_weeks(session, rollout, today),
-        draws=_draws(session, rollout, now),
+        draws=_draws(session, rollout, today),
     )
 
 
@@ -176,10 +176,10 @@ def _rate(metric: Metric, rows: Sequence[Total]) -> tuple[int, int]:
     return bad, sum(row.cases for row in rows)
 
 
-def _draws(session: Session, rollout: Rollout, now: datetime) -> tuple[Draw, ...]:
-    since = now - DRAWS_OF
-    audits = queries.audit_draws(session, rollout.agent, rollout.id, since)
-    ramps = queries.ramp_draws(session, rollout.agent, rollout.id, since)
+def _draws(session: Session, rollout: Rollout, today: date) -> tuple[Draw, ...]:
+    first = today - DRAWS_OF
+    audits = queries.draws(session, rollout.id, "audit", first)
+    ramps = queries.draws(session, rollout.id, "ramp", first)
     return (*_splits("audit", audits, {"audit"}), *_splits("ramp", ramps, {"auto", "audit"}))
 
 

@@ -14,8 +14,13 @@ from routing.people.schemas import PeopleOut, people_out
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["people"])
 
-Since = Annotated[Moment | None, Query(alias="from", description="decided from here on; 90 days before `to`")]
-Until = Annotated[Moment | None, Query(alias="to", description="decided before this; now")]
+Since = Annotated[
+    Moment | None, Query(alias="from", description="decided on the day of this or later; 90 days before `to`")
+]
+Until = Annotated[
+    Moment | None,
+    Query(alias="to", description="decided before the end of the day of this, in UTC, or before this midnight; now"),
+]
 
 
 @router.get("/agents/{agent}/people")

@@ -2,34 +2,43 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple
+from datetime import date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
+from kit.dialects import among, marked
 from rollout.gates.tables import Total
 from rollout.versions.tables import Rollout
-from routing.cases.tables import Decision, Label
-from routing.domain.sampling import ASSISTED
-from routing.reviews.tables import ReviewItem, Ruling
-from routing.supervision.tables import BlindAnswer
+from routing.cases.tables import SAID, Decision, Label
+from routing.tallies.queries import RULED
+from routing.tallies.tables import VerdictTotal
 
-RULED = ("review", "audit")
-"""The sources in which a reviewer saw the output and said what they think of it."""
-_SAID = ("agree", "override")
-_MOST = 20_000
+_MOST = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which decisions are looked at: of an agent, of one version or all, made from `since` to before `until`."""
+    """
+    Which decisions are looked at: of an agent, of one version or all, made from `since` to before `until`, both of them
+    midnight in UTC: verdicts are counted by day.
+    """
 
     agent: str
     version: str | None
     since: datetime
     until: datetime
+
+    @property
+    def first(self) -> date:
+        return self.since.date()
+
+    @property
+    def end(self) -> date:
+        """The day after the last."""
+        return self.until.date()
 
 
 class Given(NamedTuple):
@@ -39,15 +48,6 @@ class Given(NamedTuple):
     verdict: str
     source: str
     person: str | None
-
-
-class Ruled(NamedTuple):
-    """How often a reviewer said this of outputs that came to them in this way."""
-
-    person: str
-    source: str
-    verdict: str
-    times: int
 
 
 class LaneTotal(NamedTuple):
@@ -79,42 +79,25 @@ def several_verdicts(session: Session, scope: Scope) -> tuple[list[Given], bool]
     """
     All verdicts on those decisions that have more than one, in the order given, decision by decision.
 
-    Of the newest 20,000 such decisions; the second value tells that there are more.
+    Of the newest 5,000 such decisions; the second value tells that there are more.
     """
-    chosen = (
-        select(Label.decision_id)
-        .join(Decision, Decision.id == Label.decision_id)
-        .where(*_decided(scope), Label.verdict.in_(_SAID))
-        .group_by(Label.decision_id)
-        .having(func.count() > 1)
-        .order_by(Label.decision_id.desc())
-        .limit(_MOST + 1)
-        .subquery()
+    chosen = select(Decision.id).where(
+        marked(Decision.several_verdicts),
+        Decision.agent == scope.agent,
+        Decision.decided_at >= scope.since,
+        Decision.decided_at < scope.until,
     )
+    if scope.version is not None:
+        chosen = chosen.where(Decision.version == scope.version)
+    newest = chosen.order_by(Decision.decided_at.desc(), Decision.id.desc()).limit(_MOST + 1)
+    ids = session.scalars(newest).all()
+    of_these = among(Label.decision_id, ids[:_MOST], session.get_bind().dialect.name)
     wanted = (
         select(Label.decision_id, Label.verdict, Label.source, Label.person)
-        .join(chosen, chosen.c.decision_id == Label.decision_id)
-        .where(Label.verdict.in_(_SAID))
+        .where(of_these, Label.verdict.in_(SAID))
         .order_by(Label.decision_id.desc(), Label.at, Label.id)
     )
-    found = [Given(*row) for row in session.execute(wanted)]
-    decisions = {given.decision_id for given in found}
-    if len(decisions) <= _MOST:
-        return found, False
-    oldest = min(decisions)
-    return [given for given in found if given.decision_id != oldest], True
-
-
-def rulings(session: Session, scope: Scope) -> Sequence[Ruled]:
-    """How often each reviewer agreed and overrode, in reviews and in audits, by name."""
-    wanted = (
-        select(Label.person, Label.source, Label.verdict, func.count())
-        .join(Decision, Decision.id == Label.decision_id)
-        .where(*_decided(scope), Label.source.in_(RULED), Label.verdict.in_(_SAID), Label.person.is_not(None))
-        .group_by(Label.person, Label.source, Label.verdict)
-        .order_by(Label.person, Label.source, Label.verdict)
-    )
-    return [Ruled(str(person), source, verdict, times) for person, source, verdict, times in session.execute(wanted)]
+    return [Given(*row) for row in session.execute(wanted)], len(ids) > _MOST
 
 
 def lanes(session: Session, scope: Scope) -> Sequence[LaneTotal]:
@@ -132,7 +115,7 @@ def lanes(session: Session, scope: Scope) -> Sequence[LaneTotal]:
         select(Rollout.version, Total.lane, func.sum(Total.agreed), func.sum(Total.overridden))
         .join(Rollout, Rollout.id == Total.rollout_id)
         .where(Rollout.agent == scope.agent, Total.lane.in_(("shadow", "review")))
-        .where(Total.day >= scope.since.date(), Total.day <= scope.until.date())
+        .where(Total.day >= scope.first, Total.day < scope.end)
         .where(~alone.correlate(Total).exists())
         .group_by(Rollout.version, Total.lane)
         .order_by(Rollout.version, Total.lane)
@@ -146,39 +129,37 @@ def lanes(session: Session, scope: Scope) -> Sequence[LaneTotal]:
 
 
 def arms(session: Session, scope: Scope) -> Sequence[ArmTotal]:
-    """
-    What came of the cases that were drawn for either arm. Where a case of the blind arm was ruled without an answer
-    of that person (recorded work), it belongs to neither.
-    """
-    answered = and_(BlindAnswer.decision_id == ReviewItem.decision_id, BlindAnswer.login == Ruling.login)
-    columns = (
-        ReviewItem.version,
-        ReviewItem.kind,
-        ReviewItem.arm_probability,
-        ReviewItem.arm,
-        BlindAnswer.equal,
-        Label.verdict,
+    """What came of the cases that were drawn for either arm."""
+    key = (
+        Rollout.version,
+        VerdictTotal.source,
+        VerdictTotal.arm_probability,
+        VerdictTotal.arm,
+        VerdictTotal.answered,
+        VerdictTotal.verdict,
     )
-    wanted = (
-        select(*columns, func.count())
-        .select_from(Label)
-        .join(Decision, Decision.id == Label.decision_id)
-        .join(Ruling, Ruling.id == Label.source_id)
-        .join(ReviewItem, ReviewItem.id == Ruling.item_id)
-        .outerjoin(BlindAnswer, answered)
-        .where(*_decided(scope), Label.source.in_(RULED), Label.verdict.in_(_SAID))
-        .where(ReviewItem.arm_probability > 0.0, ReviewItem.arm_probability < 1.0)
-        .where(or_(ReviewItem.arm == ASSISTED, BlindAnswer.id.is_not(None)))
-        .group_by(*columns)
-        .order_by(*columns[:3])
+    times = func.sum(VerdictTotal.verdicts)
+    wanted = select(*key, times).join(Rollout, Rollout.id == VerdictTotal.rollout_id)
+    rows = session.execute(
+        wanted.where(*_counted(scope), VerdictTotal.arm != "").group_by(*key).having(times > 0).order_by(*key)
     )
-    return [ArmTotal(*row) for row in session.execute(wanted)]
-
-
-def _decided(scope: Scope) -> list[ColumnElement[Any]]:
-    found: list[ColumnElement[Any]] = [
-        Decision.agent == scope.agent,
-        Decision.decided_at >= scope.since,
-        Decision.decided_at < scope.until,
+    return [
+        ArmTotal(version, kind, probability, arm, _EQUAL[answered], verdict, int(count))
+        for version, kind, probability, arm, answered, verdict, count in rows
     ]
-    return found if scope.version is None else [*found, Decision.version == scope.version]
+
+
+_EQUAL = {"equal": True, "different": False, "": None}
+
+
+def _counted(scope: Scope) -> list[ColumnElement[bool]]:
+    """Verdicts of reviewers on the decisions that are looked at."""
+    mine = select(Rollout.id).where(Rollout.agent == scope.agent)
+    mine = mine if scope.version is None else mine.where(Rollout.version == scope.version)
+    return [
+        VerdictTotal.rollout_id.in_(mine),
+        VerdictTotal.day >= scope.first,
+        VerdictTotal.day < scope.end,
+        VerdictTotal.source.in_(RULED),
+        VerdictTotal.verdict.in_(SAID),
+    ]

@@ -143,7 +143,10 @@ class RightOut(Out):
 
 
 class PeopleOut(Out):
-    """`cut`: more outputs have several verdicts than were looked at; these are the newest."""
+    """
+    Of decisions made from `since` to before `until`, whole days in UTC. `cut`: more outputs have several verdicts than
+    were looked at; these are the newest.
+    """
 
     agent: str
     version: str | None

@@ -7,7 +7,7 @@ these figures are to find.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
@@ -21,8 +21,9 @@ from kit.errors import Invalid, Place
 from rollout.reviewers import service as gold
 from routing.domain.sampling import ASSISTED, BLIND
 from routing.people import queries, verdicts
-from routing.people.queries import ArmTotal, LaneTotal, Ruled, Scope
+from routing.people.queries import ArmTotal, LaneTotal, Scope
 from routing.people.verdicts import Agreement, Right
+from routing.tallies.queries import RULED, Ruled, ruled
 
 DEFAULT_WINDOW = timedelta(days=90)
 LONGEST_WINDOW = timedelta(days=366)
@@ -113,7 +114,10 @@ def may_read(actor: Actor) -> bool:
 
 
 def scope_of(agent: str, version: str | None, since: datetime | None, until: datetime | None, now: datetime) -> Scope:
-    """The last 90 days when nothing else is said; a year at most."""
+    """
+    The last 90 days when nothing else is said; a year at most. Whole days in UTC: that of `since`, and that of `until`
+    unless it is its first moment.
+    """
     until = until or now
     since = since or until - DEFAULT_WINDOW
     if since >= until:
@@ -121,21 +125,27 @@ def scope_of(agent: str, version: str | None, since: datetime | None, until: dat
     if until - since > LONGEST_WINDOW:
         place = Place("from", "it is more than a year before to", "ask for a year at most")
         raise Invalid("the window is too long", places=[place])
-    return Scope(agent, version, since, until)
+    end = _midnight(until)
+    return Scope(agent, version, _midnight(since), end if end == until else end + timedelta(days=1))
+
+
+def _midnight(moment: datetime) -> datetime:
+    return datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
 
 
 def report(session: Session, scope: Scope) -> PeopleReport:
     given, cut = queries.several_verdicts(session, scope)
-    ruled, seeded = queries.rulings(session, scope), gold.seeded(session, scope.agent)
+    said = ruled(session, scope.first, scope.end, agent=scope.agent, version=scope.version)
+    seeded = gold.seeded(session, scope.agent)
     return PeopleReport(
         scope=scope,
         agreement=verdicts.agreement(given),
         arms=arms_of(queries.arms(session, scope)),
         blind=_blind(queries.lanes(session, scope)),
-        reviewers=reviewers_of(ruled),
+        reviewers=reviewers_of(said),
         right=verdicts.right(given),
         gold=gold_answers(seeded.caught, seeded.errors, seeded.confirmed, seeded.right),
-        behind=_behind(ruled, seeded),
+        behind=_behind(said, seeded),
         cut=cut,
     )
 
@@ -228,7 +238,7 @@ def _behind(rows: Sequence[Ruled], seeded: Seeded) -> tuple[Behind, ...]:
     if not seeded.errors or not seeded.right:
         return ()
     found = []
-    for kind in queries.RULED:
+    for kind in RULED:
         overridden = sum(row.times for row in rows if row.source == kind and row.verdict == "override")
         whole = sum(row.times for row in rows if row.source == kind)
         if whole:

@@ -17,7 +17,8 @@ from evidence.agreement.kappa import Coefficient, Kappa, Share, cohen_kappa, gwe
 from evidence.agreement.krippendorff import AlphaInterval, alpha_interval, krippendorff_alpha
 from evidence.agreement.reviewers import WhoWasRight, who_was_right
 from evidence.agreement.tables import confusion, is_skewed, ratings
-from routing.people.queries import RULED, Given
+from routing.people.queries import Given
+from routing.tallies.queries import RULED
 
 CATEGORIES = ("agree", "override")
 PAIRS_SHOWN = 66

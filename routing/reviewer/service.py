@@ -20,10 +20,11 @@ from governance.actors import Actor
 from rollout.reviewers import queries as gold_queries
 from rollout.reviewers.tables import GoldAnswer
 from routing.people import service as people
-from routing.people.queries import RULED, ArmTotal
+from routing.people.queries import ArmTotal
 from routing.people.service import Arms
 from routing.reviewer import queries
 from routing.reviewer.queries import Day, Other, Scope
+from routing.tallies.queries import RULED
 
 SHOWN = 20
 """How many cases are listed, the newest; all of them are counted."""

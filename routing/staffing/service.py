@@ -7,7 +7,7 @@ takes is measured from claims and rulings, or given. Where neither is known ther
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -43,7 +43,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Handling:
-    """The minutes that a review takes: `minutes` are used, as `given` or else as `measured` on so many `rulings`."""
+    """
+    The minutes that a review takes: `minutes` are used, as `given` or else as `measured` on so many `rulings`: verdicts
+    on cases of the last four weeks that can no longer be taken back.
+    """
 
     minutes: float | None
     given: bool
@@ -76,10 +79,10 @@ class Plan:
 def plan(session: Session, wish: Wish, *, now: datetime) -> Plan:
     zone = zone_of(wish.zone)
     until = now.replace(minute=0, second=0, microsecond=0)
-    first = queries.first_review(session, wish.agent)
-    began = until if first is None else first.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    first = queries.first_review(session, wish.agent, until - WINDOW)
+    began = until if first is None else first
     since = max(until - WINDOW, min(began, until))
-    handling = _handling(wish, queries.handled(session, wish.agent, now - WINDOW))
+    handling = _handling(wish, queries.handled(session, wish.agent, (now - WINDOW).date()))
     count = queries.reviews_by_hour if wish.automation is None else queries.cases_by_hour
     came = count(session, wish.agent, since, until)
     reason = _missing(first, until - since, handling)

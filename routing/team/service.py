@@ -22,6 +22,7 @@ from routing.people import verdicts
 from routing.people.queries import Scope
 from routing.people.service import Reviewer
 from routing.people.verdicts import Agreement
+from routing.tallies.queries import ruled
 from routing.team import queries
 from routing.team.queries import Ended, Queue
 
@@ -98,7 +99,7 @@ def standing(session: Session, agent: str | None, *, since: datetime, now: datet
 def compared(session: Session, scope: Scope) -> Compared:
     """The reviewers of one agent: comparing people over several would compare the agents."""
     given, cut = people_queries.several_verdicts(session, scope)
-    reviewers = people.reviewers_of(people_queries.rulings(session, scope))
+    reviewers = people.reviewers_of(ruled(session, scope.first, scope.end, agent=scope.agent, version=scope.version))
     found = _found(gold_queries.answered(session, scope.agent))
     return Compared(
         agreement=verdicts.agreement(given),

@@ -6,6 +6,7 @@ import pytest
 
 from kit.clock import FixedClock
 from rollout.domain.phase import Lane
+from routing import tasks
 from tests.browser.conftest import Site, Visit
 from tests.browser.test_looks import findings, sideways
 from tests.integration.review_ui import house
@@ -29,6 +30,7 @@ def furnish(site: Site) -> None:
         verdicts(site.ctx, f"p-{number}", ("rita", said, "review"), ("ravi", said if number % 9 else "agree", "audit"))
     counted(site.ctx, Lane.SHADOW, 420, 80)
     counted(site.ctx, Lane.REVIEW, 485, 15)
+    tasks.settle(site.ctx)
     clock.move(timedelta(days=1))
 
 

@@ -11,8 +11,9 @@ from rollout.domain.phase import Lane
 from rollout.domain.totals import Counts
 from rollout.gates import service as gates
 from rollout.versions import queries as version_queries
+from routing import tasks
 from routing.cases.tables import Label
-from routing.reviews.tables import ReviewItem, Ruling
+from routing.tallies import queries as tallies
 from tests.integration.review_ui import house
 
 ADDRESS = "/agents/digits/people"
@@ -53,22 +54,14 @@ def counted(ctx: Context, lane: Lane, agreed: int, overridden: int) -> None:
 def reviews(ctx: Context, monday: datetime = MONDAY, *, each: int = 30, held: float = 360.0) -> None:
     """So many reviews in the hour from ten on four Mondays, each held for so many seconds."""
     with ctx.db.begin() as session:
-        for place in range(4 * each):
-            at = monday + timedelta(weeks=place // each, hours=10, seconds=60 * (place % each))
-            item = ReviewItem(
-                id=new_id(), decision_id=new_id(), agent="digits", version="1.9.0", rollout_id=new_id(), case_id="c",
-                kind="review", fingerprint="f", created_at=at, due_at=at, expires_at=None, state="approved",
-            )  # fmt: skip
-            session.add(item)
-            session.add(
-                Ruling(
-                    item_id=item.id, decision_id=item.decision_id, login="rita", ruling="approve", output=None,
-                    reason_code=None, fingerprint="f", held_seconds=held, at=at,
-                )
-            )  # fmt: skip
+        rollout = version_queries.get_rollout(session, "digits", "1.9.0")
+        hours = [monday + timedelta(weeks=week, hours=10) for week in range(4)]
+        figures = each, each if held else 0, int(each * held * 1000)
+        tallies.add(session, tallies.WORK, {(rollout.id, hour.date(), hour.hour, "review"): figures for hour in hours})
 
 
 def read(ctx: Context, query: str = "", *, login: str = house.OWNER, status: int = 200) -> str:
+    tasks.settle(ctx)
     with house.client(ctx, login) as client:
         answer = client.get(f"{ADDRESS}{query}")
     assert answer.status_code == status, answer.text

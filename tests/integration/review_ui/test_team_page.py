@@ -6,6 +6,7 @@ import pytest
 
 from kit.context import Context
 from kit.ids import new_id
+from routing import tasks
 from routing.reviews.tables import ReviewItem
 from tests import factories
 from tests.integration.review_ui import house
@@ -23,6 +24,7 @@ def furnished(ctx: Context) -> None:
 
 
 def read(ctx: Context, query: str = "", *, login: str = house.SECOND, status: int = 200) -> str:
+    tasks.settle(ctx)
     with house.client(ctx, login) as client:
         answer = client.get(f"{ADDRESS}{query}")
     assert answer.status_code == status, answer.text

@@ -12,8 +12,10 @@ from evidence import binomial
 from governance.actors import Actor
 from kit.context import Context
 from kit.ids import new_id
+from kit.tasks import REGISTRY
 from rollout.domain.phase import Phase
 from routing import snapshot
+from routing import tasks as _tasks  # noqa: F401 - importing registers the tasks
 from routing.cases.tables import Decision
 from routing.domain.sampling import audit_position, blind_position
 from routing.people import service as people
@@ -281,6 +283,7 @@ class TestWhatItSays:
         wrong = {f"c-{number}" for number in range(0, 60, 3)}
         for item in items:
             reviewed(ctx, item, rita, right=item.case_id not in wrong)
+        REGISTRY["routing.settle"].run(ctx)
 
         with ctx.db.read() as session:
             scope = people.scope_of("claims", None, None, None, ctx.clock.now() + timedelta(hours=1))
@@ -311,6 +314,7 @@ class TestWhatItSays:
                 for item in session.scalars(select(ReviewItem))
             ]
             rule_all(session, recorded, agent=agent, actor=rita)
+        REGISTRY["routing.settle"].run(ctx)
         with ctx.db.read() as session:
             scope = people.scope_of("claims", None, None, None, ctx.clock.now() + timedelta(hours=1))
             [found] = people.report(session, scope).arms

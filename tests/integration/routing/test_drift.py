@@ -174,6 +174,8 @@ def test_the_draws_of_audits_and_of_the_ramp_are_held_against_what_was_configure
     with ctx.db.begin() as session:  # a router that draws nobody
         for row in session.scalars(select(Decision).where(Decision.lane == "audit")):
             row.lane = "auto"
+        session.flush()  # repair counts what the database has
+        doctor.repair(session, now=ctx.clock.now())
     assert report(ctx).draws[0].split.health.value == "unhealthy"
 
 

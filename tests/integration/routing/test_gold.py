@@ -199,6 +199,7 @@ class TestARuling:
         assert not [verb for verb in verbs if verb.startswith("review.")]
         exported = client.get("/v1/agents/claims/rulings:export", headers=keys["omar"])
         assert (exported.status_code, exported.text) == (200, "")
+        REGISTRY["routing.settle"].run(ctx)
         with ctx.db.read() as session:
             hours = staffing.reviews_by_hour(session, "claims", clock.now() - timedelta(days=1), clock.now())
             assert sum(hour.number for hour in hours) == 3

@@ -1,7 +1,7 @@
 """What the verdicts of people are worth: agreement, blind against assisted, reviewers, and who was right."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -50,7 +50,12 @@ def verdicts(ctx: Context, case_id: str, *said: tuple[str | None, str, str], ver
             )  # fmt: skip
 
 
+def settle(ctx: Context) -> None:
+    REGISTRY["routing.settle"].run(ctx)
+
+
 def report(ctx: Context, version: str | None = None) -> PeopleReport:
+    settle(ctx)
     ctx_now = ctx.clock.now() + timedelta(hours=1)
     with ctx.db.read() as session:
         return service.report(session, service.scope_of("claims", version, None, None, ctx_now))
@@ -271,6 +276,7 @@ def test_of_very_many_outputs_the_newest_are_looked_at(
 class TestRoute:
     def test_answers_an_owner(self, ctx: Context, client: TestClient) -> None:
         verdicts(ctx, "c-1", ("ana", "override", "human_output"), ("ben", "agree", "review"))
+        settle(ctx)
         factories.actor(ctx, "mara")
         window = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-06T00:00:00Z", "version": "v1"}
 
@@ -328,7 +334,7 @@ class TestRoute:
         assert client.get("/v1/agents/claims/people?version=v9", headers=headers).status_code == 404
 
 
-def test_the_window_is_of_the_decision_and_half_open(ctx: Context, clock: FixedClock, rollout: Rollout) -> None:
+def test_the_window_is_of_whole_days_of_the_decision(ctx: Context, clock: FixedClock, rollout: Rollout) -> None:
     del rollout
     both = (("ana", "agree", "review"), ("ben", "agree", "audit"))
     start = ctx.clock.now()
@@ -336,11 +342,16 @@ def test_the_window_is_of_the_decision_and_half_open(ctx: Context, clock: FixedC
     clock.move(timedelta(days=1))
     verdicts(ctx, "c-2", *both)
 
-    with ctx.db.read() as session:
-        scope = service.scope_of("claims", None, start, ctx.clock.now(), ctx.clock.now())
-        found = service.report(session, scope)
+    settle(ctx)
 
-    assert found.agreement.same.whole == 1
+    def outputs(until: datetime) -> int:
+        with ctx.db.read() as session:
+            found = service.report(session, service.scope_of("claims", None, start, until, ctx.clock.now()))
+        assert sum(row.reviews.whole for row in found.reviewers) == found.agreement.same.whole
+        return found.agreement.same.whole
+
+    midnight = datetime.combine(ctx.clock.now().date(), time(), UTC)
+    assert [outputs(until) for until in (midnight, midnight + timedelta(seconds=1))] == [1, 2]
 
 
 def test_actors_are_told_apart() -> None:

@@ -10,10 +10,13 @@ from starlette.testclient import TestClient
 from kit.clock import FixedClock
 from kit.context import Context
 from kit.errors import Invalid
-from kit.ids import new_id
-from routing.reviews.tables import ReviewItem, Ruling
+from kit.tasks import REGISTRY
+from rollout.versions.queries import get_rollout
+from routing import tasks as _tasks  # noqa: F401 - importing registers the tasks
 from routing.staffing import service
 from routing.staffing.service import RULINGS_NEEDED, Plan, Wish
+from routing.tallies import queries
+from routing.tallies.queries import WORK
 from tests import factories
 from web_app import create_app
 
@@ -33,22 +36,13 @@ def client(ctx: Context) -> Iterator[TestClient]:
         yield made
 
 
-def reviews(ctx: Context, *times: datetime, agent: str = "claims", held: float | None = None, level: int = 1) -> None:
+def reviews(ctx: Context, *times: datetime, agent: str = "claims", held: float | None = None) -> None:
     """Reviews that came then; ruled on after so many seconds where that is given."""
     with ctx.db.begin() as session:
+        rollout = get_rollout(session, agent, "v1")
+        timed = (1, int(held * 1000)) if held else (0, 0)
         for at in times:
-            item = ReviewItem(
-                id=new_id(), decision_id=new_id(), agent=agent, version="v1", rollout_id=new_id(), case_id="c",
-                kind="review", level=level, fingerprint="f", created_at=at, due_at=at, expires_at=None, state="waiting",
-            )  # fmt: skip
-            session.add(item)
-            if held is not None:
-                session.add(
-                    Ruling(
-                        item_id=item.id, decision_id=item.decision_id, login="ana", ruling="approve", output=None,
-                        reason_code=None, fingerprint="f", held_seconds=held, at=at,
-                    )
-                )  # fmt: skip
+            queries.add(session, WORK, {(rollout.id, at.date(), at.hour, "review"): (1, *timed)})
 
 
 def plan(ctx: Context, **wish: Any) -> Plan:
@@ -66,7 +60,6 @@ def mondays(hour: int, each: int, weeks: int = 4) -> list[datetime]:
 class TestPlan:
     def test_counts_arrivals_by_hour_of_the_week(self, ctx: Context) -> None:
         reviews(ctx, *mondays(10, 30))
-        reviews(ctx, *mondays(10, 30), level=2)  # escalated: the second line's work
         reviews(ctx, MONDAY + timedelta(days=6, hours=23, minutes=59))
 
         found = plan(ctx, minutes_per_review=6.0)
@@ -157,6 +150,7 @@ class TestPlan:
 
     def test_counts_one_agent_or_all(self, ctx: Context) -> None:
         factories.agent(ctx, "letters")
+        factories.rollout(ctx, "letters")
         reviews(ctx, *mondays(10, 30))
         reviews(ctx, *mondays(10, 10), agent="letters")
 
@@ -166,6 +160,7 @@ class TestPlan:
         clock.set(MONDAY + timedelta(hours=10))
         for number in range(40):
             factories.decision(ctx, f"c-{number}")
+        REGISTRY["routing.settle"].run(ctx)
         clock.set(MONDAY + timedelta(days=28))
 
         found = plan(ctx, minutes_per_review=6.0, automation=0.5, audit_rate=0.1)

@@ -9,7 +9,6 @@ from scipy import stats
 
 from evidence.audits import (
     Stratum,
-    combined_probability,
     hajek,
     horvitz_thompson,
     hypergeometric_upper,
@@ -90,12 +89,6 @@ class TestWeightedEstimates:
     def test_refuse_nonsense(self, bad: list[float], drawn: list[float], cases: int, complaint: str) -> None:
         with pytest.raises(ValueError, match=complaint):
             horvitz_thompson(bad, drawn, cases)
-
-    def test_two_coins_draw_more_than_one(self) -> None:
-        assert combined_probability(0.05, 0.2) == pytest.approx(0.24)
-        assert combined_probability(0.0, 1.0) == 1.0
-        with pytest.raises(ValueError, match="extra"):
-            combined_probability(0.05, math.nan)
 
 
 class TestStrata:

@@ -13,8 +13,6 @@ from evidence.multiplicity import (
     all_pass,
     averaged,
     benjamini_hochberg_adjusted,
-    bonferroni,
-    confidence_of_one_route,
     holm,
     holm_adjusted,
     judge_segments,
@@ -37,10 +35,11 @@ class TestAveraged:
         assert averaged(values) == pytest.approx(by_all_groups(values), abs=1e-9)
 
     @given(st.lists(st.floats(-3, 9), max_size=12))
-    def test_rejects_whatever_the_steps_down_reject_and_these_whatever_bonferroni_does(
+    def test_rejects_whatever_the_steps_down_reject_and_these_what_is_large_enough_for_all(
         self, values: list[float]
     ) -> None:
-        plain, down, mean = bonferroni(values), holm(values), [log_e >= EDGE - 1e-12 for log_e in averaged(values)]
+        plain = [value >= EDGE + math.log(len(values)) + 1e-12 for value in values]
+        down, mean = holm(values), [log_e >= EDGE - 1e-12 for log_e in averaged(values)]
 
         assert all(step >= each for step, each in zip(down, plain, strict=True))
         assert all(best >= step for best, step in zip(mean, down, strict=True))
@@ -71,7 +70,6 @@ class TestHolm:
 
         assert holm([second, first]) == [True, True]
         assert holm([second, second]) == [False, False]
-        assert bonferroni([second, first]) == [False, True]
 
     @given(st.lists(st.floats(0, 1), max_size=12))
     def test_agrees_with_its_adjusted_p_values(self, p_values: list[float]) -> None:
@@ -136,10 +134,6 @@ class TestPuttingTogether:
         assert not all_pass([True, False])
         assert not all_pass([])
 
-    def test_shares_the_doubt_among_the_routes(self) -> None:
-        assert confidence_of_one_route(0.95, 1) == pytest.approx(0.95)
-        assert confidence_of_one_route(0.95, 5) == pytest.approx(0.99)
-
 
 class TestRefusals:
     @pytest.mark.parametrize(
@@ -147,11 +141,9 @@ class TestRefusals:
         [
             pytest.param(lambda: holm([math.nan]), r"log_e_values\[0\]", id="evidence that is no number"),
             pytest.param(lambda: averaged([0.0, math.nan]), r"log_e_values\[1\]", id="second that is no number"),
-            pytest.param(lambda: bonferroni([0.0, 0.0], family=1), "family", id="family too small"),
+            pytest.param(lambda: holm([0.0, 0.0], family=1), "family", id="family too small"),
             pytest.param(lambda: holm_adjusted([0.5, 1.5]), r"p_values\[1\]", id="p above one"),
             pytest.param(lambda: benjamini_hochberg_adjusted([math.nan]), r"p_values\[0\]", id="p that is no number"),
-            pytest.param(lambda: confidence_of_one_route(0.95, 0), "routes", id="no routes"),
-            pytest.param(lambda: confidence_of_one_route(1.0, 2), "confidence", id="certainty"),
             pytest.param(lambda: judge_segments([], 0.05, 1.0), "confidence", id="certainty without segments"),
             pytest.param(lambda: judge_segments([(2, 1)], 0.05), "bad must not exceed", id="more bad than cases"),
             pytest.param(lambda: judge_segments([(0, 1)], 1.0), "limit", id="limit of everything"),

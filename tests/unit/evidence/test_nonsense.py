@@ -49,7 +49,6 @@ FRACTIONS: dict[str, Callable[[Any], object]] = {
     "wealth, loss": lambda x: betting.Wealth(0.05).update(x),
     "weighted, loss": lambda x: audits.horvitz_thompson([x, 0], [0.5, 0.5], 10),
     "weighted, probability": lambda x: audits.hajek([1, 0], [x, 0.5]),
-    "coins": lambda x: audits.combined_probability(0.1, x),
     "stratum": lambda x: audits.stratified([audits.Stratum("", 100, 10, 1, x)]),
     "period, confidence": lambda x: audits.hypergeometric_upper(1, 10, 100, x),
     "audit rate, chance": lambda x: audit_planning.audit_rate(1000, 0.05, chance=x),
@@ -57,7 +56,6 @@ FRACTIONS: dict[str, Callable[[Any], object]] = {
     "neyman, risk": lambda x: audit_planning.neyman_probabilities([10, 10], [x, 0.2], 5),
     "holm, p": lambda x: multiplicity.holm_adjusted([0.2, x]),
     "hochberg, p": lambda x: multiplicity.benjamini_hochberg_adjusted([0.2, x]),
-    "routes, confidence": lambda x: multiplicity.confidence_of_one_route(x, 2),
     "people, score": lambda x: noninferiority.difference(1, [1, 2], lambda _one, _other: x),
     "people, margin": lambda x: noninferiority.compare([[0.1]], x),
     "plan, rate": lambda x: planning.cases_until_pass(x, TERMS),
@@ -122,7 +120,7 @@ def test_what_is_no_count_is_refused(place: str, given: Any) -> None:
 
 @pytest.mark.parametrize("given", [math.nan, "1", None, 1j], ids=repr)
 def test_evidence_that_is_no_number_is_refused(given: Any) -> None:
-    for together in (multiplicity.averaged, multiplicity.holm, multiplicity.bonferroni):
+    for together in (multiplicity.averaged, multiplicity.holm):
         with pytest.raises(ValueError, match=r"log_e_values\[1\] must be a number"):
             together([0.0, given])
 
