@@ -35,24 +35,12 @@ class AgreementView:
 
 
 @dataclass(frozen=True, slots=True)
-class BlindRow:
-    version: str
-    blind: Figure
-    assisted: Figure
-    words: str
-    shown: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ArmsRow:
-    """Reviews or audits of a version: overridden in the blind arm and in the assisted one."""
+class SwayRow:
+    """People who had not seen the output beside people who had, of a version; then what else is known of them."""
 
     version: str
     kind: str
-    corrected: Figure
-    assisted: Figure
-    equal: Figure
-    gave_way: Figure
+    figures: tuple[Figure, ...]
     words: str
     shown: bool
 
@@ -120,29 +108,24 @@ def strength(found: Agreement) -> str:
     return _STRENGTH[place]
 
 
-def blind_rows(found: Sequence[Blind]) -> list[BlindRow]:
+def blind_rows(found: Sequence[Blind]) -> list[SwayRow]:
+    """Agreed without having seen the output (shadow), and having seen it (review)."""
     return [
-        BlindRow(
-            row.version, figure(row.found.blind), figure(row.found.assisted), blind_words(row), row.found.shown
-        )
-        for row in found
-    ]  # fmt: skip
-
-
-def arms_rows(found: Sequence[Arms]) -> list[ArmsRow]:
-    return [
-        ArmsRow(
-            row.version,
-            "reviews" if row.kind == "review" else "audits",
-            figure(row.corrected),
-            figure(row.assisted),
-            figure(row.equal),
-            figure(row.gave_way),
-            arms_words(row),
-            row.found.shown,
+        SwayRow(
+            row.version, "", (figure(row.found.blind), figure(row.found.assisted)), blind_words(row), row.found.shown
         )
         for row in found
     ]
+
+
+def arms_rows(found: Sequence[Arms]) -> list[SwayRow]:
+    """Overridden in the blind arm and in the assisted one; the same answer before, and gave way."""
+    rows = []
+    for row in found:
+        figures = tuple(figure(share) for share in (row.corrected, row.assisted, row.equal, row.gave_way))
+        kind = "reviews" if row.kind == "review" else "audits"
+        rows.append(SwayRow(row.version, kind, figures, arms_words(row), row.found.shown))
+    return rows
 
 
 def gold_view(report: PeopleReport) -> GoldView | None:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from evidence.agreement.kappa import Share
 from evidence.agreement.reviewers import GOLD_NEEDED, GoldAnswers
 from review_ui.pace_chart import PaceDrawing, duration, pace_drawings
-from review_ui.people_views import ArmsRow, Figure, arms_rows, figure
+from review_ui.people_views import Figure, SwayRow, arms_rows, figure
 from rollout.domain import words
 from rollout.reviewers.tables import GoldAnswer
 from routing.gold.schemas import ResultOut
@@ -179,7 +179,7 @@ def _overturned(row: Other, reasons: Mapping[str, str]) -> MissRow:
     )
 
 
-def sway_rows(report: OwnReport) -> list[ArmsRow]:
+def sway_rows(report: OwnReport) -> list[SwayRow]:
     return [
         replace(shown, version=f"{row.agent} {shown.version}") for row in report.arms for shown in arms_rows([row.arms])
     ]

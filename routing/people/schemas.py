@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from evidence.agreement.reviewers import BlindAgainstAssisted
 from kit.http import Out
 from routing.people.service import Arms, Behind, Blind, PeopleReport
 
@@ -163,33 +164,40 @@ class PeopleOut(Out):
 
 def blind_words(row: Blind) -> str:
     """What the comparison says, for somebody who has to act on it."""
-    found = row.found
-    if found.difference is None:
-        missing = "in shadow, without having seen the output" if not found.blind.whole else "in review"
-        return f"Nothing can be said yet: people gave no verdict {missing}."
-    points = f"{abs(found.difference) * 100:.1f} points {'more' if found.difference >= 0 else 'less'} often"
-    told = f"People who saw the output agreed {points} than people who had not."
-    if found.shown:
-        sure = f"at least {_points(found.lower)} more, at every look"
-        return f"{told} That is more than chance ({sure}): seeing the output may sway them, or the cases were easier."
-    if found.upper < 0.0:
-        return f"{told} Seeing the output did not make them agree: they agreed less often, beyond chance."
-    return f"{told} That may be chance; a sway of up to {_points(found.upper)} is not ruled out."
+    return _sway(
+        row.found,
+        nobody=("people gave no verdict in shadow, without having seen the output", "people gave no verdict in review"),
+        told="People who saw the output agreed {points} {more} often than people who had not.",
+        shown="({at_least} more, at every look): seeing the output may sway them, or the cases were easier.",
+        opposite="Seeing the output did not make them agree: they agreed less often, beyond chance.",
+    )
 
 
 def arms_words(row: Arms) -> str:
     """What the random comparison says."""
-    found = row.found
+    return _sway(
+        row.found,
+        nobody=(
+            "nobody who answered before seeing the output has ruled",
+            "nobody who was shown the output at once has ruled",
+        ),
+        told="Reviewers who saw the output at once overrode it {points} {less} often than those who answered first.",
+        shown="({at_least}, at every look): it sways them.",
+        opposite="Seeing it did not make them agree: they overrode it more often, beyond chance.",
+    )
+
+
+def _sway(found: BlindAgainstAssisted, *, nobody: tuple[str, str], told: str, shown: str, opposite: str) -> str:
+    """`nobody`: what is missing where nothing is known of those who had not seen the output, and of those who had."""
     if found.difference is None:
-        side = "answered before seeing the output" if not found.blind.whole else "was shown the output at once"
-        return f"Nothing can be said yet: nobody who {side} has ruled."
-    points = f"{abs(found.difference) * 100:.1f} points {'less' if found.difference >= 0 else 'more'} often"
-    told = f"Reviewers who saw the output at once overrode it {points} than those who answered first."
+        return f"Nothing can be said yet: {nobody[1] if found.blind.whole else nobody[0]}."
+    more, less = ("more", "less") if found.difference >= 0 else ("less", "more")
+    said = told.format(points=_points(abs(found.difference)), more=more, less=less)
     if found.shown:
-        return f"{told} That is more than chance (at least {_points(found.lower)}, at every look): it sways them."
+        return f"{said} That is more than chance {shown.format(at_least=f'at least {_points(found.lower)}')}"
     if found.upper < 0.0:
-        return f"{told} Seeing it did not make them agree: they overrode it more often, beyond chance."
-    return f"{told} That may be chance; a sway of up to {_points(found.upper)} is not ruled out."
+        return f"{said} {opposite}"
+    return f"{said} That may be chance; a sway of up to {_points(found.upper)} is not ruled out."
 
 
 def _points(share: float) -> str:

@@ -28,8 +28,8 @@ from routing.tallies.queries import RULED
 
 SHOWN = 20
 """How many cases are listed, the newest; all of them are counted."""
-_OWN_LOOK = frozenset({*RULED, "human_output"})
-_OVERTURNS = frozenset({*RULED, "failure"})
+_OWN_LOOK = frozenset({*RULED, "second", "adjudication", "human_output"})
+_OVERTURNS = frozenset({*RULED, "adjudication", "failure"})
 """Whose word stands over a ruling given before. A person who did the case otherwise only differs."""
 
 
