@@ -1,17 +1,14 @@
 """What goes over the wire about gold cases."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from kit.http import Out, Strict
 from rollout.reviewers.schemas import Said
 from routing.cases.schemas import CaseId, ShortName
-
-_OF_THE_DECISION = ("case_id", "input", "confidence", "action", "amount", "risk", "attributes", "signals", "trace")
-"""What is not sent where a decision has it."""
 
 
 class GoldCaseIn(Strict):
@@ -39,15 +36,6 @@ class GoldCaseIn(Strict):
     output_is: Said | None = None
     correct_output: Any = None
     why: Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
-
-    @model_validator(mode="after")
-    def _one_way_or_the_other(self) -> Self:
-        if self.decision_id is None and (self.case_id is None or self.output is None or self.output_is is None):
-            raise ValueError("name a decision_id, or send case_id, output and output_is")
-        own = self.segment or any(getattr(self, name) is not None for name in _OF_THE_DECISION)
-        if self.decision_id is not None and own:
-            raise ValueError("only output, output_is, correct_output and why go with a decision; it has the rest")
-        return self
 
 
 class GoldCaseOut(Out):

@@ -55,6 +55,7 @@ def require_keeper(actor: Actor) -> None:
 def make(session: Session, agent: AgentEntry, given: GoldCaseIn, *, actor: Actor, now: datetime) -> Made:
     """A gold case from a decision, or by hand. The same again makes no second one."""
     require_keeper(actor)
+    _check_given(given)
     row = _by_hand(given) if given.decision_id is None else _from_decision(session, agent.name, given)
     _check(agent, row)
     digest = sha256(canonical([row, given.decision_id])).hexdigest()
@@ -109,6 +110,21 @@ def untold(session: Session, login: str, now: datetime) -> ResultOut | None:
 def put_away(session: Session, login: str, item_id: UUID, now: datetime) -> None:
     """They have seen that result, and all before it."""
     queries.put_away(session, login, result_of(session, login, item_id).at, now)
+
+
+def _check_given(given: GoldCaseIn) -> None:
+    """One way or the other: what a decision has is not sent beside it, and by hand there is nothing else to take."""
+    if given.decision_id is None:
+        needed = ("case_id", "output", "output_is")
+        places = [
+            Place(name, "it is missing", "send it, or name a decision_id") for name in needed
+            if getattr(given, name) is None
+        ]  # fmt: skip
+    else:
+        sent = [name for name in _COPIED if getattr(given, name) not in (None, "")]
+        places = [Place(name, "the decision has it", "leave it out") for name in sent]
+    if places:
+        raise Invalid(f"{places[0].place}: {places[0].problem}", places=places)
 
 
 def _by_hand(given: GoldCaseIn) -> dict[str, Any]:

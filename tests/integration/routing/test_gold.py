@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from governance.audit.tables import AuditEvent
 from kit.clock import FixedClock
 from kit.context import Context
+from kit.ids import new_id
 from kit.tasks import REGISTRY
 from rollout.domain.phase import Phase
 from rollout.reviewers.tables import GoldAnswer
@@ -352,6 +353,12 @@ class TestThePool:
             assert client.post(GOLD_CASES, json=RIGHT, headers=keys[who]).status_code == 403
             assert client.get(GOLD_CASES, headers=keys[who]).status_code == 403
         assert client.post(GOLD_CASES, json=RIGHT, headers=keys["lena"]).status_code == 201
+        nothing = client.post(GOLD_CASES, json={"why": "?"}, headers=keys["lena"]).json()
+        assert [error["place"] for error in nothing["errors"]] == ["case_id", "output", "output_is"]
+        both = client.post(
+            GOLD_CASES, json={"why": "?", "decision_id": str(new_id()), "input": 1}, headers=keys["lena"]
+        )
+        assert [error["place"] for error in both.json()["errors"]] == ["input"]
 
     def test_takes_the_same_case_once_and_retires_it_for_good(
         self, client: TestClient, ctx: Context, keys: Keys
