@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from kit.dialects import among, marked
@@ -56,6 +56,11 @@ def decisions(session: Session, ids: Collection[UUID], *, ended: bool = False) -
     return [*there, *gold.decisions_seeming(session, missing)] if missing else there
 
 
+_IN_TROUBLE = and_(
+    ReviewItem.id == ReviewTrouble.item_id, or_(ReviewItem.state == "waiting", ReviewItem.concludes_at.is_not(None))
+)
+
+
 def backlog(session: Session, now: datetime) -> dict[str, int]:
     """What waits: for the workers, for receivers, for people. Served by partial indexes."""
     counts = {
@@ -65,7 +70,7 @@ def backlog(session: Session, now: datetime) -> dict[str, int]:
         .select_from(OutboxMessage)
         .where(OutboxMessage.state == "waiting", OutboxMessage.due_at <= now),
         "rulings_to_conclude": select(func.count()).select_from(ReviewItem).where(ReviewItem.concludes_at <= now),
-        "reviews_in_trouble": select(func.count()).select_from(ReviewTrouble),
+        "reviews_in_trouble": select(func.count()).select_from(ReviewTrouble).join(ReviewItem, _IN_TROUBLE),
         "reviews_waiting": select(func.count()).select_from(ReviewItem).where(ReviewItem.state == "waiting"),
     }
     found = {name: session.scalar(statement) or 0 for name, statement in counts.items()}

@@ -165,6 +165,12 @@ def forget_troubles(session: Session, ids: Sequence[UUID]) -> None:
     session.execute(delete(ReviewTrouble).where(ReviewTrouble.item_id.in_(ids)))
 
 
+def forget_troubles_of_the_past(session: Session) -> None:
+    """Those of items that ended in another way."""
+    still = ReviewItem.id == ReviewTrouble.item_id, or_(WAITING, ReviewItem.concludes_at.is_not(None))
+    session.execute(delete(ReviewTrouble).where(~exists().where(*still)))
+
+
 def to_conclude(session: Session, now: datetime, limit: int) -> Sequence[ReviewItem]:
     """Items whose ruling can no longer be undone, the oldest first, none that another worker holds; locked."""
     wanted = select(ReviewItem).where(ReviewItem.concludes_at <= now, _untroubled(now))

@@ -54,6 +54,7 @@ def _try(session: Session, items: Sequence[ReviewItem], act: Act) -> Exception |
 
 def _note(session: Session, item_id: UUID, error: Exception, step: str, now: datetime) -> None:
     said = repr(error.orig) if isinstance(error, DBAPIError) else f"{type(error).__name__}: {error}"
+    queries.forget_troubles_of_the_past(session)
     trouble = queries.troubles_with(session, [item_id]).get(item_id)
     if trouble is None:
         trouble = ReviewTrouble(item_id=item_id, attempts=0, since=now)

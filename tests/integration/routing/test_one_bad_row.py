@@ -145,6 +145,20 @@ def test_the_cases_beside_it_go_to_people_when_autonomy_is_taken_back(ctx: Conte
     assert states(ctx) == ["cancelled", "waiting", "cancelled"]
 
 
+def test_one_that_ended_otherwise_is_told_of_no_more(ctx: Context, clock: FixedClock) -> None:
+    factories.rollout(ctx, review_within_hours=2)
+    items = decided(ctx)
+    take_its_place(ctx, items[1])
+    clock.move(HALF + A_MOMENT)
+    run(ctx, "expire")
+    assert told(ctx)[0] == 1
+
+    with ctx.db.begin() as session:
+        session.execute(update(ReviewItem).where(ReviewItem.id == items[1].id).values(state="approved"))
+
+    assert told(ctx) == (0, [])
+
+
 def test_it_is_tried_less_and_less_often(ctx: Context, clock: FixedClock) -> None:
     factories.rollout(ctx)
     items = decided(ctx, ruled_by=factories.actor(ctx, "alice", roles=("reviewer",)))
