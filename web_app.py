@@ -65,6 +65,7 @@ from routing.staffing import api as staffing_api
 from routing.supervision import api as supervision_api
 from routing.team import api as team_api
 from routing.thresholds import api as thresholds_api
+from routing.views import api as views_api
 from routing.writer import Writer
 
 log = structlog.get_logger(__name__)
@@ -74,6 +75,7 @@ _ROUTERS = (
     waiting.router,
     bulk_api.router,
     cases_api.router,
+    views_api.router,
     reviews_api.router,
     alike_api.router,
     supervision_api.router,

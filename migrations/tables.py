@@ -22,6 +22,7 @@ import routing.skills.tables
 import routing.supervision.tables
 import routing.tallies.tables
 import routing.thresholds.tables
+import routing.views.tables
 from kit.tables import Table
 
 MODULES = (
@@ -47,6 +48,7 @@ MODULES = (
     routing.supervision.tables,
     routing.tallies.tables,
     routing.thresholds.tables,
+    routing.views.tables,
 )
 
 metadata = Table.metadata  # filled by the imports above

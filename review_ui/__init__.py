@@ -22,6 +22,7 @@ from review_ui import (
     queue,
     readiness,
     reviewer_page,
+    saved_views,
     sign_in,
     team_page,
     threshold,
@@ -37,6 +38,7 @@ ROUTERS = tuple(
     for room in (
         sign_in,
         gold_desk,
+        saved_views,
         queue,
         live,
         together,

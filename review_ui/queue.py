@@ -3,21 +3,22 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
 from kit.http import Ctx
 from review_ui.desk import AgentQuery
-from review_ui.pages import ViewerDep, render
+from review_ui.pages import ViewerDep, go, render
+from review_ui.saved_views import seen_first, views_of
 from review_ui.together import selectable
+from review_ui.wanted import Wanted
 from routing.alike.api import agents_of
 from routing.reviews import queries, service
 from routing.reviews.dealing import queries as dealing
-from routing.reviews.dealing.lines import Narrow
 from routing.reviews.tables import ReviewItem
 from routing.skills import service as skills
+from routing.views.service import shown_to
 
 router = APIRouter(prefix="/review", include_in_schema=False)
 
@@ -26,45 +27,6 @@ Page = Annotated[int, Query(ge=1, le=10_000)]
 Kind = Literal["", "review", "audit", "escalated"]
 Segment = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
 Case = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which part of the queue is looked at; as an address it is a saved view."""
-
-    agent: str = ""
-    segment: str = ""  # of that agent
-    kind: str = ""
-    urgent: bool = False
-    late: bool = False
-    case: str = ""  # wherever it waits
-
-    @property
-    def narrowed(self) -> bool:
-        return bool(self.segment or self.kind or self.urgent or self.late or self.case)
-
-    @property
-    def too_narrow(self) -> bool:
-        """The queue is not kept by segment and kind at once: the segment is shown, of any kind."""
-        return bool(self.segment) and self.kind in {"review", "audit"}
-
-    def address(self, page: int = 1) -> str:
-        said = {"agent": self.agent, "segment": self.segment, "kind": self.kind}
-        said |= {"urgent": "1" if self.urgent else "", "late": "1" if self.late else ""}
-        said |= {"case": self.case, "page": str(page) if page > 1 else ""}
-        asked = urlencode({name: value for name, value in said.items() if value})
-        return "/review/queue" + (f"?{asked}" if asked else "")
-
-    def narrow(self, now: datetime) -> Narrow:
-        if self.case:
-            return Narrow(case_id=self.case)
-        return Narrow(
-            agent=self.agent or None,
-            segment=self.segment or None,
-            kind=self.kind if self.kind in {"review", "audit"} and not self.segment else None,
-            urgent=self.urgent,
-            due_before=now if self.late else None,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +64,8 @@ def show_queue(
 ) -> Response:
     viewer.actor.require("review")
     now = ctx.clock.now()
+    if not request.query_params and (first := seen_first(ctx, viewer)):
+        return go(first)
     wanted = Wanted(agent, segment if agent else "", kind, urgent, late, case.strip())
     with ctx.db.read() as session:
         reach = service.reach_of(session, viewer.actor)
@@ -109,6 +73,8 @@ def show_queue(
         narrow = wanted.narrow(now)
         alike = selectable(session, viewer, agents_of(request), now)
         found = dealing.open_page(session, narrow=narrow, reach=shown, offset=(page - 1) * PAGE, limit=PAGE + 1)
+        saved = views_of(session, viewer, wanted)
+        show_to = shown_to(session, viewer.actor)
         unstaffed = skills.unstaffed(session) if viewer.actor.allows("escalated") else []
         waiting = queries.waiting_counts(session, reach)
     return render(
@@ -119,6 +85,8 @@ def show_queue(
         may_select=any(item.id in alike for item in found[:PAGE]),
         waiting=sorted(waiting.items()),
         left=waiting.get(agent, 0) if agent else min(sum(waiting.values()), dealing.COUNTED_UP_TO),
+        saved=saved,
+        show_to=show_to,
         unstaffed=[queue.words for queue in unstaffed],
         wanted=wanted,
         agent=agent,

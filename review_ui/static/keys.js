@@ -19,6 +19,7 @@ export const KEYS = [
   { group: "Queue", cmd: "pick", keys: ["x"], words: "Choose a case, to rule on several together", keysOnly: true },
   { group: "Queue", cmd: "pickDown", keys: ["shift+j"], badge: "Shift J", words: "Choose on to the next case", keysOnly: true },
   { group: "Queue", cmd: "pickUp", keys: ["shift+k"], badge: "Shift K", words: "Choose on to the case before", keysOnly: true },
+  { group: "Queue", cmd: "view", keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"], badge: "1–9", words: "Open a saved view", keysOnly: true },
   { group: "Queue", cmd: "search", keys: ["/"], words: "Find a case", keysOnly: true },
   { group: "Anywhere", cmd: "palette", keys: ["ctrl+k"], badge: "Ctrl K", words: "Find a page, case or command", typing: true, keysOnly: true },
   { group: "Anywhere", cmd: "desk", keys: ["g r"], words: "Go to Review", keysOnly: true },

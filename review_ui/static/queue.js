@@ -105,4 +105,6 @@ listen((told) => {
   document.querySelector("[data-changed-queue]").hidden = left === shown || Boolean(search.defaultValue);
   document.querySelector("[data-changed-words]").textContent = `${many(left)} wait now.`;
 });
+const views = document.querySelectorAll("[data-view]");
+if (views.length) handlers.view = (key) => views[Number(key) - 1]?.click();
 paintKeys();

@@ -184,7 +184,8 @@ def _next_in_turn(
     unseen: bool = False,
     dealer: Dealer | None = None,
 ) -> ReviewItem | None:
-    wanted = dealing.lines_of(session, Narrow(agent, segment), reach_of(session, actor))
+    reach = reach_of(session, actor)
+    wanted = dealing.lines_of(session, Narrow(agent, segment), reach)
     for alone in (False, True):
         if alone and not _is_alone(session, actor):
             break
@@ -194,7 +195,8 @@ def _next_in_turn(
             )
             if item is not None:
                 send_after_commit(session, "reviews:changed")
-                return _gold_before(session, item, Claim(actor, now, until, segment, unseen), dealer) or item
+                part = item.segment if reach.of(item.level).get(item.agent) else segment  # no gold from beyond it
+                return _gold_before(session, item, Claim(actor, now, until, part, unseen), dealer) or item
     return None
 
 

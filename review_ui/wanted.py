@@ -1,0 +1,46 @@
+"""Which part of the queue a page shows, as an address."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+from routing.reviews.dealing.lines import Narrow
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which part of the queue is looked at; as an address it is a saved view."""
+
+    agent: str = ""
+    segment: str = ""  # of that agent
+    kind: str = ""
+    urgent: bool = False
+    late: bool = False
+    case: str = ""  # wherever it waits
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.segment or self.kind or self.urgent or self.late or self.case)
+
+    @property
+    def too_narrow(self) -> bool:
+        """The queue is not kept by segment and kind at once: the segment is shown, of any kind."""
+        return bool(self.segment) and self.kind in {"review", "audit"}
+
+    def address(self, page: int = 1) -> str:
+        said = {"agent": self.agent, "segment": self.segment, "kind": self.kind}
+        said |= {"urgent": "1" if self.urgent else "", "late": "1" if self.late else ""}
+        said |= {"case": self.case, "page": str(page) if page > 1 else ""}
+        asked = urlencode({name: value for name, value in said.items() if value})
+        return f"/review/queue?{asked or 'everything=1'}"
+
+    def narrow(self, now: datetime) -> Narrow:
+        if self.case:
+            return Narrow(case_id=self.case)
+        return Narrow(
+            agent=self.agent or None,
+            segment=self.segment or None,
+            kind=self.kind if self.kind in {"review", "audit"} and not self.segment else None,
+            urgent=self.urgent,
+            due_before=now if self.late else None,
+        )
