@@ -55,6 +55,7 @@ from routing.failures import api as failures_api
 from routing.gold import api as gold_api
 from routing.interrupts import api as interrupts_api
 from routing.notifications import api as notifications_api
+from routing.opinions import api as opinions_api
 from routing.people import api as verdicts_api
 from routing.registrar import Registrar
 from routing.reviewer import api as reviewer_api
@@ -95,6 +96,7 @@ _ROUTERS = (
     drift_api.router,
     audits_api.router,
     verdicts_api.router,
+    opinions_api.router,
     reviewer_api.router,
     team_api.router,
     exports_api.router,

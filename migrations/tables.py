@@ -17,6 +17,7 @@ import routing.delivery.tables
 import routing.drift.tables
 import routing.gold.tables
 import routing.notifications.tables
+import routing.opinions.tables
 import routing.reviews.tables
 import routing.skills.tables
 import routing.supervision.tables
@@ -43,6 +44,7 @@ MODULES = (
     routing.drift.tables,
     routing.gold.tables,
     routing.notifications.tables,
+    routing.opinions.tables,
     routing.reviews.tables,
     routing.skills.tables,
     routing.supervision.tables,

@@ -110,7 +110,6 @@ def _shown(
     panel = advance_views.panel_of(session, agent, rollout, viewer, now, names)
     demoted = agent_views.newest_demotion(history, rollout)
     found = failure_queries.failures(session, agent.name, limit=_FAILURES)
-    veiled = veil.veiled(session, agent.name, {one.case_id for one in found}, viewer.actor)
     return {
         "path_steps": agent_views.path_of(
             rollout, plan, [change for change in history if change.rollout_id == rollout.id]
@@ -125,7 +124,7 @@ def _shown(
         "panel": panel,
         "history": [agent_views.history_line(change, names) for change in history],
         "columns": _columns(session, head),
-        "failures": agent_views.open_first([one for one in found if one.case_id not in veiled]),
+        "failures": agent_views.open_first(veil.failures(session, agent.name, found, viewer.actor)),
         "actions": actions.of(session, agent, rollout, viewer, panel),
         "names": names,
     }

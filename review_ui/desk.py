@@ -23,10 +23,12 @@ from review_ui import words
 from review_ui.blind_form import read_answer
 from review_ui.forms import out_fields, read_output
 from review_ui.gold_desk import told_of
+from review_ui.opinions_views import one_of_two
 from review_ui.pages import FormDep, Posted, Viewer, ViewerDep, go, in_background, render
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
 from routing.gold import service as gold
+from routing.opinions import service as opinions
 from routing.reviews import queries, service
 from routing.reviews.api import agent_entry, dealer_of, lease_of
 from routing.reviews.dealing import queries as dealing
@@ -281,7 +283,8 @@ def _case(request: Request, session: Session, item: ReviewItem, viewer: Viewer, 
     passed_on = item.level > 1 and queries.was_escalated_by_a_person(session, item)
     given = veil.answer_of(session, item, viewer.login)
     entry = agent_entry(request, item.agent)
-    return views.case_of(item, decision, entry, now, passed_on=passed_on, answer=given)
+    two = [one_of_two(one, decision, entry) for one in opinions.both(session, item)]
+    return views.case_of(item, decision, entry, now, passed_on=passed_on, answer=given, opinions=two)
 
 
 def _desk(request: Request, viewer: Viewer, shown: views.Desk, *, status: int = 200) -> Response:

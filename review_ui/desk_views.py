@@ -14,11 +14,13 @@ from review_ui import words
 from review_ui.blind_form import Beside, beside, blank_fields
 from review_ui.forms import OutField, field_errors, out_fields, with_draft
 from review_ui.gold_desk import Told
+from review_ui.opinions_views import OneOfTwo
 from review_ui.pages import Posted, Viewer
 from review_ui.shown import Shown, label_of, plain, pretty, show_all
 from review_ui.trace import Tab, steps_of
 from rollout.agents.schemas import DeskSettings, RejectReason
 from routing.cases.tables import Decision
+from routing.domain.opinions import ADJUDICATION
 from routing.domain.sampling import BLIND
 from routing.reviews import queries, service
 from routing.reviews.dealing import queries as dealing
@@ -60,6 +62,8 @@ class CaseView:
     """The output is not shown before the reviewer has answered; `fields` are empty ones for the answer."""
     own: Sequence[Beside] = ()
     """What the reviewer had answered, beside what the agent said."""
+    opinions: Sequence[OneOfTwo] = ()
+    """What two people said who differed, for who rules between them."""
     dwell_ms: int = 0
     """How long it is shown before it can be approved: by how much there is to read."""
     see_all: bool = False
@@ -118,10 +122,11 @@ class Status:
 
 def status_of(session: Session, viewer: Viewer, now: datetime, agent: str) -> Status:
     reach = service.reach_of(session, viewer.actor)
-    waiting = queries.waiting_counts(session, reach)
+    waiting = queries.waiting_counts(session, reach, viewer.login)
     today = queries.ruled_since(session, viewer.login, now.replace(hour=0, minute=0, second=0, microsecond=0))
     an_hour = queries.ruled_since(session, viewer.login, now - timedelta(hours=1))
-    first = dealing.open_page(session, narrow=Narrow(agent or None), reach=reach, offset=0, limit=1)
+    narrow = Narrow(agent or None)
+    first = dealing.open_page(session, narrow=narrow, reach=reach, offset=0, limit=1, login=viewer.login)
     due = first[0].due_at if first else None
     return Status(
         agent=agent,
@@ -144,10 +149,12 @@ def case_of(
     *,
     passed_on: bool = False,
     answer: BlindAnswer | None = None,
+    opinions: Sequence[OneOfTwo] = (),
 ) -> CaseView:
     """
     `passed_on`: a person escalated it; else it is in the second line because its time was over in the first.
     `answer`: what who looks at it said before they saw the output; without one a case of the blind arm is veiled.
+    `opinions`: what two people said, for who rules between them.
     """
     settings = agent.settings
     held = item.claimed_until or now
@@ -158,7 +165,7 @@ def case_of(
         agent=item.agent,
         case_id=item.case_id,
         version=item.version,
-        kind="escalated" if item.level > 1 else item.shown_kind,
+        kind=kind_of(item),
         why=_why(item, decision, passed_on=passed_on),
         facts=_facts(decision),
         tabs=_tabs(decision, agent),
@@ -171,9 +178,15 @@ def case_of(
         confidence=_confidence(decision),
         signals=[(label_of(key), plain(value)) for key, value in (decision.signals or {}).items()],
         own=() if answer is None else _own(answer, decision, agent),
+        opinions=opinions,
         dwell_ms=dwell_ms(decision, settings.desk),
         see_all=(decision.risk or "") in settings.desk.see_all_for_risks,
     )
+
+
+def kind_of(item: ReviewItem) -> str:
+    """What its badge says."""
+    return "escalated" if item.level > 1 and item.kind != ADJUDICATION else item.shown_kind
 
 
 def dwell_ms(decision: Decision, desk: DeskSettings) -> int:
@@ -235,6 +248,8 @@ def with_problem(view: CaseView, form: Posted, problem: Invalid) -> CaseView:
 
 def _why(item: ReviewItem, decision: Decision, *, passed_on: bool) -> str:
     """Why a person looks at it, without telling how sure the agent was."""
+    if item.kind == ADJUDICATION:
+        return "Two people ruled on this output and differ. Rule between them."
     if item.level > 1 and not passed_on:
         return "Nobody in the first line ruled on it in time."
     if item.shown_kind == "audit":

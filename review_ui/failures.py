@@ -138,7 +138,7 @@ def _page(
     with ctx.db.read() as session:
         agent = agent_queries.get_agent(session, name)
         failure = queries.get_failure(session, failure_id, of=name)
-        veil.require_answer_of_case(session, name, failure.case_id, viewer.actor)
+        veil.require_open(session, failure, viewer.actor)
         names = names_of(session)
         head = head_of(session, agent, _version(session, failure), names, now)
         suites = [suite.name for suite in suite_queries.newest_suites(session, name)]

@@ -6,10 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from kit.http import Ctx
-from review_ui import people_views
+from review_ui import opinions_views, people_views
 from review_ui.agent import AgentName, Version, head_of, names_of
 from review_ui.pages import ViewerDep, render
 from rollout.agents import queries as agent_queries
+from routing.opinions import report as opinions
+from routing.opinions.queries import Scope
 from routing.people import service as people
 
 router = APIRouter(include_in_schema=False)
@@ -35,7 +37,9 @@ def show_people(
         agent = agent_queries.get_agent(session, name)
         names = names_of(session)
         head = head_of(session, agent, version, names, now)
-        report = people.report(session, people.scope_of(name, None, now - timedelta(days=window), now, now))
+        scope = people.scope_of(name, None, now - timedelta(days=window), now, now)
+        seconds = opinions.report(session, Scope(name, None, scope.since, scope.until))
+        report = people.report(session, scope)
     return render(
         request,
         "people_report/page.html",
@@ -49,6 +53,7 @@ def show_people(
         blind=people_views.blind_rows(report.blind),
         right=people_views.right_view(report),
         gold=people_views.gold_view(report),
+        seconds=opinions_views.opinions_view(seconds, names),
         cut=report.cut,
         tab="people",
         actions=[],

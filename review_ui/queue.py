@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from kit.http import Ctx
 from review_ui.desk import AgentQuery
+from review_ui.desk_views import kind_of
 from review_ui.pages import ViewerDep, go, render
 from review_ui.saved_views import seen_first, views_of
 from review_ui.together import selectable
@@ -72,11 +73,13 @@ def show_queue(
         shown = reach.only([2]) if kind == "escalated" and not wanted.case else reach
         narrow = wanted.narrow(now)
         alike = selectable(session, viewer, agents_of(request), now)
-        found = dealing.open_page(session, narrow=narrow, reach=shown, offset=(page - 1) * PAGE, limit=PAGE + 1)
+        found = dealing.open_page(
+            session, narrow=narrow, reach=shown, offset=(page - 1) * PAGE, limit=PAGE + 1, login=viewer.login
+        )
         saved = views_of(session, viewer, wanted)
         show_to = shown_to(session, viewer.actor)
         unstaffed = skills.unstaffed(session) if viewer.actor.allows("escalated") else []
-        waiting = queries.waiting_counts(session, reach)
+        waiting = queries.waiting_counts(session, reach, viewer.login)
     return render(
         request,
         "queue/page.html",
@@ -103,7 +106,7 @@ def _row(item: ReviewItem, login: str, now: datetime, alike: str) -> Row:
         case_id=item.case_id,
         agent=item.agent,
         version=item.version,
-        kind="escalated" if item.level > 1 else item.shown_kind,
+        kind=kind_of(item),
         segment=item.segment,
         created_at=item.created_at,
         due_at=item.due_at,

@@ -32,6 +32,7 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "audit": ("", "search", "open"),
     "blind": ("", "hidden", "open"),
     "escalated": ("warn", "up", ""),
+    "adjudication": ("accent", "sign", ""),
     "minor": ("", "flag", ""),
     "major": ("warn", "flag", ""),
     "severe": ("bad", "flag", ""),

@@ -68,6 +68,7 @@ def agent(ctx: Context, name: str = "claims", *, owner: str | None = None, **set
     """An agent whose owner exists; `settings` as in `AgentSettings`. Outputs are shown, and rulings stand, at once."""
     owner = owner or person(ctx).login
     settings = {"supervision": {"blind_share": 0.0}, "undo_seconds": 0} | settings
+    settings["supervision"] = {"second_opinion_share": 0.0} | settings["supervision"]
     new = NewAgent(name=name, title=name.title(), owner=owner, settings=AgentSettings(**settings))
     with ctx.db.begin() as session:
         return agents.register(session, new, actor=SYSTEM, now=ctx.clock.now())

@@ -53,7 +53,8 @@ def show_output(agent: AgentName, human_loop: LoopPath, actor: ActorDep, ctx: Ct
     actor.require("read", agent)
     with ctx.db.read() as session:
         veil.require_answer_of_case(session, agent, human_loop, actor)
-        return service.output_of(session, service.get_loop(session, agent, human_loop), secret=ctx.secret)
+        [row] = veil.as_before(session, [service.get_loop(session, agent, human_loop)], actor)
+        return service.output_of(session, row, secret=ctx.secret)
 
 
 @router.get("/agents/{agent}/human-loops/{human_loop:path}")
@@ -62,7 +63,8 @@ def show_human_loop(agent: AgentName, human_loop: LoopPath, actor: ActorDep, ctx
     actor.require("read", agent)
     with ctx.db.read() as session:
         veil.require_answer_of_case(session, agent, human_loop, actor)
-        return HumanLoopOut.model_validate(shapes.described(service.get_loop(session, agent, human_loop)))
+        [row] = veil.as_before(session, [service.get_loop(session, agent, human_loop)], actor)
+        return HumanLoopOut.model_validate(shapes.described(row))
 
 
 @router.post("/agents/{agent}/a2i:evaluate")

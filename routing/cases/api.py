@@ -12,7 +12,7 @@ from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
 from rollout.agents import service as agents
 from rollout.failures.schemas import FailureOut
 from routing.cases import queries, service
-from routing.cases.history import CaseOut, case_out
+from routing.cases.history import CaseOut, case_out, without_rulings
 from routing.cases.outcomes import outcome_of
 from routing.cases.schemas import (
     DecisionPage,
@@ -49,7 +49,7 @@ def list_decisions(
         rows = queries.decision_page(session, agent, case_id=case_id, after=after, limit=limit)
         if case_id is not None and not rows and after is None:
             rows = gold.decisions_of_seeming_case(session, agent, case_id)
-        page = rows[:limit]
+        page = veil.as_before(session, rows[:limit], actor)
         more = encode_cursor(f"{page[-1].decided_at.isoformat()} {page[-1].id}") if len(rows) > limit else None
         veiled = veil.veiled(session, agent, {row.case_id for row in page}, actor)
         items = [decision_out(row, outcome_of(row), veiled=row.case_id in veiled) for row in page]
@@ -107,4 +107,6 @@ def show_case(agent: str, case_id: str, actor: ActorDep, ctx: Ctx) -> CaseOut:
     actor.require("read", agent)
     with ctx.db.read() as session:
         veil.require_answer_of_case(session, agent, case_id, actor)
-        return case_out(session, agent, case_id)
+        found = case_out(session, agent, case_id)
+        untold = veil.untold(session, agent, [case_id], actor)
+        return without_rulings(found, untold) if untold else found

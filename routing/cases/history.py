@@ -1,5 +1,6 @@
 """Everything known of one case, for engineers and auditors."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -77,3 +78,15 @@ def case_out(session: Session, agent: str, case_id: str) -> CaseOut:
         comparisons=[ComparisonOut.model_validate(row) for row in queries.comparisons_of(session, ids)],
         labels=[LabelOut.model_validate(row) for row in queries.labels_of(session, ids)],
     )
+
+
+def without_rulings(case: CaseOut, untold: Collection[UUID]) -> CaseOut:
+    """The case as it was before anybody ruled on these decisions."""
+    decisions = [
+        row.model_copy(update={"outcome": None, "status": "waiting" if row.route == "review" else row.status})
+        if row.id in untold
+        else row
+        for row in case.decisions
+    ]
+    labels = [label for label in case.labels if label.decision_id not in untold]
+    return case.model_copy(update={"decisions": decisions, "labels": labels})

@@ -17,7 +17,7 @@ from rollout.domain.phase import Lane, Phase, Route
 from rollout.domain.policy import Policy
 from routing.cases.schemas import CaseIn, confidence_of
 from routing.domain.decide import Answer, Case, asked_for, decide, handed_over, unreadable
-from routing.domain.sampling import ASSISTED, BLIND, blind_position
+from routing.domain.sampling import ASSISTED, BLIND, blind_position, second_position
 from routing.snapshot import AgentEntry, Snapshot
 
 _MATERIAL = ("case_id", "version", "output", "input", "segment", "action", "risk", "attributes", "signals")
@@ -75,6 +75,7 @@ def prepare(snapshot: Snapshot, agent: str, case: CaseIn, *, secret: bytes, now:
     looked_at = policy is not None and (answer.route is Route.REVIEW or answer.lane is Lane.AUDIT)
     item = (
         _item(row, policy, entry.settings.second_line_at, _arm(row, case, policy, entry, secret))
+        | _second(row, policy, entry, secret)
         if looked_at and policy and entry
         else None
     )
@@ -163,6 +164,13 @@ def _arm(
         return ASSISTED, None
     drawn = blind_position(secret, policy.rollout_id, row["case_id"]) < share
     return BLIND if drawn else ASSISTED, share
+
+
+def _second(row: dict[str, Any], policy: Policy, agent: AgentEntry, secret: bytes) -> dict[str, Any]:
+    """Whether somebody else is asked as well, once it was ruled on, and how probable that was."""
+    share = agent.settings.supervision.second_opinion_share
+    drawn = share > 0.0 and second_position(secret, policy.rollout_id, row["case_id"]) < share
+    return {"seconded": drawn, "second_probability": share}
 
 
 def _is_in(output: Any, shown: Any) -> bool:

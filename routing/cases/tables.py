@@ -24,11 +24,22 @@ AUTOMATED = frozenset({"confidence", "full"})
 THRESHOLDED = frozenset({"review", "auto", "audit"})
 """The lanes of a case whose confidence was held against a threshold; what went elsewhere never came that far."""
 
-RANKS = {"failure": 3, "review": 2, "audit": 2, "bulk": 2, "human_output": 1, "cancelled": 0, "superseded": 0}
+RANKS = {
+    "failure": 4,
+    "adjudication": 3,
+    "review": 2,
+    "audit": 2,
+    "bulk": 2,
+    "human_output": 1,
+    "cancelled": 0,
+    "superseded": 0,
+    "second": -1,
+}
 """
-Which label counts, by source: a reported failure over a ruling over a comparison with a human output, and the
-newest only among equals. Agents post human outputs, so those must not overturn what a reviewer ruled; that a
-decision was cancelled or superseded says only why nobody will.
+Which label counts, by source: a reported failure over what somebody ruled between two people, over a ruling, over a
+comparison with a human output, and the newest only among equals. Agents post human outputs, so those must not overturn
+what a reviewer ruled; that a decision was cancelled or superseded says only why nobody will. A second opinion says how
+good the first one was, and never counts itself.
 """
 
 

@@ -259,7 +259,8 @@ def without_item(session: Session) -> tuple[int, Sequence[UUID]]:
 def without_decision(session: Session) -> tuple[int, Sequence[UUID]]:
     """Review items of decisions that are not there, or that nobody needs to look at."""
     leaving = _is_leaving(ReviewItem, Archive.agent == ReviewItem.agent)
-    lost = or_(and_(Decision.id.is_(None), not_(leaving)), Decision.lane != ReviewItem.kind)
+    not_in_its_lane = and_(ReviewItem.kind.in_(("review", "audit")), Decision.lane != ReviewItem.kind)
+    lost = or_(and_(Decision.id.is_(None), not_(leaving)), not_in_its_lane)
     joined = select(ReviewItem.id).outerjoin(Decision, Decision.id == ReviewItem.decision_id)
     joined = joined.where(ReviewItem.kind != GOLD)  # which is of none
     return _found(session, joined.where(lost))

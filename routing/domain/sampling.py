@@ -1,5 +1,6 @@
 """
-Who is in a share, and what is drawn for an audit or for the blind arm: fixed by hashes, never by a random generator.
+Who is in a share, and what is drawn for an audit, for the blind arm or for a second opinion: fixed by hashes, never by
+a random generator.
 
 A ramp position depends on rollout and case alone, so a case that is inside 5 % stays inside when the share
 grows. The other draws are keyed, so nobody without the key can predict or pick which case will be checked; each
@@ -47,6 +48,11 @@ def gold_position(secret: bytes, login: str, item_id: UUID) -> float:
 def gold_rank(secret: bytes, login: str, gold_case_id: UUID) -> float:
     """In which order a person gets the gold cases of a pool: each person in another one."""
     return _position(secret, b"gold rank\x00" + gold_case_id.bytes + login.encode())
+
+
+def second_position(secret: bytes, rollout_id: UUID, case_id: str) -> float:
+    """The keyed draw of a case, in [0, 1); a second person is asked, too, when below the share of second opinions."""
+    return _position(secret, b"second\x00" + rollout_id.bytes + case_id.encode())
 
 
 def _position(secret: bytes, material: bytes) -> float:

@@ -20,7 +20,7 @@ from routing.reviews.tables import ReviewItem, Ruling
 WINDOW = 2000
 """Rows of which the ids are looked at in one statement."""
 
-_KINDS = ("review", "audit")
+_KINDS = ("review", "audit", "second", "adjudication")
 
 
 @dataclass(frozen=True, slots=True)

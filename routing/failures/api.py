@@ -34,9 +34,8 @@ def list_failures(
         get_agent(session, agent)
         rows = queries.failures(session, agent, state=state, before=after_id(cursor), limit=limit + 1)
         page, more = cut(rows, limit, lambda row: row.id)
-        veiled = veil.veiled(session, agent, {row.case_id for row in page}, actor)
-        items = [FailureOut.model_validate(row) for row in page if row.case_id not in veiled]
-        return FailuresOut(items=items, next_cursor=more)
+        shown = veil.failures(session, agent, page, actor)
+        return FailuresOut(items=[FailureOut.model_validate(row) for row in shown], next_cursor=more)
 
 
 @router.get("/failures/{failure_id}")
@@ -66,5 +65,5 @@ def close(failure_id: UUID, body: CauseIn, actor: ActorDep, ctx: Ctx) -> Failure
 def _seen(session: Session, failure_id: UUID, actor: Actor) -> Failure:
     """For the key of another agent it does not exist."""
     failure = queries.get_failure(session, failure_id, of=actor.agent)
-    veil.require_answer_of_case(session, failure.agent, failure.case_id, actor)
+    veil.require_open(session, failure, actor)
     return failure

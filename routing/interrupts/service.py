@@ -76,7 +76,7 @@ def decisions_of(session: Session, interrupt_id: UUID, actor: Actor) -> list[Dec
         raise NotFound(f"there is no interrupt {interrupt_id}")
     for row in found.values():
         veil.require_answer_of_case(session, row.agent, row.case_id, actor)
-    return [found[key[1]] for key in keys]
+    return list(veil.as_before(session, [found[key[1]] for key in keys], actor))
 
 
 def _asked(row: Decision) -> Asked | None:

@@ -17,12 +17,13 @@ from evidence.agreement.kappa import Coefficient, Kappa, Share, cohen_kappa, gwe
 from evidence.agreement.krippendorff import AlphaInterval, alpha_interval, krippendorff_alpha
 from evidence.agreement.reviewers import WhoWasRight, who_was_right
 from evidence.agreement.tables import confusion, is_skewed, ratings
+from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.people.queries import Given
 from routing.tallies.queries import RULED
 
 CATEGORIES = ("agree", "override")
 PAIRS_SHOWN = 66
-_OWN = frozenset({*RULED, "human_output"})
+_OWN = frozenset({*RULED, "human_output", SECOND, ADJUDICATION})
 """Verdicts that come from a person's own look at a case. A reported failure is none: nobody reports what is right."""
 _SEED = 20_260
 """Of the resamples behind the interval of alpha: the same verdicts always give the same interval."""
@@ -111,7 +112,7 @@ def right(given: Sequence[Given]) -> Right:
 
 
 def _is_somebody_else(row: Given, first: Given) -> bool:
-    return row.person is not None and row.person != first.person
+    return row.person is not None and row.person != first.person and row.source != SECOND
 
 
 def _by_decision(given: Iterable[Given]) -> Iterator[tuple[UUID, list[Given]]]:

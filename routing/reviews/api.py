@@ -1,7 +1,7 @@
 """The queue over HTTP: claim next, claim one, renew, release, leave, rule, undo."""
 
 from datetime import timedelta
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,6 +13,7 @@ from kit.errors import Invalid, NotFound, Place
 from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
 from routing.domain.sampling import BLIND
 from routing.gold.dealing import Dealer
+from routing.opinions import service as opinions
 from routing.reviews import queries, service
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
@@ -22,6 +23,7 @@ from routing.reviews.schemas import (
     HeldOut,
     ItemOut,
     LeftOut,
+    OpinionOut,
     QueueOut,
     RulingIn,
     RulingOut,
@@ -68,7 +70,9 @@ def held_out(session: Session, item: ReviewItem) -> HeldOut:
         withheld = dict.fromkeys(_TELLING) | {"fingerprint": None, "reasons": [], "answer_first": True}
         return HeldOut(**line, **withheld, input=decision.input)
     shown = {name: getattr(decision, name) for name in _TELLING}
-    own = {"own_answer": answer.output, "own_answer_equal": answer.equal} if answer is not None else {}
+    own: dict[str, Any] = {"opinions": [OpinionOut.model_validate(one) for one in opinions.both(session, item)]}
+    if answer is not None:
+        own |= {"own_answer": answer.output, "own_answer_equal": answer.equal}
     return HeldOut(**line, **shown, **own, input=decision.input, fingerprint=item.fingerprint, reasons=decision.reasons)
 
 
@@ -100,10 +104,10 @@ def show_queue(
     with ctx.db.read() as session:
         reach = service.reach_of(session, actor)
         shown = reach.only([2]) if kind == "escalated" else reach
-        rows = dealing.open_page(session, narrow=narrow, reach=shown, offset=offset, limit=limit + 1)
+        rows = dealing.open_page(session, narrow=narrow, reach=shown, offset=offset, limit=limit + 1, login=actor.name)
         more = encode_cursor(str(offset + limit)) if len(rows) > limit else None
         items = [ItemOut.model_validate(row) for row in rows[:limit]]
-        return QueueOut(items=items, waiting=queries.waiting_counts(session, reach), next_cursor=more)
+        return QueueOut(items=items, waiting=queries.waiting_counts(session, reach, actor.name), next_cursor=more)
 
 
 def _offset(position: str | None) -> int:

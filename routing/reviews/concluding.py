@@ -18,8 +18,10 @@ from kit.ids import new_id
 from routing.cases.tables import Decision, Label
 from routing.delivery import service as delivery
 from routing.delivery.schemas import AuditRulingOut
+from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.gold import answers as gold
 from routing.gold.queries import GOLD
+from routing.opinions import service as opinions
 from routing.reviews import queries
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.reviews.troubles import each
@@ -49,12 +51,21 @@ def conclude(session: Session, item: ReviewItem, decision: Decision, ruling: Rul
         return
     session.add(Label(**label_row(item, ruling)))
     decision.mark_unsettled()
+    send_after_commit(session, "routing.settle")
+    if nobody_waits(item):
+        opinions.conclude(session, item, decision, ruling, now)
+        return
     if item.kind == "review":
         for name, value in outcome_row(decision, ruling, item.state).items():
             setattr(decision, name, value)
     delivery.tell(session, decision, kind=told_as(item), now=now, ruling=told_ruling(item, ruling))
-    send_after_commit(session, "routing.settle")
     send_after_commit(session, "decisions:ruled", about=decision.id)
+    opinions.ask(session, item, decision, ruling, now)
+
+
+def nobody_waits(item: ReviewItem) -> bool:
+    """Whether the ruling before it stands for the agent, and this one is about how good that was."""
+    return item.kind in {SECOND, ADJUDICATION}
 
 
 def second_line(item: ReviewItem, now: datetime) -> ReviewItem:
@@ -70,6 +81,7 @@ def second_line(item: ReviewItem, now: datetime) -> ReviewItem:
         rollout_id=item.rollout_id,
         case_id=item.case_id,
         kind=item.kind,
+        shown_as=item.shown_as,
         level=item.level + 1,
         segment=item.segment,
         priority=item.priority + 1,
@@ -80,6 +92,8 @@ def second_line(item: ReviewItem, now: datetime) -> ReviewItem:
         state="waiting",
         arm=item.arm,
         arm_probability=item.arm_probability,
+        seconded=item.seconded,
+        second_probability=item.second_probability,
     )
 
 

@@ -15,7 +15,7 @@ from governance.audit import service as audit
 from kit.db import send_after_commit
 from routing.delivery import service as delivery
 from routing.reviews import queries
-from routing.reviews.concluding import second_line
+from routing.reviews.concluding import nobody_waits, second_line
 from routing.reviews.tables import ReviewItem
 from routing.reviews.troubles import each
 
@@ -47,7 +47,10 @@ def _give_an_end(session: Session, limit: int) -> None:
 
 
 def expire(session: Session, now: datetime, limit: int) -> int:
-    """End what waited its time in the second line as well, and tell the agent; returns how many."""
+    """
+    End what waited its time in the second line as well, and tell the agent; returns how many. A second opinion that
+    nobody gave in time is none, and the agent hears nothing of it.
+    """
 
     def act(items: Sequence[ReviewItem]) -> None:
         for item in items:
@@ -59,6 +62,9 @@ def expire(session: Session, now: datetime, limit: int) -> int:
 
 def _expire(session: Session, item: ReviewItem, now: datetime) -> None:
     item.state, item.ended_at = "expired", now
+    _note(session, "review.expired", item, now)
+    if nobody_waits(item):
+        return
     decision = queries.get_decision(session, item.decision_id)
     if item.kind == "review":
         decision.outcome, decision.outcome_at, decision.outcome_output = "expired", now, None
@@ -69,7 +75,6 @@ def _expire(session: Session, item: ReviewItem, now: datetime) -> None:
             "fallback": FALLBACK,
         }
     delivery.tell(session, decision, kind=_told_as(item), now=now)
-    _note(session, "review.expired", item, now)
     send_after_commit(session, "decisions:ruled", about=decision.id)
 
 

@@ -196,9 +196,9 @@ def release_expired(session: Session, now: datetime) -> int:
     return len(released.all())
 
 
-def waiting_counts(session: Session, reach: Reach) -> dict[str, int]:
-    """How many wait for this person, by agent; counted no further than `COUNTED_UP_TO`."""
-    found = waiting_in(session, reach)
+def waiting_counts(session: Session, reach: Reach, login: str | None = None) -> dict[str, int]:
+    """How many wait for this person, by agent, as they see it; counted no further than `COUNTED_UP_TO`."""
+    found = waiting_in(session, reach, login)
     between = gold.open_by_agent(session)
     if between:
         found |= _without_gold(found, between, _held(session, reach.levels, between))

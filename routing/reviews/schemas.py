@@ -59,9 +59,19 @@ class QueueOut(Out):
     next_cursor: str | None
 
 
+class OpinionOut(Out):
+    """What one of two people said, for who rules between them: `A` or `B`, in an order that tells nothing."""
+
+    name: Literal["A", "B"]
+    ruling: Literal["approve", "edit", "reject"]
+    output: Any
+    reason_code: str | None
+    note: str
+
+
 class HeldOut(ItemOut):
     """
-    A claimed item with what there is to look at.
+    A claimed item with what there is to look at. `opinions`: of kind `adjudication`, what two people said who differed.
 
     `answer_first`: say what the output should be first (`…/answer`). Until then everything that would tell what the
     agent said is withheld: the fingerprint too, since it would confirm a guess. Afterwards `own_answer` is what you
@@ -79,6 +89,7 @@ class HeldOut(ItemOut):
     answer_first: bool = False
     own_answer: Any = None
     own_answer_equal: bool | None = None
+    opinions: Annotated[list[OpinionOut], Field(default_factory=list, max_length=2)]
 
 
 class ClaimedOut(HeldOut):

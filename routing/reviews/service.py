@@ -22,9 +22,11 @@ from kit.db import send_after_commit
 from kit.errors import Conflict, Invalid, Place
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
+from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.domain.reach import Reach
 from routing.gold.dealing import Claim, Dealer, deal_before
 from routing.gold.queries import GOLD
+from routing.opinions import service as opinions
 from routing.reviews import concluding, queries
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
@@ -37,6 +39,8 @@ RulingWord = Literal["approve", "edit", "reject", "escalate"]
 _LAST_LEVEL = 2
 AHEAD_FOR = timedelta(seconds=60)
 """How long a case is held that its holder has not seen; their page asks again while it is open."""
+_RULED_ON = {SECOND: "second_opinion", ADJUDICATION: "adjudication"}
+"""What the audit log calls a ruling on an item that is no review or audit."""
 ENDS = {"approve": "approved", "edit": "edited", "reject": "rejected", "escalate": "escalated"}
 
 
@@ -302,6 +306,7 @@ def give(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, acto
             return before  # the same, by another request at the same moment
         raise _why_not(item, actor)
     ruling = _record(session, ended, said, concluding.judge(decision, said, agent), actor, now)
+    opinions.weigh(session, ended, decision, ruling, agent)
     if until is None:
         concluding.conclude(session, ended, decision, ruling, now)
     else:
@@ -365,7 +370,7 @@ def event_row(item: ReviewItem, ruling: Ruling, actor: Actor) -> dict[str, Any]:
     """What the audit log keeps of a ruling."""
     return audit.event_row(
         actor,
-        f"review.{ENDS[ruling.ruling]}",
+        f"{_RULED_ON.get(item.kind, 'review')}.{ENDS[ruling.ruling]}",
         item.id,
         now=ruling.at,
         agent=item.agent,

@@ -17,7 +17,7 @@ class ReviewItem(Table):
 
     __tablename__ = "review_items"
     __table_args__ = (
-        Index("ix_review_items_decision_id_level", "decision_id", "level", unique=True),
+        Index("ix_review_items_decision_id_level_kind", "decision_id", "level", "kind", unique=True),
         Index(
             "ix_review_items_waiting",
             "level",
@@ -136,6 +136,8 @@ class ReviewItem(Table):
     ended_at: Mapped[datetime | None]
     arm: Mapped[str] = mapped_column(String(16), default="assisted", server_default="assisted")  # or blind
     arm_probability: Mapped[float | None]  # of having become blind; None where nobody could be asked
+    seconded: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # drawn for a second opinion
+    second_probability: Mapped[float | None]  # of having been drawn
 
     @property
     def shown_kind(self) -> str:

@@ -3,13 +3,17 @@ Who may see the output of a case of the blind arm, and what else tells it. Below
 or rules, and below everything that is known of a case.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from governance.actors import Actor
 from kit.errors import Conflict
+from rollout.failures.tables import Failure
+from routing.cases.tables import Decision
 from routing.domain.sampling import BLIND
+from routing.opinions import queries as opinions
 from routing.reviews.tables import ReviewItem
 from routing.supervision import queries
 from routing.supervision.tables import BlindAnswer
@@ -41,6 +45,37 @@ def veiled(session: Session, agent: str, case_ids: Collection[str | None], actor
     return queries.to_answer(session, agent, cases, actor.name)
 
 
+def as_before(session: Session, rows: Sequence[Decision], actor: Actor) -> Sequence[Decision]:
+    """
+    These decisions as this actor sees them. What waits for a second person, or for somebody who rules between two, is
+    to a reviewer who may be the one as it was before anybody had ruled on it: what somebody said would sway them, and
+    that it was said would tell that theirs is a second opinion. Read rows, which nobody writes back.
+    """
+    untold = _untold(session, rows, actor)
+    for row in rows:
+        if row.id in untold:
+            session.expunge(row)
+            for name in _OF_A_RULING:
+                setattr(row, name, None)
+    return rows
+
+
+def _untold(session: Session, rows: Sequence[Decision], actor: Actor) -> set[UUID]:
+    if not rows or not may_rule(actor):
+        return set()
+    agents = {row.agent for row in rows}
+    return set().union(*(untold(session, agent, {row.case_id for row in rows}, actor) for agent in agents))
+
+
+def untold(session: Session, agent: str, case_ids: Collection[str | None], actor: Actor) -> set[UUID]:
+    """Those decisions on these cases of which this actor is not told what was said of them."""
+    cases = {case_id for case_id in case_ids if case_id is not None}
+    return opinions.untold(session, agent, cases, actor.name) if cases and may_rule(actor) else set()
+
+
+_OF_A_RULING = ("outcome", "outcome_at", "outcome_output", "outcome_detail", "label", "label_severity", "label_source")
+
+
 def may_rule(actor: Actor) -> bool:
     return actor.kind == "person" and actor.allows("review")
 
@@ -49,3 +84,15 @@ def require_answer_of_case(session: Session, agent: str, case_id: str | None, ac
     """What is known of a case tells its output too: whoever may come to rule on it blind waits until they have."""
     if veiled(session, agent, [case_id], actor):
         raise AnswerFirst(f"case {case_id} waits for a review that asks for an answer before it shows the output")
+
+
+def failures(session: Session, agent: str, rows: Sequence[Failure], actor: Actor) -> list[Failure]:
+    """Those that this actor may know of: a failure tells that an output was wrong, and what would have been right."""
+    cases = {row.case_id for row in rows}
+    veiled_cases, untold_ones = veiled(session, agent, cases, actor), untold(session, agent, cases, actor)
+    return [row for row in rows if row.case_id not in veiled_cases and row.decision_id not in untold_ones]
+
+
+def require_open(session: Session, failure: Failure, actor: Actor) -> None:
+    if not failures(session, failure.agent, [failure], actor):
+        raise AnswerFirst(f"case {failure.case_id} waits for a review; what became of it is shown when that is over")

@@ -32,6 +32,7 @@ from sqlalchemy.orm import Session, aliased
 from kit.dialects import skip_locked
 from rollout.agents.tables import Agent
 from rollout.versions.tables import Rollout
+from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.domain.reach import Reach
 from routing.reviews.dealing.lines import TURN, WAITING, Known, Line, Narrow, free, lines, shown_kind
 from routing.reviews.tables import ReviewItem, Ruling
@@ -47,11 +48,22 @@ def may_be_dealt(login: str, *, alone: bool = False) -> list[ColumnElement[bool]
     What must hold of an item, beyond being free, before this person may be handed it. A condition for a few items
     only: one that leaves out most of what waits belongs into an index, or a claim reads past all of it.
 
-    What they passed on themselves is for somebody else. `alone`: unless there is nobody else. A gold case is for who
-    was dealt it, and for nobody after that.
+    What they passed on themselves is for somebody else; with `alone`, since there is nobody else, it is for them. A
+    second opinion, and a ruling between two, is never for somebody who has ruled on the same output. A gold case is for
+    who was dealt it, and for nobody after that.
     """
     nobodys = ReviewItem.kind != literal_column("'gold'")
-    return [nobodys] if alone else [nobodys, or_(ReviewItem.level == literal_column("1"), ~_ruled_by(login))]
+    ordinary = ~_ANOTHER if alone else and_(ReviewItem.level == literal_column("1"), ~_ANOTHER)
+    return [nobodys, or_(ordinary, ~_ruled_by(login))]
+
+
+_ANOTHER = ReviewItem.kind.in_((literal_column(f"'{SECOND}'"), literal_column(f"'{ADJUDICATION}'")))
+"""What waits for somebody else than who ruled on the same output."""
+
+
+def seen_by(login: str | None) -> list[ColumnElement[bool]]:
+    """What of the queue somebody sees: no second opinion on what they ruled on; everything, where nobody is named."""
+    return [or_(~_ANOTHER, ~_ruled_by(login))] if login is not None else []
 
 
 def _ruled_by(login: str) -> ColumnElement[bool]:
@@ -221,12 +233,17 @@ def open_page(
     offset: int,
     limit: int,
     narrow: Narrow | None = None,
+    login: str | None = None,
 ) -> Sequence[ReviewItem]:
-    """The queue in turn, held items included; all of it, or as narrowed."""
+    """
+    The queue in turn, held items included; all of it, or as narrowed. `login`: as this person sees it, without second
+    opinions on what they ruled on themselves.
+    """
     wanted = lines_of(session, narrow or Narrow(), reach)
     firsts: list[tuple[int, datetime, UUID]] = []
     for start in range(0, len(wanted), _LINES_AT_ONCE):
-        merged = _firsts(wanted[start : start + _LINES_AT_ONCE], [WAITING], limit=offset + limit).subquery()
+        some_lines = wanted[start : start + _LINES_AT_ONCE]
+        merged = _firsts(some_lines, [WAITING, *seen_by(login)], limit=offset + limit).subquery()
         turn = merged.c.priority.desc(), merged.c.due_at, merged.c.id
         some = select(merged.c.priority, merged.c.due_at, merged.c.id).order_by(*turn).limit(offset + limit)
         if len(wanted) <= _LINES_AT_ONCE:
@@ -256,14 +273,15 @@ def _rollouts_waiting(session: Session, wanted: Narrow) -> Sequence[UUID]:
     return session.scalars(mine if wanted.agent is None else mine.where(Rollout.agent == wanted.agent)).all()
 
 
-def waiting_in(session: Session, reach: Reach) -> dict[str, int]:
-    """How many wait within somebody's reach, by agent, none of them left out; counted no further than a bound."""
+def waiting_in(session: Session, reach: Reach, login: str | None = None) -> dict[str, int]:
+    """How many wait within somebody's reach, by agent, as this person sees it; counted no further than a bound."""
     some = select(ReviewItem.id).where(WAITING, ReviewItem.agent == Agent.name, ReviewItem.level.in_(reach.levels))
+    some = some.where(*seen_by(login))
     some_of_it = some.limit(COUNTED_UP_TO).correlate(Agent).subquery()
     count = select(func.count()).select_from(some_of_it).scalar_subquery()
     limited = sorted({limit.agent for limit in reach.limits})
     whole = select(Agent.name, count).where(Agent.name.not_in(limited)) if limited else select(Agent.name, count)
-    parts = {agent: _count(session, lines_of(session, Narrow(agent), reach)) for agent in limited}
+    parts = {agent: _count(session, lines_of(session, Narrow(agent), reach), login) for agent in limited}
     return dict(session.execute(whole).all()) | parts
 
 
@@ -272,12 +290,12 @@ def urgent_count(session: Session, reach: Reach) -> int:
     return _count(session, lines_of(session, Narrow(urgent=True), reach))
 
 
-def _count(session: Session, wanted: Sequence[Line]) -> int:
+def _count(session: Session, wanted: Sequence[Line], login: str | None = None) -> int:
     """How many wait in these lines, counted no further than `COUNTED_UP_TO`."""
     found = 0
     for start in range(0, len(wanted), _LINES_AT_ONCE):
         parts = [
-            select(ReviewItem.id).where(WAITING, line).limit(COUNTED_UP_TO).subquery()
+            select(ReviewItem.id).where(WAITING, line, *seen_by(login)).limit(COUNTED_UP_TO).subquery()
             for line in wanted[start : start + _LINES_AT_ONCE]
         ]
         some = union_all(*(select(part.c.id) for part in parts)).limit(COUNTED_UP_TO - found).subquery()

@@ -44,8 +44,9 @@ DIGIT = [
     [0, 2, 14, 5, 10, 12, 0, 0],
     [0, 0, 6, 13, 10, 0, 0, 0],
 ]
-AT_ONCE: dict[str, Any] = {"supervision": {"blind_share": 0.0}, "undo_seconds": 0}
-"""Every output is shown at once and every ruling concluded at once, so that a test knows what it gets."""
+ALL_SHOWN = {"blind_share": 0.0, "second_opinion_share": 0.0}
+AT_ONCE: dict[str, Any] = {"supervision": ALL_SHOWN, "undo_seconds": 0}
+"""Every output is shown at once and every ruling concluded at once and by one, so that a test knows what it gets."""
 DIGITS: dict[str, Any] = {
     "output_schema": {
         "type": "object",
@@ -147,7 +148,9 @@ def agent(
 ) -> None:
     """An agent whose first version is in the given phase."""
     now, actor = ctx.clock.now(), admin(ctx)
-    body = {"name": name, "title": title, "owner": OWNER, "second": SECOND, "settings": AT_ONCE | (settings or DIGITS)}
+    given = AT_ONCE | (settings or DIGITS)
+    given |= {"supervision": {"second_opinion_share": 0.0} | given["supervision"]}
+    body = {"name": name, "title": title, "owner": OWNER, "second": SECOND, "settings": given}
     with ctx.db.begin() as session:
         row = agents.register(session, NewAgent.model_validate(body), actor=actor, now=now)
         session.flush()
