@@ -18,6 +18,7 @@ from governance.actors import Actor
 from kit.ids import id_at
 from routing.cases.prepare import Entry, prepare
 from routing.cases.schemas import CaseIn
+from routing.domain.reach import Reach
 from routing.domain.sampling import gold_position, gold_rank
 from routing.gold import queries
 from routing.gold.disguise import a_moment_before, look_alike, odds, renamed
@@ -28,6 +29,7 @@ from routing.snapshot import Snapshot
 
 _SPARE, _SPARE_AT_LEAST = 0.25, timedelta(minutes=10)
 """What a real case must have left of its time for another to go before it: this part, and so long."""
+_LEVEL = 1  # gold cases are dealt in the first line
 _CASES_TRIED, _IDS_TRIED = 5, 300
 
 
@@ -41,11 +43,15 @@ class Dealer:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """For whom, from when until when, from which segment alone, and whether it is their next and not seen yet."""
+    """
+    For whom, from when until when, from which part of the queue and which segment alone, and whether it is their next
+    and not seen yet.
+    """
 
     actor: Actor
     now: datetime
     until: datetime
+    reach: Reach
     segment: str | None = None
     ahead: bool = False
 
@@ -74,7 +80,7 @@ def may_be_dealt(actor: Actor) -> bool:
 
 def _may_wait(item: ReviewItem, now: datetime) -> bool:
     """Ordinary work with time left: nothing urgent, and nothing that was passed on, waits for a test."""
-    if item.level > 1 or item.priority > 0 or item.kind not in {"review", "audit"}:
+    if item.level > _LEVEL or item.priority > 0 or item.kind not in {"review", "audit"}:
         return False
     end = item.escalates_at or item.due_at
     return end - now > max((end - item.created_at) * _SPARE, _SPARE_AT_LEAST)
@@ -83,7 +89,11 @@ def _may_wait(item: ReviewItem, now: datetime) -> bool:
 def _in_turn(session: Session, agent: str, claim: Claim, dealer: Dealer) -> list[GoldCase]:
     """Some of those that this person may be dealt, in their own order."""
     login = claim.actor.name
-    ids = queries.not_met_by(session, agent, login, claim.segment)
+    ids = [
+        one
+        for one, segment in queries.not_met_by(session, agent, login)
+        if claim.segment in {None, segment} and claim.reach.allows(_LEVEL, agent, segment)
+    ]
     first = sorted(ids, key=lambda one: gold_rank(dealer.secret, login, one))[:_CASES_TRIED]
     return [queries.get_case(session, one) for one in first]
 

@@ -97,10 +97,10 @@ def said_to_be_right(session: Session, decision: Decision) -> Any:
     return session.scalar(done.limit(1)) if found is None else found
 
 
-def not_met_by(session: Session, agent: str, login: str, segment: str | None) -> Sequence[UUID]:
+def not_met_by(session: Session, agent: str, login: str) -> list[tuple[UUID, str]]:
     """
-    The gold cases that this person may be dealt: none that they were dealt, made or know the original of, because they
-    ruled on it, said what it should be, did it themselves or reported it.
+    The gold cases that this person may be dealt, each with its segment: none that they were dealt, made or know the
+    original of, because they ruled on it, said what it should be, did it themselves or reported it.
     """
     met = or_(
         GoldCase.made_by == login,
@@ -114,8 +114,9 @@ def not_met_by(session: Session, agent: str, login: str, segment: str | None) ->
             or_(HumanOutput.person == login, HumanOutput.posted_by == login),
         ),
     )
-    wanted = select(GoldCase.id).where(GoldCase.agent == agent, GoldCase.retired_at.is_(None), ~met)
-    return session.scalars(wanted if segment is None else wanted.where(GoldCase.segment == segment)).all()
+    wanted = select(GoldCase.id, GoldCase.segment)
+    wanted = wanted.where(GoldCase.agent == agent, GoldCase.retired_at.is_(None), ~met)
+    return [(row_id, segment) for row_id, segment in session.execute(wanted)]
 
 
 def _of_items(table: Any, login: str) -> Any:
@@ -219,11 +220,20 @@ def dealt(session: Session, agent: str) -> Dealt:
     return Dealt(int(rulings), int(of_gold))
 
 
-def open_by_agent(session: Session) -> dict[str, tuple[int, int]]:
-    """Of each agent how many gold cases are held, and how many were ruled on a moment ago."""
-    waiting = func.sum(case((ReviewItem.state == "waiting", 1), else_=0))
-    wanted = select(ReviewItem.agent, func.count(), waiting).where(is_open()).group_by(ReviewItem.agent)
-    return {agent: (int(held), int(every) - int(held)) for agent, every, held in session.execute(wanted)}
+class Open(NamedTuple):
+    """Gold cases that somebody holds, or that were ruled on and can be undone."""
+
+    agent: str
+    segment: str
+    held: bool
+    times: int
+
+
+def open_ones(session: Session) -> list[Open]:
+    held = (ReviewItem.state == "waiting").label("held")
+    place = ReviewItem.agent, ReviewItem.segment, held
+    found = session.execute(select(*place, func.count()).where(is_open()).group_by(*place))
+    return [Open(agent, segment, bool(is_held), int(times)) for agent, segment, is_held, times in found]
 
 
 def is_open() -> ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """Statements on review items that somebody holds, and on how they end; who is dealt what is in `dealing`."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -199,30 +200,37 @@ def release_expired(session: Session, now: datetime) -> int:
 def waiting_counts(session: Session, reach: Reach, login: str | None = None) -> dict[str, int]:
     """How many wait for this person, by agent, as they see it; counted no further than `COUNTED_UP_TO`."""
     found = waiting_in(session, reach, login)
-    between = gold.open_by_agent(session)
+    between = [one for one in gold.open_ones(session) if reach.allows(1, one.agent, one.segment)]
     if between:
-        found |= _without_gold(found, between, _held(session, reach.levels, between))
+        found |= _without_gold(found, between, _held(session, reach, {one.agent for one in between}))
     return {agent: waiting for agent, waiting in found.items() if waiting}
 
 
-def _without_gold(
-    waiting: Mapping[str, int], between: Mapping[str, tuple[int, int]], held: Mapping[str, int]
-) -> dict[str, int]:
+def _without_gold(waiting: Mapping[str, int], between: Sequence[gold.Open], held: Mapping[str, int]) -> dict[str, int]:
     """
     The real cases, told so that the number gives no gold case away: it does not grow when one is dealt, falls when it
     is ruled on and grows again when that can no longer be undone, as if a new case had come; and it is never below
     what people are seen to hold.
     """
+    dealt = Counter[str]()
+    for one in between:
+        dealt[one.agent] += one.times
     return {
-        agent: max(waiting.get(agent, 0) - dealt - ruled, held.get(agent, 0))
-        for agent, (dealt, ruled) in between.items()
+        agent: max(waiting.get(agent, 0) - times, held.get(agent, 0))
+        for agent, times in dealt.items()
         if waiting.get(agent, 0) < COUNTED_UP_TO
     }
 
 
-def _held(session: Session, levels: Sequence[int], agents: Collection[str]) -> dict[str, int]:
-    held = WAITING, ReviewItem.claimed_until.is_not(None), ReviewItem.level.in_(levels), ReviewItem.agent.in_(agents)
-    return dict(session.execute(select(ReviewItem.agent, func.count()).where(*held).group_by(ReviewItem.agent)).all())
+def _held(session: Session, reach: Reach, agents: Collection[str]) -> Counter[str]:
+    """How many of what this person works somebody holds, by agent."""
+    place = ReviewItem.agent, ReviewItem.level, ReviewItem.segment
+    held = WAITING, ReviewItem.claimed_until.is_not(None), ReviewItem.agent.in_(agents)
+    found = Counter[str]()
+    for agent, level, segment, times in session.execute(select(*place, func.count()).where(*held).group_by(*place)):
+        if level in reach.levels and reach.allows(level, agent, segment):
+            found[agent] += times
+    return found
 
 
 def ruled_since(session: Session, login: str, since: datetime) -> dict[str, int]:

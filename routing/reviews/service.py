@@ -199,8 +199,7 @@ def _next_in_turn(
             )
             if item is not None:
                 send_after_commit(session, "reviews:changed")
-                part = item.segment if reach.of(item.level).get(item.agent) else segment  # no gold from beyond it
-                return _gold_before(session, item, Claim(actor, now, until, part, unseen), dealer) or item
+                return _gold_before(session, item, Claim(actor, now, until, reach, segment, unseen), dealer) or item
     return None
 
 

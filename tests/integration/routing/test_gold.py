@@ -314,6 +314,14 @@ class TestDealing:
         assert self.golds(client, keys["rita"], rounds=4) == ["yes"]
         assert len(self.golds(client, keys["ravi"])) == 2
 
+    def test_stays_within_what_a_person_works(self, client: TestClient, keys: Keys) -> None:
+        pool(client, keys, RIGHT, WRONG | {"segment": "law"})
+        queues = {"queues": [{"segment": "law", "team": "lawyers"}]}
+        assert client.put("/v1/agents/claims/queues", json=queues, headers=keys["lena"]).status_code == 200
+        work(client, 6)
+
+        assert self.golds(client, keys["rita"], rounds=4) == ["yes"]
+
     def test_waits_while_real_work_has_little_time_left(
         self, client: TestClient, clock: FixedClock, keys: Keys
     ) -> None:
