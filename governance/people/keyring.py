@@ -45,6 +45,7 @@ class Keyring:
         self._actors: dict[str, Actor | None] = {}  # None: revoked, or its person is disabled
         self._seen: Sequence[Any] = ()
         self._looks: deque[float] = deque(maxlen=_LOOKS_PER_SECOND)  # when the last ones were
+        self._missed: deque[tuple[float, str]] = deque(maxlen=_LOOKS_PER_SECOND)  # when, and what was not found
         self._looking = threading.Lock()
         ctx.listen(service.KEYS_CHANGED, self.reload)
 
@@ -89,8 +90,10 @@ class Keyring:
 
     def _look_up(self, digest: str, actors: dict[str, Actor | None]) -> None:
         """Written where it was missed: what was replaced since may know better, say that it was revoked."""
+        now = self._monotonic()
         with self._looking:
-            now = self._monotonic()
+            if any(digest == other and now - at < 1 for at, other in self._missed):
+                return  # the same wrong key again
             if len(self._looks) == self._looks.maxlen and now - self._looks[0] < 1:
                 raise Unavailable("many keys that are not known are being tried just now; try again in a second")
             self._looks.append(now)
@@ -98,6 +101,9 @@ class Keyring:
             found = queries.key_of_digest(session, digest)
         if found is not None:
             actors[digest] = service.actor_of_key(*found)
+            return
+        with self._looking:
+            self._missed.append((now, digest))
 
 
 def _bearer(authorization: str | None) -> str | None:

@@ -86,6 +86,14 @@ class TestAnotherProcess:
 
         assert found == of_agent("claims")
 
+    def test_is_asked_once_a_second_by_who_keeps_using_a_wrong_key(self, ring: Keyring) -> None:
+        for _ in range(200):
+            with pytest.raises(rings.KeyUnknown):
+                ring.actor("Bearer wrong")
+
+        with pytest.raises(rings.KeyUnknown):  # and nobody else is kept from trying
+            ring.actor("Bearer other")
+
     def test_revoked_a_key_before_this_one_ever_saw_it(self, ctx: Context, ring: Keyring) -> None:
         key, secret = factories.key(ctx, agent="claims")
         with ctx.db.begin() as session:
