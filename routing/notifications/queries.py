@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 
 from governance.people.tables import Person
 from routing.domain.reach import Reach
+from routing.domain.opinions import ADJUDICATION
 from routing.notifications.tables import HeldNotice, Notice, Notification, NotificationLink, NotificationSettings
 from routing.reviews.dealing.lines import WAITING, worked
 from routing.reviews.tables import ReviewItem
 
 _TURN = 0x6E6F7465  # any number will do, as long as nobody else locks the same
 _LATE_ROWS = timedelta(minutes=10)  # a case may become visible so long after the time written on it, at most
-_SHOWN_TO_ALL = ("review", "audit")  # other kinds are meant for one person, who is not told of them
+_TOLD_OF = ("review", "audit", ADJUDICATION)  # a message on others would tell that somebody is being checked
 
 ENDS = func.coalesce(ReviewItem.expires_at, ReviewItem.escalates_at, ReviewItem.due_at)
 """When the time of a case is over in the line in which it waits: then it is passed on, or expires in the second."""
@@ -49,7 +50,7 @@ def newest_in_turn(session: Session) -> int:
 
 
 def _waits() -> ColumnElement[bool]:
-    return and_(WAITING, ReviewItem.kind.in_(_SHOWN_TO_ALL))
+    return and_(WAITING, ReviewItem.kind.in_(_TOLD_OF))
 
 
 def _unheld(now: datetime) -> ColumnElement[bool]:

@@ -389,6 +389,21 @@ class TestNews:
         assert [message["To"] for message in box.took[2:]] == ["lea@example.org"]
         assert "1 escalated" in subjects(box)[2]
 
+    @pytest.mark.parametrize(("kind", "told"), [("adjudication", ["lea@example.org"]), ("second", [])])
+    def test_leads_are_told_where_two_people_differ_and_nobody_that_somebody_is_checked(
+        self, ctx: Context, box: Mailbox, kind: str, told: list[str]
+    ) -> None:
+        listening(ctx)
+        listening(ctx, "lea", roles=("lead",))
+        factories.decision(ctx, "c-1")
+        with ctx.db.begin() as session:
+            item = session.scalars(select(ReviewItem)).one()
+            item.kind, item.level, item.created_at = kind, 2, ctx.clock.now()
+
+        sweep(ctx)
+
+        assert [message["To"] for message in box.took] == told
+
     def test_only_what_was_asked_for(self, ctx: Context, box: Mailbox) -> None:
         factories.agent(ctx, "letters", owner=factories.person(ctx).login)
         listening(ctx, "ana", agents=["letters"])
