@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, and_, case, delete, exists, func, insert, 
 from sqlalchemy.orm import Session
 
 from governance.people.tables import Person
-from routing.domain.reach import Reach
 from routing.domain.opinions import ADJUDICATION
+from routing.domain.reach import Reach
 from routing.notifications.tables import HeldNotice, Notice, Notification, NotificationLink, NotificationSettings
 from routing.reviews.dealing.lines import WAITING, worked
 from routing.reviews.tables import ReviewItem
