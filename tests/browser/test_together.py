@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from governance.actors import Actor
+from routing.reviews import service as reviews
 from tests.browser.conftest import Site, Visit
 from tests.browser.looking import rulings, states
 from tests.browser.test_looks import findings, sideways
@@ -10,7 +12,7 @@ from tests.integration.review_ui import house
 from tests.integration.routing import desk
 
 pytestmark = pytest.mark.browser
-RITA = desk.Actor("rita", "person", frozenset({"reviewer"}))
+RITA = Actor("rita", "person", frozenset({"reviewer"}))
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def queue(site: Site) -> None:
         if number < 8:
             desk.claim(site.ctx, RITA, item.id)
             with site.ctx.db.begin() as session:
-                desk.service.release(session, item.id, actor=RITA, now=site.ctx.clock.now())
+                reviews.release(session, item.id, actor=RITA, now=site.ctx.clock.now())
 
 
 def chosen(page: Page) -> list[str]:

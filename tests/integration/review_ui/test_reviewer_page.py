@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from governance.actors import Actor
 from kit.clock import FixedClock
 from kit.context import Context
 from kit.ids import new_id
@@ -38,7 +39,7 @@ def ruled(ctx: Context, case_id: str, seconds: float) -> ReviewItem:
     return item
 
 
-RITA = desk.Actor("rita", "person", frozenset({"reviewer"}))
+RITA = Actor("rita", "person", frozenset({"reviewer"}))
 
 
 def test_every_part_teaches_what_it_needs(ctx: Context) -> None:

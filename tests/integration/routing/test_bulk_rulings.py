@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from governance.actors import Actor
 from governance.audit.tables import AuditEvent
 from kit.clock import FixedClock
 from kit.context import Context
 from kit.tasks import REGISTRY
 from rollout.domain.phase import Phase
 from routing.cases.tables import Decision, Label
-from routing.people import queries as people
+from routing.people import service as people
 from routing.reviews.tables import ReviewItem, Ruling
 from tests import factories
 from tests.integration.routing import desk
@@ -86,19 +87,20 @@ def test_it_is_no_evidence_of_the_agent_nor_of_the_person_and_stands_in_the_audi
     alike = [opened(ctx, client, f"c-{number}", output="yes") for number in range(2)]
     answer = client.post(BULK, json=ask(client, *alike, ruling="reject", reason_code="wrong_value"))
     assert outcomes(answer) == ["ruled"] * 2
+    rita = Actor("rita", "person", frozenset({"reviewer"}))
+    desk.rule(ctx, rita, desk.held(ctx, rita, "by-itself"))
     move(ctx, minutes=1)
 
-    assert desk.conclude(ctx) == 2
+    assert desk.conclude(ctx) == 3
     REGISTRY["routing.settle"].run(ctx)
 
     with ctx.db.read() as session:
-        now = ctx.clock.now()
-        scope = people.Scope("claims", None, now - timedelta(days=1), now)
-        assert list(people.rulings(session, scope)) == []
-    assert {(row.verdict, row.source) for row in desk.rows(ctx, Label)} == {("void", "bulk")}
-    assert {(row.outcome, row.label, row.label_source) for row in desk.rows(ctx, Decision)} == {
-        ("rejected", "void", "bulk")
-    }
+        report = people.report(session, people.scope_of("claims", None, None, None, ctx.clock.now()))
+    assert [(row.person, row.reviews.part, row.reviews.whole) for row in report.reviewers] == [("rita", 0, 1)]
+    assert {(row.verdict, row.source) for row in desk.rows(ctx, Label)} == {("void", "bulk"), ("agree", "review")}
+    assert sorted((row.outcome, row.label, row.label_source) for row in desk.rows(ctx, Decision)) == [
+        ("approved", "agree", "review"), ("rejected", "void", "bulk"), ("rejected", "void", "bulk"),
+    ]  # fmt: skip
     events = [row for row in desk.rows(ctx, AuditEvent) if row.verb == "review.rejected"]
     assert [row.detail["bulk"] for row in events] == [True, True]
 
@@ -107,7 +109,7 @@ def test_one_that_cannot_be_ruled_on_harms_no_other(ctx: Context, client: TestCl
     good, held, other = (opened(ctx, client, f"c-{number}", output="yes") for number in range(3))
     unseen = waiting(ctx, "unseen", output="yes")
     signature = client.get(ALIKE).json()["items"][0]["signature"]
-    desk.claim(ctx, desk.Actor("ben", "person", frozenset({"reviewer"})), held.id)
+    desk.claim(ctx, Actor("ben", "person", frozenset({"reviewer"})), held.id)
     changed = ask(client, good, held, unseen, other, signature=signature)
     changed["items"][3]["fingerprint"] = "0" * 64
 
