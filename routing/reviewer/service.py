@@ -19,6 +19,7 @@ from evidence.agreement.reviewers import GoldAnswers, gold_answers
 from governance.actors import Actor
 from rollout.reviewers import queries as gold_queries
 from rollout.reviewers.tables import GoldAnswer
+from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.people import service as people
 from routing.people.queries import ArmTotal
 from routing.people.service import Arms
@@ -28,8 +29,8 @@ from routing.tallies.queries import RULED
 
 SHOWN = 20
 """How many cases are listed, the newest; all of them are counted."""
-_OWN_LOOK = frozenset({*RULED, "second", "adjudication", "human_output"})
-_OVERTURNS = frozenset({*RULED, "adjudication", "failure"})
+_OWN_LOOK = frozenset({*RULED, SECOND, ADJUDICATION, "human_output"})
+_OVERTURNS = frozenset({*RULED, ADJUDICATION, "failure"})
 """Whose word stands over a ruling given before. A person who did the case otherwise only differs."""
 
 
