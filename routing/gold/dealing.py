@@ -80,7 +80,7 @@ def may_be_dealt(actor: Actor) -> bool:
 
 def _may_wait(item: ReviewItem, now: datetime) -> bool:
     """Ordinary work with time left: nothing urgent, and nothing that was passed on, waits for a test."""
-    if item.level > _LEVEL or item.priority > 0 or item.kind not in {"review", "audit"}:
+    if item.level > _LEVEL or item.priority > 0 or item.shown_kind not in {"review", "audit"} or item.kind == GOLD:
         return False
     end = item.escalates_at or item.due_at
     return end - now > max((end - item.created_at) * _SPARE, _SPARE_AT_LEAST)

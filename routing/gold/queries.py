@@ -11,13 +11,16 @@ from sqlalchemy.orm import Session
 from kit.dialects import insert_new
 from kit.errors import NotFound
 from rollout.failures.tables import Failure
-from routing.cases.tables import Decision, DecisionKey, HumanOutput
+from routing.cases.tables import Decision, DecisionKey, HumanOutput, Label
 from routing.gold.tables import GoldCase, GoldDeal
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.supervision.tables import BlindAnswer
 
 GOLD = "gold"
 """The kind of a review item that is one."""
+
+_PEOPLE_DID_OR_REPORTED = ("human_output", "failure")
+"""Sources of a label that are no rulings."""
 
 RULINGS_LOOKED_AT = 5_000
 """Of the newest rulings of the house: how many tell what share was really dealt."""
@@ -85,7 +88,16 @@ def answers_by_case(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[i
 
 
 def said_to_be_right(session: Session, decision: Decision) -> Any:
-    """What the newest failure that says so gives as correct; else what a person did for the case."""
+    """
+    What whoever found the output wrong gave instead: by the ruling or the failure that counts; where that says nothing,
+    by a failure at all, or by who did the case.
+    """
+    behind = select(Label.source_id).where(Label.decision_id == decision.id, Label.source == decision.label_source)
+    source = session.scalar(behind.order_by(Label.at.desc(), Label.id.desc()).limit(1))
+    if source is not None:
+        ruled = session.scalar(select(Ruling.output).where(Ruling.id == source))
+        if ruled is not None or decision.label_source not in _PEOPLE_DID_OR_REPORTED:
+            return ruled
     reported = select(Failure.correct_output).where(Failure.decision_id == decision.id)
     reported = reported.where(Failure.correct_output.is_not(None)).order_by(Failure.id.desc()).limit(1)
     done = select(HumanOutput.output).where(

@@ -151,15 +151,13 @@ def _from_decision(session: Session, agent: str, given: GoldCaseIn) -> dict[str,
 
 def _correct(session: Session, given: GoldCaseIn, decision: Decision, *, shown_another: bool) -> Any:
     """
-    As it was sent; else the agent's where that was right, else what the case ended with, what a reported failure says,
-    or what a person did for it. None where nobody has said.
+    As it was sent; else the agent's where that was right, else what whoever found it wrong gave instead. None where
+    nobody has said.
     """
     if given.correct_output is not None:
         return given.correct_output
     if decision.label == "agree":
         return decision.output if shown_another else None
-    if decision.outcome == "edited":
-        return decision.outcome_output
     return queries.said_to_be_right(session, decision)
 
 

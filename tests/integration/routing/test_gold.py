@@ -23,7 +23,7 @@ from routing.reviews.tables import ReviewItem, Ruling
 from routing.staffing import queries as staffing
 from tests import factories
 from tests.integration.routing.desk import conclude, rows, webhook
-from tests.integration.routing.test_api import CASE, DECISIONS, Keys, rule
+from tests.integration.routing.test_api import CASE, DECISIONS, Keys, hold, rule
 from web_app import create_app
 
 ALWAYS = 0.5
@@ -401,6 +401,13 @@ class TestThePool:
         REGISTRY["routing.settle"].run(ctx)
         failed = post(client, keys["omar"], GOLD_CASES, {"decision_id": other["id"], "why": "As reported."})
         assert (failed["output_is"], failed["correct_output"]) == ("wrong", "never")
+        rejected = post(client, {}, DECISIONS, CASE | {"case_id": "w-000003"})
+        hold(client, keys | {"lead": keys["lena"]}, rejected, "ravi")
+        rule(client, keys, claim(client, keys["ravi"]), "reject", who="ravi", reason_code="wrong")
+        told(ctx, clock)
+        REGISTRY["routing.settle"].run(ctx)
+        unsaid = post(client, keys["omar"], GOLD_CASES, {"decision_id": rejected["id"], "why": "As Ravi said."})
+        assert (unsaid["output_is"], unsaid["correct_output"]) == ("wrong", None)
         seeded = {
             "decision_id": made["id"],
             "output": "perhaps",
