@@ -153,9 +153,10 @@ def may_undo(session: Session, login: str, now: datetime) -> ReviewItem | None:
     return session.scalar(statement.order_by(ReviewItem.ended_at.desc(), ReviewItem.id.desc()).limit(1))
 
 
-def _untroubled(now: datetime) -> ColumnElement[bool]:
-    """Not what could not be done before and is to be tried later: it must not stand in the way of others."""
-    return ~exists().where(ReviewTrouble.item_id == ReviewItem.id, ReviewTrouble.next_at > now)
+def _untroubled(now: datetime, step: str) -> ColumnElement[bool]:
+    """Not that with which this step failed before and is tried later: it must not stand in the way of others."""
+    same = ReviewTrouble.item_id == ReviewItem.id, ReviewTrouble.step == step
+    return ~exists().where(*same, ReviewTrouble.next_at > now)
 
 
 def troubles_with(session: Session, ids: Sequence[UUID]) -> dict[UUID, ReviewTrouble]:
@@ -174,7 +175,7 @@ def forget_troubles_of_the_past(session: Session) -> None:
 
 def to_conclude(session: Session, now: datetime, limit: int) -> Sequence[ReviewItem]:
     """Items whose ruling can no longer be undone, the oldest first, none that another worker holds; locked."""
-    wanted = select(ReviewItem).where(ReviewItem.concludes_at <= now, _untroubled(now))
+    wanted = select(ReviewItem).where(ReviewItem.concludes_at <= now, _untroubled(now, "conclude"))
     wanted = wanted.order_by(ReviewItem.concludes_at).limit(limit)
     return session.scalars(skip_locked(wanted, session.get_bind().dialect.name)).all()
 
@@ -260,7 +261,7 @@ def items_nobody_may_rule(session: Session, now: datetime, limit: int) -> Sequen
             shown_kind == "review",
             ReviewItem.kind == "review",
             ReviewItem.rollout_id == rollout_id,
-            _untroubled(now),
+            _untroubled(now, "cancel"),
         )
         wanted = skip_locked(wanted.limit(limit - len(found)), session.get_bind().dialect.name)
         found += session.scalars(wanted)
@@ -272,7 +273,7 @@ def items_nobody_may_rule(session: Session, now: datetime, limit: int) -> Sequen
 def overdue_in_the_first_line(session: Session, now: datetime, limit: int) -> list[ReviewItem]:
     """What is to be passed on by now and nobody looks at, the oldest first; locked."""
     over = ReviewItem.escalates_at.is_not(None), ReviewItem.escalates_at < now
-    wanted = select(ReviewItem).where(free(now), *over, _untroubled(now))
+    wanted = select(ReviewItem).where(free(now), *over, _untroubled(now, "pass_on"))
     wanted = wanted.order_by(ReviewItem.escalates_at).limit(limit)
     return list(session.scalars(skip_locked(wanted, session.get_bind().dialect.name)))
 
@@ -288,7 +289,7 @@ def without_end(session: Session, limit: int) -> list[ReviewItem]:
 def expired_in_the_second_line(session: Session, now: datetime, limit: int) -> list[ReviewItem]:
     """What nobody ruled on there either and nobody looks at now, the oldest first; locked."""
     over = ReviewItem.expires_at.is_not(None), ReviewItem.expires_at < now
-    wanted = select(ReviewItem).where(free(now), *over, _untroubled(now))
+    wanted = select(ReviewItem).where(free(now), *over, _untroubled(now, "expire"))
     wanted = wanted.order_by(ReviewItem.expires_at).limit(limit)
     return list(session.scalars(skip_locked(wanted, session.get_bind().dialect.name)))
 

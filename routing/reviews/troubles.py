@@ -59,6 +59,8 @@ def _note(session: Session, item_id: UUID, error: Exception, step: str, now: dat
     if trouble is None:
         trouble = ReviewTrouble(item_id=item_id, attempts=0, since=now)
         session.add(trouble)
+    elif trouble.step != step:
+        trouble.attempts, trouble.since = 0, now  # what failed before is over: this is tried again soon
     trouble.step, trouble.problem = step, said[:500]
     trouble.next_at = now + min(_FIRST_PAUSE * 2 ** min(trouble.attempts, 10), _LONGEST_PAUSE)
     trouble.attempts += 1

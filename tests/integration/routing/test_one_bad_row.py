@@ -15,7 +15,7 @@ from routing.doctor import service as doctor
 from routing.queries import backlog
 from routing.reviews.tables import ReviewItem, ReviewTrouble
 from tests import factories
-from tests.integration.routing.desk import A_MOMENT, held, item_of, rows, rule, webhook
+from tests.integration.routing.desk import A_MOMENT, claim, held, item_of, rows, rule, webhook
 
 HALF = timedelta(hours=1)  # of the time that a review has here
 
@@ -157,6 +157,23 @@ def test_one_that_ended_otherwise_is_told_of_no_more(ctx: Context, clock: FixedC
         session.execute(update(ReviewItem).where(ReviewItem.id == items[1].id).values(state="approved"))
 
     assert told(ctx) == (0, [])
+
+
+def test_a_ruling_does_not_wait_for_what_failed_before_it(ctx: Context, clock: FixedClock) -> None:
+    factories.rollout(ctx, review_within_hours=2)
+    alice = factories.actor(ctx, "alice", roles=("reviewer",))
+    (item,) = decided(ctx)[:1]
+    take_its_place(ctx, item)
+    clock.move(HALF + A_MOMENT)
+    for _ in range(5):
+        run(ctx, "expire")
+        clock.move(timedelta(minutes=10))
+
+    rule(ctx, alice, claim(ctx, alice, item.id))
+    clock.move(timedelta(seconds=10))
+    run(ctx, "conclude")
+
+    assert item_of(ctx, item.decision_id).concludes_at is None
 
 
 def test_it_is_tried_less_and_less_often(ctx: Context, clock: FixedClock) -> None:
