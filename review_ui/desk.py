@@ -84,7 +84,8 @@ def release(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx, form: 
     """Give the case back and take another one, if there is another."""
     viewer.actor.require("review")
     with ctx.db.begin() as session:
-        service.release(session, item_id, actor=viewer.actor, now=ctx.clock.now())
+        entry = agent_entry(request, queries.get_item(session, item_id).agent)
+        service.release(session, item_id, agent=entry, actor=viewer.actor, now=ctx.clock.now())
     return _go_on(request, viewer, ctx, form, but=(item_id,), said="Given back to the queue.")
 
 

@@ -18,19 +18,19 @@ from review_ui.opinions_views import OneOfTwo
 from review_ui.pages import Posted, Viewer
 from review_ui.shown import Shown, label_of, plain, pretty, show_all
 from review_ui.trace import Tab, steps_of
-from rollout.agents.schemas import DeskSettings, RejectReason
+from rollout.agents.schemas import RejectReason
 from routing.cases.tables import Decision
 from routing.domain.opinions import ADJUDICATION
 from routing.domain.sampling import BLIND
 from routing.reviews import queries, service
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
+from routing.reviews.dwell import least_seconds
 from routing.reviews.tables import ReviewItem
 from routing.snapshot import AgentEntry
 from routing.supervision.tables import BlindAnswer
 
 MOST_REASONS = 9
-LONGEST_DWELL = 20.0  # seconds; whoever reads longer than that is not held up by it
 
 # Reasons that would tell how sure the agent was; a reviewer judges first.
 _ABOUT_CONFIDENCE = {"below_threshold", "above_threshold", "outside_ramp"}
@@ -179,7 +179,7 @@ def case_of(
         signals=[(label_of(key), plain(value)) for key, value in (decision.signals or {}).items()],
         own=() if answer is None else _own(answer, decision, agent),
         opinions=opinions,
-        dwell_ms=dwell_ms(decision, settings.desk),
+        dwell_ms=round(1000 * least_seconds(decision, settings.desk)),
         see_all=(decision.risk or "") in settings.desk.see_all_for_risks,
     )
 
@@ -187,22 +187,6 @@ def case_of(
 def kind_of(item: ReviewItem) -> str:
     """What its badge says."""
     return "escalated" if item.level > 1 and item.kind != ADJUDICATION else item.shown_kind
-
-
-def dwell_ms(decision: Decision, desk: DeskSettings) -> int:
-    """Nobody has read a case sooner, so nobody can have approved it."""
-    length = len(pretty(decision.output)) + _letters(decision.input)
-    seconds = max(desk.least_seconds, min(length / 1000 * desk.seconds_per_1000_characters, LONGEST_DWELL))
-    return round(seconds * 1000)
-
-
-def _letters(value: Any) -> int:
-    """How much there is to read: no pictures, and no tables of numbers that are drawn as pictures."""
-    if isinstance(value, str):
-        return 0 if value.startswith("data:") else len(value)
-    if isinstance(value, dict):
-        return sum(_letters(one) for one in value.values())
-    return sum(_letters(one) for one in value) if isinstance(value, list) else 0
 
 
 def seconds_until(moment: datetime | None, now: datetime) -> int:

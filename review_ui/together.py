@@ -25,7 +25,6 @@ from routing.alike.schemas import BulkItemOut
 from routing.alike.service import Group
 from routing.reviews import queries
 from routing.reviews.api import agent_entry
-from routing.reviews.service import Said
 from routing.snapshot import AgentEntry
 
 router = APIRouter(prefix="/review", include_in_schema=False)
@@ -94,24 +93,18 @@ def choose(request: Request, viewer: ViewerDep, ctx: Ctx, items: Items = []) -> 
 
 @router.post("/together")
 def rule(request: Request, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Response:
-    """Rule on each of them, and say what became of each. Sent again it is one ruling."""
+    """Approve each of them, and say what became of each. Sent again it is one ruling."""
     viewer.actor.require("review")
     entry = agent_entry(request, form.text("agent"))
-    ruling, _, reason = form.text("ruling").partition(":")
-    if ruling not in {"approve", "reject"}:
-        raise Invalid("say what you rule: approve, or reject with a reason")
-    said = Said("approve" if ruling == "approve" else "reject", "", reason_code=reason or None,
-                note=form.text("note")[:4000], bulk=True)  # fmt: skip
     found = rule_each(
-        ctx, _fingerprints(form), said, signature=form.text("signature"), agent=entry, actor=viewer.actor
+        ctx, _fingerprints(form), form.text("note")[:4000], signature=form.text("signature"), agent=entry,
+        actor=viewer.actor,
     )  # fmt: skip
     now = ctx.clock.now()
     with ctx.db.read() as session:
         results = [_result(session, one, now) for one in found]
     done = sum(one.status != "refused" for one in results)
-    return render(
-        request, "alike/done.html", viewer=viewer, results=results, done=done, ruling=_in_words(said, entry), now=now
-    )
+    return render(request, "alike/done.html", viewer=viewer, results=results, done=done, now=now)
 
 
 def selectable(session: Session, viewer: Viewer, agents: Mapping[str, AgentEntry], now: datetime) -> dict[UUID, str]:
@@ -172,10 +165,3 @@ def _result(session: Session, one: BulkItemOut, now: datetime) -> Result:
     why = one.problem.title if one.problem is not None else ""
     undo = one.undo_until is not None and one.undo_until > now
     return Result(one.id, queries.get_item(session, one.id).case_id, one.status, why, undo)
-
-
-def _in_words(said: Said, entry: AgentEntry) -> str:
-    if said.ruling == "approve":
-        return "approved"
-    words = next((one.words for one in entry.settings.reasons if one.code == said.reason_code), said.reason_code or "")
-    return f"rejected ({words[:1].lower() + words[1:]})"

@@ -9,6 +9,7 @@ import time
 from kit.context import Context
 from kit.tasks import task
 from routing import queries, snapshot
+from routing.alike import service as alike
 from routing.cases import settling
 from routing.delivery import service as delivery
 from routing.delivery.courier import Courier
@@ -78,6 +79,13 @@ def release_expired(ctx: Context) -> int:
     """Put cases back in the queue whose reviewer walked away."""
     with ctx.db.begin() as session:
         return reviews.release_expired(session, ctx.clock.now())
+
+
+@task("routing.forget_opened", every=600)
+def forget_opened(ctx: Context) -> int:
+    """Who had which case before them is kept for a day."""
+    with ctx.db.begin() as session:
+        return alike.forget_opened(session, ctx.clock.now())
 
 
 @task("routing.conclude", every=1)

@@ -16,7 +16,7 @@ export const KEYS = [
   { group: "Look", cmd: "why", keys: [" "], badge: "Space", words: "Show confidence and signals" },
   { group: "Queue", cmd: "down", keys: ["j"], words: "Next case in the list", keysOnly: true },
   { group: "Queue", cmd: "up", keys: ["k"], words: "Case before in the list", keysOnly: true },
-  { group: "Queue", cmd: "pick", keys: ["x"], words: "Choose a case, to rule on several together", keysOnly: true },
+  { group: "Queue", cmd: "pick", keys: ["x"], words: "Choose a case, to approve several together", keysOnly: true },
   { group: "Queue", cmd: "pickDown", keys: ["shift+j"], badge: "Shift J", words: "Choose on to the next case", keysOnly: true },
   { group: "Queue", cmd: "pickUp", keys: ["shift+k"], badge: "Shift K", words: "Choose on to the case before", keysOnly: true },
   { group: "Queue", cmd: "view", keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"], badge: "1–9", words: "Open a saved view", keysOnly: true },

@@ -34,7 +34,7 @@ search.addEventListener("keydown", (event) => {
   }
 });
 
-/* Cases that may be ruled on together: only those that have all in common with the first one chosen. */
+/* Cases that may be approved together: only those that have all in common with the first one chosen. */
 const picker = document.getElementById("together"), boxes = () => [...document.querySelectorAll(".pick input")];
 const boxOf = (row) => row?.querySelector(".pick input");
 let last = null;   // where a choice with Shift begins
@@ -52,7 +52,7 @@ function paintPicked(told = "") {
 }
 function pick(row, on) {
   const box = boxOf(row);
-  if (!box) return paintPicked("Only what you opened today and gave back can be ruled on together with others.");
+  if (!box) return paintPicked("Only what you opened today and gave back can be approved together with others.");
   if (box.disabled) return paintPicked("This case is not like those you chose, or somebody looks at it.");
   box.checked = on ?? !box.checked;
   last = row;

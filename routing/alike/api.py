@@ -36,13 +36,13 @@ def agents_of(request: Request) -> dict[str, AgentEntry]:
 
 
 def rule_each(
-    ctx: Context, fingerprints: Mapping[UUID, str], said: Said, *, signature: str, agent: AgentEntry, actor: Actor
+    ctx: Context, fingerprints: Mapping[UUID, str], note: str, *, signature: str, agent: AgentEntry, actor: Actor
 ) -> list[BulkItemOut]:
-    """Each in a transaction of its own, so that one which cannot be ruled on harms no other."""
-    service.check(list(fingerprints), said, agent)
+    """Approve each, in a transaction of its own, so that one which cannot be ruled on harms no other."""
+    service.check(list(fingerprints), agent)
     found = []
     for item_id, fingerprint in fingerprints.items():
-        one = Said(said.ruling, fingerprint, reason_code=said.reason_code, note=said.note, bulk=True)
+        one = Said("approve", fingerprint, note=note, bulk=True)
         try:
             with ctx.db.begin() as session:
                 given = service.rule_one(
@@ -80,13 +80,12 @@ def show_alike(request: Request, actor: ActorDep, ctx: Ctx, agent: NameQuery = N
 @router.post("/reviews:bulk-ruling")
 def rule_together(request: Request, body: BulkRulingIn, actor: ActorDep, ctx: Ctx) -> BulkRulingOut:
     """
-    One ruling on cases of one signature, each of which you opened; what each of them came to is said by itself.
+    Approve cases of one signature, each of which you opened; what each of them came to is said by itself.
 
     No evidence: it ends the cases and counts for nothing, neither of the agent nor of you. Sent again it is one ruling.
     """
     actor.require("review")
     entry = agent_entry(request, body.agent)
-    said = Said(body.ruling, "", reason_code=body.reason_code, note=body.note, bulk=True)
     shown = {item.id: item.fingerprint for item in body.items}
-    items = rule_each(ctx, shown, said, signature=body.signature, agent=entry, actor=actor)
+    items = rule_each(ctx, shown, body.note, signature=body.signature, agent=entry, actor=actor)
     return BulkRulingOut(items=items, ruled=sum(item.status != "refused" for item in items))

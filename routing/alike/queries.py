@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session, load_only
 
 from routing.cases.tables import Decision
 from routing.reviews.dealing.lines import free
@@ -36,5 +36,16 @@ def was_opened(session: Session, item_id: UUID, login: str, since: datetime) -> 
     return session.scalar(wanted) is not None
 
 
+def forget(session: Session, before: datetime) -> int:
+    """What was opened before that allows nothing any more."""
+    gone = (
+        delete(Opened).where(Opened.at < before).returning(Opened.item_id).execution_options(synchronize_session=False)
+    )
+    return len(session.scalars(gone).all())
+
+
 def _decisions(session: Session, ids: Sequence[UUID]) -> dict[UUID, Decision]:
-    return {row.id: row for row in session.scalars(select(Decision).where(Decision.id.in_(ids)))} if ids else {}
+    """Only of what a signature is made of; inputs and traces may be long."""
+    made_of = load_only(Decision.output, Decision.action, Decision.reasons, Decision.risk)
+    wanted = select(Decision).options(made_of).where(Decision.id.in_(ids))
+    return {row.id: row for row in session.scalars(wanted)} if ids else {}

@@ -17,12 +17,11 @@ class AlikeIn(Strict):
 
 
 class BulkRulingIn(Strict):
-    """One ruling for cases of one signature, as `GET /v1/reviews:alike` names it; a reject brings its reason."""
+    """For cases of one signature, as `GET /v1/reviews:alike` names it. What is wrong is rejected by itself."""
 
     agent: Annotated[str, Field(min_length=1, max_length=128)]
     signature: Annotated[str, Field(min_length=64, max_length=64)]
-    ruling: Literal["approve", "reject"]
-    reason_code: Annotated[str, Field(max_length=64)] | None = None
+    ruling: Literal["approve"]
     note: Annotated[str, Field(max_length=4000)] = ""
     items: Annotated[list[AlikeIn], Field(min_length=1, max_length=100)]
 

@@ -6,8 +6,9 @@ reasons why they are reviewed. Whoever rules on them together must have had each
 back. What asks for a look of its own is left out: audits, the blind arm, second looks, high risks. So are cases that
 somebody holds, also who rules, since what is on the desk is ruled on there.
 
-The ruling ends each case like any other and can be undone like any other. Its label is void: it says nothing of the
-agent, since nobody judged this one case, and nothing of the person.
+They can only be approved: what is wrong is rejected case by case, so that nobody takes twenty errors out of the
+evidence at once. The ruling ends each case like any other and can be undone like any other. Its label is void: it says
+nothing of the agent, since nobody judged this one case, and nothing of the person.
 """
 
 import hashlib
@@ -97,17 +98,13 @@ def asks_for_its_own_look(item: ReviewItem, decision: Decision, agent: AgentEntr
     return item.kind != "review" or item.level > 1 or item.arm == BLIND or item.seconded or risky
 
 
-def check(ids: Sequence[UUID], said: Said, agent: AgentEntry) -> None:
+def check(ids: Sequence[UUID], agent: AgentEntry) -> None:
     """What concerns the whole of it; nothing is ruled where this is amiss."""
     most = agent.settings.supervision.bulk_most
     if len(ids) > most:
         mend = f"send at most {most}" if most else "rule on each case by itself"
         place = Place("items", f"there are {len(ids)}, and {agent.name} allows {most} at once", mend)
         raise Invalid("these are too many cases for one ruling", places=[place])
-    known = [reason.code for reason in agent.settings.reasons]
-    if said.ruling == "reject" and said.reason_code not in known:
-        place = Place("reason_code", "it is not a known reason", f"send one of {', '.join(known)}")
-        raise Invalid("a reject needs a reason", places=[place])
 
 
 def rule_one(
@@ -136,3 +133,8 @@ def rule_one(
         raise AnotherSignature(f"the agent said something else of case {item.case_id}, or for other reasons")
     desk.claim(session, item_id, actor=actor, now=now, lease=lease)
     return desk.give(session, item_id, said, agent=agent, actor=actor, now=now)
+
+
+def forget_opened(session: Session, now: datetime) -> int:
+    """Clear what nobody can rule by any more; returns how many."""
+    return queries.forget(session, now - OPENED_FOR)

@@ -174,11 +174,12 @@ def renew(item_id: UUID, actor: ActorDep, ctx: Ctx) -> ItemOut:
 
 
 @router.post("/reviews/{item_id}/release", status_code=204)
-def release(item_id: UUID, actor: ActorDep, ctx: Ctx) -> None:
+def release(request: Request, item_id: UUID, actor: ActorDep, ctx: Ctx) -> None:
     """Give a case back."""
     actor.require("review")
     with ctx.db.begin() as session:
-        service.release(session, item_id, actor=actor, now=ctx.clock.now())
+        entry = agent_entry(request, queries.get_item(session, item_id).agent)
+        service.release(session, item_id, agent=entry, actor=actor, now=ctx.clock.now())
 
 
 @router.post(

@@ -15,7 +15,7 @@ from routing.team.schemas import TeamOut, team_out
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["people"])
 
-Days = Annotated[int, Query(ge=1, le=366, description="how far back to count what ended and what was ruled")]
+Days = Annotated[int, Query(ge=1, le=90, description="how far back to count what ended and what was ruled")]
 
 
 @router.get("/team")

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from routing.domain.reach import Reach
 from routing.gold.queries import GOLD
 from routing.reviews.dealing.lines import TURN, WAITING, Known, Narrow, lines, shown_kind
-from routing.reviews.tables import ReviewItem, Ruling
+from routing.reviews.tables import ReviewItem
+from routing.tallies.queries import RULED
 
 COUNTED_UP_TO = 50_000
 """How much of a line is counted, from its front; where more waits, nobody needs to know how much."""
@@ -84,7 +85,7 @@ def ended(session: Session, agent: str | None, since: datetime) -> list[Ended]:
     ruled = ReviewItem.state.in_(_RULED)
     wanted = select(
         ReviewItem.agent, _times(ruled & in_time), _times(ruled & ~in_time), _times(ReviewItem.state == "expired")
-    ).where(_NO_GOLD, ReviewItem.ended_at >= since, ReviewItem.state.in_((*_RULED, "expired")))
+    ).where(ReviewItem.ended_at >= since, ReviewItem.state.in_((*_RULED, "expired")), ReviewItem.kind.in_(RULED))
     if agent is not None:
         wanted = wanted.where(ReviewItem.agent == agent)
     rows = session.execute(wanted.group_by(ReviewItem.agent).order_by(ReviewItem.agent))
@@ -96,14 +97,6 @@ def held(session: Session, logins: Collection[str], now: datetime) -> list[Work]
     mine = select(ReviewItem.claimed_by, func.count()).where(WAITING, _NO_GOLD, ReviewItem.claimed_until >= now)
     rows = session.execute(mine.where(ReviewItem.claimed_by.in_(logins)).group_by(ReviewItem.claimed_by))
     return [Work(str(login), times) for login, times in rows]
-
-
-def ruled(session: Session, logins: Collection[str], since: datetime) -> list[Work]:
-    """How many cases each of them ruled on since then."""
-    theirs = select(Ruling.login, func.count()).where(
-        Ruling.login.in_(logins), Ruling.at >= since, Ruling.undone_at.is_(None), Ruling.bulk.is_(False)
-    )
-    return [Work._make(row) for row in session.execute(theirs.group_by(Ruling.login))]
 
 
 def _times(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -36,7 +36,7 @@ class EndedOut(Out):
 
 
 class LoadOut(Out):
-    """What a person holds now and how many cases they ruled on, of all agents."""
+    """What a person holds now, and how many verdicts of theirs count in reviews and audits, of all agents."""
 
     login: str
     name: str

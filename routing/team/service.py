@@ -33,7 +33,7 @@ _MOST_PEOPLE = 1000
 
 
 class Load(NamedTuple):
-    """What one person holds now, and how many cases they ruled on in the period."""
+    """What one person holds now, and how many verdicts they gave in reviews and audits of cases of the period."""
 
     login: str
     name: str
@@ -119,8 +119,10 @@ def _load(session: Session, since: datetime, now: datetime) -> tuple[Load, ...]:
     ]  # fmt: skip
     logins = [person.login for person in team]
     holds = dict(queries.held(session, logins, now))
-    ruled = dict(queries.ruled(session, logins, since))
-    rows = [Load(one.login, one.name, holds.get(one.login, 0), ruled.get(one.login, 0)) for one in team]
+    given = Counter[str]()
+    for row in ruled(session, since.date(), (now + timedelta(days=1)).date()):
+        given[row.person] += row.times
+    rows = [Load(one.login, one.name, holds.get(one.login, 0), given[one.login]) for one in team]
     return tuple(sorted(rows, key=lambda row: (row.name.lower(), row.login)))
 
 

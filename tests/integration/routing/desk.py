@@ -60,6 +60,12 @@ def rule(ctx: Context, actor: Actor, item: ReviewItem, ruling: Any = "approve", 
         return service.rule(session, item.id, what, agent=agent, actor=actor, now=ctx.clock.now())
 
 
+def release(ctx: Context, actor: Actor, item: ReviewItem) -> None:
+    with ctx.db.begin() as session:
+        agent = snapshot.load(session).agents[item.agent]
+        service.release(session, item.id, agent=agent, actor=actor, now=ctx.clock.now())
+
+
 def undo(ctx: Context, actor: Actor, item: ReviewItem) -> ReviewItem:
     with ctx.db.begin() as session:
         return service.undo(session, item.id, actor=actor, now=ctx.clock.now(), lease=LEASE)

@@ -23,6 +23,7 @@ from routing.notifications.tables import HeldNotice, Notification, NotificationL
 from routing.reviews import service as reviews
 from routing.reviews.tables import ReviewItem
 from tests import factories
+from tests.integration.routing import desk
 from tests.mailbox import Mailbox, mailbox
 from tests.racing import together
 from tests.receiver import Receiver, receiving
@@ -453,8 +454,7 @@ class TestNews:
         urgent(ctx, "c-2")
         sweep(ctx)
         assert ["c-1" in message.get_content() for message in box.took] == [False]
-        with ctx.db.begin() as session:
-            reviews.release(session, held.id, actor=bob, now=ctx.clock.now())
+        desk.release(ctx, bob, held)
 
         for _ in range(3):
             clock.move(FIVE_MINUTES)

@@ -23,6 +23,7 @@ from routing.reviews.bulk import Recorded
 from routing.reviews.service import Said
 from routing.reviews.tables import ReviewItem, Ruling
 from tests import factories
+from tests.integration.routing import desk
 from tests.racing import together
 
 LEASE = timedelta(minutes=10)
@@ -314,24 +315,23 @@ class TestLease:
 
     def test_is_given_back_by_hand(self, ctx: Context, alice: Actor, bob: Actor) -> None:
         item = held(ctx, alice)
-        with ctx.db.begin() as session:
-            service.release(session, item.id, actor=alice, now=ctx.clock.now())
+        desk.release(ctx, alice, item)
 
         assert claim(ctx, bob, item.id).claimed_by == "bob"
 
     def test_of_somebody_else_cannot_be_given_back(self, ctx: Context, alice: Actor, bob: Actor) -> None:
         item = held(ctx, alice)
 
-        with pytest.raises(service.AlreadyHeld), ctx.db.begin() as session:
-            service.release(session, item.id, actor=bob, now=ctx.clock.now())
+        with pytest.raises(service.AlreadyHeld):
+            desk.release(ctx, bob, item)
 
     def test_that_nobody_has_can_neither_be_renewed_nor_given_back(self, ctx: Context, alice: Actor) -> None:
         item = only_item(ctx, factories.decision(ctx).id)
 
         with pytest.raises(service.NotHeld), ctx.db.begin() as session:
             service.renew(session, item.id, actor=alice, now=ctx.clock.now(), lease=LEASE)
-        with pytest.raises(service.NotHeld), ctx.db.begin() as session:
-            service.release(session, item.id, actor=alice, now=ctx.clock.now())
+        with pytest.raises(service.NotHeld):
+            desk.release(ctx, alice, item)
 
 
 class TestRuling:

@@ -1,0 +1,24 @@
+"""How long it takes at least to have read a case."""
+
+import json
+from typing import Any
+
+from rollout.agents.schemas import DeskSettings
+from routing.cases.tables import Decision
+
+LONGEST = 20.0  # seconds; whoever reads longer than that is not held up by it
+
+
+def least_seconds(decision: Decision, desk: DeskSettings) -> float:
+    """Nobody has read a case sooner, so nobody can have ruled on it."""
+    length = len(json.dumps(decision.output, indent=2, ensure_ascii=False, default=str)) + _letters(decision.input)
+    return max(desk.least_seconds, min(length / 1000 * desk.seconds_per_1000_characters, LONGEST))
+
+
+def _letters(value: Any) -> int:
+    """How much there is to read: no pictures, and no tables of numbers that are drawn as pictures."""
+    if isinstance(value, str):
+        return 0 if value.startswith("data:") else len(value)
+    if isinstance(value, dict):
+        return sum(_letters(one) for one in value.values())
+    return sum(_letters(one) for one in value) if isinstance(value, list) else 0
