@@ -266,6 +266,7 @@ def _shown(
         following[:0] = [one for one in taken if one.id != held.id]
     else:
         following = []
+    _at_hand = queries.decisions_by_hand(session, following if held is None else [held, *following])
     ruled = queries.may_undo(session, viewer.login, now)
     return views.Desk(
         case=_case(request, session, held, viewer, now) if held is not None else None,

@@ -139,6 +139,7 @@ def claim_next(request: Request, body: ClaimIn, actor: ActorDep, ctx: Ctx) -> Re
             after = service.ahead(
                 session, actor=actor, now=now, count=body.ahead, agent=agent, segment=segment, dealer=dealer
             )
+        _at_hand = queries.decisions_by_hand(session, [item, *after])
         held = held_out(session, item)
         return ClaimedOut(**held.model_dump(), next=[held_out(session, one) for one in after])
 

@@ -45,6 +45,12 @@ def get_decision(session: Session, decision_id: UUID) -> Decision:
     return row
 
 
+def decisions_by_hand(session: Session, items: Sequence[ReviewItem]) -> Sequence[Decision]:
+    """The decisions of several items, read at once: while they are held on to, `get_decision` asks for none of them."""
+    wanted = select(Decision).where(Decision.id.in_([item.decision_id for item in items if item.kind != gold.GOLD]))
+    return session.scalars(wanted).all()
+
+
 def decision_of(session: Session, item: ReviewItem) -> Decision:
     """What the item is about; of a gold case what it seems to be about."""
     return gold.decision_of(session, item.id) if item.kind == gold.GOLD else get_decision(session, item.decision_id)

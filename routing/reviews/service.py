@@ -129,11 +129,11 @@ def claim_next(
 
     `but`: cases they do not want now, because they just gave them back. `dealer`: puts gold cases in between.
     """
-    held = dealing.held_by(session, actor.name, now, agent=agent, segment=segment)
+    held, next_ones = dealing.held_at_all(session, actor.name, now, agent=agent, segment=segment)
     # It may have ended meanwhile, by another request of the same person.
     if held is not None and (renewed := queries.try_renew(session, held.id, actor.name, until=now + lease)):
         return renewed
-    for waiting in dealing.held_ahead(session, actor.name, now, agent=agent, segment=segment):
+    for waiting in next_ones:
         item = dealing.try_claim(session, waiting.id, actor.name, now=now, until=now + lease)
         if item is not None:
             return item

@@ -7,6 +7,7 @@ import pytest
 from bench.decisions import batches, cases, cell, services, stored
 from bench.decisions.load import Load
 from bench.decisions.parked import parked, tell_of_rulings, waiting_decisions, wake
+from bench.desk_load import __main__ as desk_load
 from bench.evidence.report import Section
 
 pytestmark = pytest.mark.system
@@ -25,6 +26,10 @@ def test_a_cell_counts_every_decision_it_was_told_of(database: str) -> None:
             told, _ = wake(service, waited[0], waiter_port=service.ports[0])
         section = Section("a cell", "")
         stored.check(section, service, database, [single, many], more=len(waited))
+        if database == "postgresql":
+            effort = desk_load.Effort(reviewers=8, waiting=100, rulings=24, paced=8, every=0.1)
+            desk_load.measure(desk := Section("a desk", ""), service, effort, desk_load.Worked())
+            assert desk.tables[1].lines[0].met, desk.tables
 
     assert single.no_op is not None
     assert single.no_op.unexpected == {}

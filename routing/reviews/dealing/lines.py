@@ -80,21 +80,22 @@ def _places(wanted: Narrow, reach: Reach, level: int, known: Known) -> list[list
     limits = reach.of(level)
     if wanted.case_id is not None:
         kind = [shown_kind == wanted.kind] if wanted.kind is not None else []
-        place = _of_agent(wanted.agent, wanted.segment)
+        place = of_agent(wanted.agent, wanted.segment)
         return [[ReviewItem.case_id == wanted.case_id, *place, *kind, *_within(limits.values())]]
     if wanted.segment is not None and wanted.agent is not None:
         worked = reach.allows(level, wanted.agent, wanted.segment)
-        return [_of_agent(wanted.agent, wanted.segment)] if worked else []
+        return [of_agent(wanted.agent, wanted.segment)] if worked else []
     if wanted.kind is not None:
-        place = [*_of_agent(wanted.agent, None), *_within(limits.values())]
+        place = [*of_agent(wanted.agent, wanted.segment), *_within(limits.values())]
         return [[shown_kind == wanted.kind, ReviewItem.rollout_id == rollout, *place] for rollout in known.rollouts]
-    if not limits:
-        return [_of_agent(wanted.agent, None)]
+    if not limits or wanted.segment is not None:
+        return [[*of_agent(wanted.agent, wanted.segment), *_within(limits.values())]]
     agents = [wanted.agent] if wanted.agent is not None else known.agents
     return [place for agent in agents for place in _of_limited(agent, limits.get(agent), known)]
 
 
-def _of_agent(agent: str | None, segment: str | None) -> list[ColumnElement[bool]]:
+def of_agent(agent: str | None, segment: str | None) -> list[ColumnElement[bool]]:
+    """Of all, where nothing is named."""
     place = [ReviewItem.agent == agent] if agent is not None else []
     return place if segment is None else [*place, ReviewItem.segment == segment]
 
@@ -102,11 +103,11 @@ def _of_agent(agent: str | None, segment: str | None) -> list[ColumnElement[bool
 def _of_limited(agent: str, limit: Limit | None, known: Known) -> list[list[ColumnElement[bool]]]:
     """An agent's cases as one line, or one for each segment."""
     if limit is None:
-        return [_of_agent(agent, None)]
+        return [of_agent(agent, None)]
     if limit.all_but and len(known.segments[agent]) > _SEGMENTS:
-        return [[*_of_agent(agent, None), *_within([limit])]]
+        return [[*of_agent(agent, None), *_within([limit])]]
     segments = known.segments[agent] if limit.all_but else sorted(limit.segments)
-    return [_of_agent(agent, segment) for segment in segments if limit.allows(segment)]
+    return [of_agent(agent, segment) for segment in segments if limit.allows(segment)]
 
 
 def _within(limits: Iterable[Limit]) -> list[ColumnElement[bool]]:

@@ -34,7 +34,7 @@ from rollout.agents.tables import Agent
 from rollout.versions.tables import Rollout
 from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.domain.reach import Reach
-from routing.reviews.dealing.lines import TURN, WAITING, Known, Line, Narrow, free, lines, shown_kind
+from routing.reviews.dealing.lines import TURN, WAITING, Known, Line, Narrow, free, lines, of_agent, shown_kind
 from routing.reviews.tables import ReviewItem, Ruling
 
 COUNTED_UP_TO = 1000
@@ -77,9 +77,7 @@ def _mine(
     login: str, now: datetime, agent: str | None, segment: str | None, *, ahead: bool
 ) -> Select[*tuple[Any, ...]]:
     mine = ReviewItem.claimed_by == login, ReviewItem.claimed_until >= now, ReviewItem.ahead.is_(ahead)
-    wanted = select(ReviewItem).where(WAITING, *mine)
-    wanted = wanted if agent is None else wanted.where(ReviewItem.agent == agent)
-    return wanted if segment is None else wanted.where(ReviewItem.segment == segment)
+    return select(ReviewItem).where(WAITING, *mine, *of_agent(agent, segment))
 
 
 def held_by(
@@ -92,6 +90,17 @@ def held_by(
     statement = _mine(login, now, agent, segment, ahead=False).order_by(ReviewItem.claimed_at, ReviewItem.id)
     held: ReviewItem | None = session.scalar(statement.limit(1))
     return held
+
+
+def held_at_all(
+    session: Session, login: str, now: datetime, *, agent: str | None = None, segment: str | None = None
+) -> tuple[ReviewItem | None, list[ReviewItem]]:
+    """`held_by` and `held_ahead` in one look."""
+    mine = ReviewItem.claimed_by == login, ReviewItem.claimed_until >= now
+    wanted = select(ReviewItem).where(WAITING, *mine, *of_agent(agent, segment)).order_by(*TURN)
+    found = session.scalars(wanted).all()
+    seen = sorted((one for one in found if not one.ahead), key=lambda one: (one.claimed_at or now, one.id))
+    return (seen[0] if seen else None), [one for one in found if one.ahead]
 
 
 def looked_at(session: Session, login: str, now: datetime, *, agent: str | None = None) -> Sequence[ReviewItem]:
