@@ -122,15 +122,16 @@ class Status:
 
 def status_of(session: Session, viewer: Viewer, now: datetime, agent: str) -> Status:
     reach = service.reach_of(session, viewer.actor)
-    waiting = queries.waiting_counts(session, reach, viewer.login)
+    waiting = queries.waiting_counts(session, reach)
     today = queries.ruled_since(session, viewer.login, now.replace(hour=0, minute=0, second=0, microsecond=0))
     an_hour = queries.ruled_since(session, viewer.login, now - timedelta(hours=1))
     narrow = Narrow(agent or None)
     first = dealing.open_page(session, narrow=narrow, reach=reach, offset=0, limit=1, login=viewer.login)
     due = first[0].due_at if first else None
+    left = waiting.get(agent, 0) if agent else min(sum(waiting.values()), dealing.COUNTED_UP_TO)
     return Status(
         agent=agent,
-        left=waiting.get(agent, 0) if agent else min(sum(waiting.values()), dealing.COUNTED_UP_TO),
+        left=max(left, len(first)),  # a second look is not counted, and is one case all the same when it comes
         done=sum(today.values()),
         an_hour=sum(an_hour.values()),
         oldest_due=due,

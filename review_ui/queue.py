@@ -79,7 +79,7 @@ def show_queue(
         saved = views_of(session, viewer, wanted)
         show_to = shown_to(session, viewer.actor)
         unstaffed = skills.unstaffed(session) if viewer.actor.allows("escalated") else []
-        waiting = queries.waiting_counts(session, reach, viewer.login)
+        waiting = queries.waiting_counts(session, reach)
     return render(
         request,
         "queue/page.html",

@@ -53,6 +53,10 @@ def downgrade() -> None:
         "DELETE FROM rulings WHERE item_id IN (SELECT id FROM review_items WHERE kind IN ('second', 'adjudication'))"
     )
     op.execute("DELETE FROM review_items WHERE kind IN ('second', 'adjudication')")
+    op.execute(
+        "UPDATE decisions SET unsettled = true WHERE id IN"
+        " (SELECT decision_id FROM labels WHERE source IN ('second', 'adjudication'))"
+    )
     op.execute("DELETE FROM labels WHERE source IN ('second', 'adjudication')")
     op.create_index("ix_review_items_decision_id_level", "review_items", ["decision_id", "level"], unique=True)
     op.drop_index("ix_review_items_decision_id_level_kind", table_name="review_items")

@@ -95,7 +95,7 @@ def groups(
 def asks_for_its_own_look(item: ReviewItem, decision: Decision, agent: AgentEntry) -> bool:
     """One answer for all of these, so that it does not tell which of them it is."""
     risky = (decision.risk or "") in agent.settings.desk.see_all_for_risks
-    return item.kind != "review" or item.level > 1 or item.arm == BLIND or item.seconded or risky
+    return item.kind != "review" or item.level > 1 or item.arm == BLIND or risky
 
 
 def check(ids: Sequence[UUID], agent: AgentEntry) -> None:

@@ -194,6 +194,7 @@ def _item(row: dict[str, Any], policy: Policy, second_line_at: float, arm: tuple
         "case_id": row["case_id"],
         "kind": "audit" if row["lane"] == Lane.AUDIT else "review",
         "shown_as": None,
+        "not_for": None,
         "level": 1,
         "segment": row["segment"],
         "priority": 1 if row["risk"] in policy.rules.review_risks and row["risk"] else 0,

@@ -23,7 +23,7 @@ from rollout.domain.totals import Counts
 from rollout.gates import service as gates
 from routing.cases import queries
 from routing.cases.attempts import Attempts
-from routing.cases.tables import AUTOMATED, RANKS, SAID, THRESHOLDED, ComparisonRow, Decision, HumanOutput, Label
+from routing.cases.tables import AUTOMATED, SAID, THRESHOLDED, ComparisonRow, Decision, HumanOutput, Label, rank_of
 from routing.drift import counting as drift
 from routing.snapshot import AgentEntry
 from routing.tallies.counting import Tallies
@@ -160,7 +160,7 @@ def _that_counts(labels: Sequence[Label], *, compared: bool) -> Label | None:
     for label in labels:
         if label.source == "human_output" and not compared:
             continue
-        if found is None or RANKS[label.source] >= RANKS[found.source]:
+        if found is None or rank_of(label.source) >= rank_of(found.source):
             found = label
     return found
 

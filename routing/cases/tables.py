@@ -43,6 +43,11 @@ good the first one was, and never counts itself.
 """
 
 
+def rank_of(source: str) -> int:
+    """One that this release does not know, of a newer one, never counts before one that it knows."""
+    return RANKS.get(source, -1)
+
+
 class Decision(Table):
     """
     The stored answer of the router for one output. What was answered never changes; what came of it

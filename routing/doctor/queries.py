@@ -208,7 +208,7 @@ def _counted_wrongly() -> ColumnElement[bool]:
     verdict = (
         select(case((severe, "severe"), (minor, "minor"), else_=label.verdict))
         .where(label.decision_id == Decision.id, not_(failed))
-        .order_by(case(RANKS, value=label.source).desc(), label.at.desc(), label.id.desc())
+        .order_by(case(RANKS, value=label.source, else_=-1).desc(), label.at.desc(), label.id.desc())
         .limit(1)
         .correlate(Decision)
         .scalar_subquery()

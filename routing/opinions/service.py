@@ -7,7 +7,7 @@ another one than the agent was told, the agent is told of it, and an output that
 the desk, which asks for all of this when rulings are given and concluded.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from evidence.comparing import Kind, compare
 from governance.actors import SYSTEM
 from governance.audit import service as audit
 from kit.db import send_after_commit
+from kit.ids import id_at
 from rollout.failures import service as failures
 from routing.cases.tables import Decision
 from routing.delivery import service as delivery
@@ -58,16 +59,27 @@ def ask(session: Session, item: ReviewItem, decision: Decision, ruling: Ruling, 
         first_verdict=ruling.verdict,
     )
     session.add(row)
-    session.add(_waiting(item, decision, now, kind=SECOND, level=_FIRST_LINE))
+    session.add(_second_look(item, decision, ruling, now))
     _note(session, "second_opinion.asked", row, item, now, probability=row.probability)
 
 
-def _waiting(item: ReviewItem, decision: Decision, now: datetime, *, kind: str, level: int) -> ReviewItem:
+def _second_look(item: ReviewItem, decision: Decision, ruling: Ruling, now: datetime) -> ReviewItem:
     """
-    An item of the same output for somebody else, in its ordinary turn: as much time as the first had, and then it ends.
-    It is not passed on before, since no work depends on it.
+    As if it waited since the decision, in its times and its id as well: they would tell that somebody was there before.
+    The time until it ends is counted from now.
     """
-    until = now + max(item.due_at - item.created_at, item.due_at - decision.decided_at)
+    look = _waiting(item, now, kind=SECOND, level=_FIRST_LINE, within=item.due_at - decision.decided_at)
+    look.id, look.created_at, look.due_at = id_at(decision.decided_at), decision.decided_at, item.due_at
+    look.shown_as, look.not_for = item.shown_kind, ruling.login
+    look.arm, look.arm_probability = item.arm, item.arm_probability
+    return look
+
+
+def _waiting(item: ReviewItem, now: datetime, *, kind: str, level: int, within: timedelta) -> ReviewItem:
+    """
+    An item of the same output for somebody else, in its ordinary turn. When its time is over, it ends; it is not passed
+    on before, since no work depends on it.
+    """
     return ReviewItem(
         decision_id=item.decision_id,
         agent=item.agent,
@@ -75,16 +87,14 @@ def _waiting(item: ReviewItem, decision: Decision, now: datetime, *, kind: str, 
         rollout_id=item.rollout_id,
         case_id=item.case_id,
         kind=kind,
-        shown_as=item.shown_kind if kind == SECOND else None,
         level=level,
         segment=item.segment,
         priority=0,
         fingerprint=item.fingerprint,
         created_at=now,
-        due_at=until,
-        expires_at=until,
+        due_at=now + within,
+        expires_at=now + within,
         state="waiting",
-        **({"arm": item.arm, "arm_probability": item.arm_probability} if kind == SECOND else {}),
     )
 
 
@@ -136,7 +146,8 @@ def _given(
     row.second_ruling_id, row.second_login, row.second_verdict = ruling.id, ruling.login, ruling.verdict
     _note(session, "second_opinion.given", row, item, now, same=row.same)
     if not row.same:
-        session.add(_waiting(item, decision, now, kind=ADJUDICATION, level=_SECOND_LINE))
+        within = item.due_at - decision.decided_at
+        session.add(_waiting(item, now, kind=ADJUDICATION, level=_SECOND_LINE, within=within))
         _note(session, "adjudication.asked", row, item, now)
 
 

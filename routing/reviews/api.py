@@ -107,7 +107,7 @@ def show_queue(
         rows = dealing.open_page(session, narrow=narrow, reach=shown, offset=offset, limit=limit + 1, login=actor.name)
         more = encode_cursor(str(offset + limit)) if len(rows) > limit else None
         items = [ItemOut.model_validate(row) for row in rows[:limit]]
-        return QueueOut(items=items, waiting=queries.waiting_counts(session, reach, actor.name), next_cursor=more)
+        return QueueOut(items=items, waiting=queries.waiting_counts(session, reach), next_cursor=more)
 
 
 def _offset(position: str | None) -> int:

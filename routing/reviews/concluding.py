@@ -94,6 +94,7 @@ def second_line(item: ReviewItem, now: datetime) -> ReviewItem:
         arm_probability=item.arm_probability,
         seconded=item.seconded,
         second_probability=item.second_probability,
+        not_for=item.not_for,
     )
 
 

@@ -204,9 +204,9 @@ def release_expired(session: Session, now: datetime) -> int:
     return len(released.all())
 
 
-def waiting_counts(session: Session, reach: Reach, login: str | None = None) -> dict[str, int]:
-    """How many wait for this person, by agent, as they see it; counted no further than `COUNTED_UP_TO`."""
-    found = waiting_in(session, reach, login)
+def waiting_counts(session: Session, reach: Reach) -> dict[str, int]:
+    """How many wait for this person, by agent; counted no further than `COUNTED_UP_TO`."""
+    found = waiting_in(session, reach)
     between = [one for one in gold.open_ones(session) if reach.allows(1, one.agent, one.segment)]
     if between:
         found |= _without_gold(found, between, _held(session, reach, {one.agent for one in between}))

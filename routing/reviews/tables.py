@@ -138,6 +138,7 @@ class ReviewItem(Table):
     arm_probability: Mapped[float | None]  # of having become blind; None where nobody could be asked
     seconded: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # drawn for a second opinion
     second_probability: Mapped[float | None]  # of having been drawn
+    not_for: Mapped[str | None] = mapped_column(String(128))  # who gave the first of two opinions; never dealt to them
 
     @property
     def shown_kind(self) -> str:

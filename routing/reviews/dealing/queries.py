@@ -54,7 +54,8 @@ def may_be_dealt(login: str, *, alone: bool = False) -> list[ColumnElement[bool]
     """
     nobodys = ReviewItem.kind != literal_column("'gold'")
     ordinary = ~_ANOTHER if alone else and_(ReviewItem.level == literal_column("1"), ~_ANOTHER)
-    return [nobodys, or_(ordinary, ~_ruled_by(login))]
+    not_first = or_(ReviewItem.not_for.is_(None), ReviewItem.not_for != login)  # in the row itself: there may be many
+    return [nobodys, not_first, or_(ordinary, ~_ruled_by(login))]
 
 
 _ANOTHER = ReviewItem.kind.in_((literal_column(f"'{SECOND}'"), literal_column(f"'{ADJUDICATION}'")))
@@ -282,15 +283,18 @@ def _rollouts_waiting(session: Session, wanted: Narrow) -> Sequence[UUID]:
     return session.scalars(mine if wanted.agent is None else mine.where(Rollout.agent == wanted.agent)).all()
 
 
-def waiting_in(session: Session, reach: Reach, login: str | None = None) -> dict[str, int]:
-    """How many wait within somebody's reach, by agent, as this person sees it; counted no further than a bound."""
+def waiting_in(session: Session, reach: Reach) -> dict[str, int]:
+    """
+    How many cases wait within somebody's reach, by agent; counted no further than a bound. Without second opinions: a
+    case is one case, and the number would tell who is being checked.
+    """
     some = select(ReviewItem.id).where(WAITING, ReviewItem.agent == Agent.name, ReviewItem.level.in_(reach.levels))
-    some = some.where(*seen_by(login))
+    some = some.where(~_ANOTHER)
     some_of_it = some.limit(COUNTED_UP_TO).correlate(Agent).subquery()
     count = select(func.count()).select_from(some_of_it).scalar_subquery()
     limited = sorted({limit.agent for limit in reach.limits})
     whole = select(Agent.name, count).where(Agent.name.not_in(limited)) if limited else select(Agent.name, count)
-    parts = {agent: _count(session, lines_of(session, Narrow(agent), reach), login) for agent in limited}
+    parts = {agent: _count(session, lines_of(session, Narrow(agent), reach)) for agent in limited}
     return dict(session.execute(whole).all()) | parts
 
 
@@ -299,12 +303,12 @@ def urgent_count(session: Session, reach: Reach) -> int:
     return _count(session, lines_of(session, Narrow(urgent=True), reach))
 
 
-def _count(session: Session, wanted: Sequence[Line], login: str | None = None) -> int:
+def _count(session: Session, wanted: Sequence[Line]) -> int:
     """How many wait in these lines, counted no further than `COUNTED_UP_TO`."""
     found = 0
     for start in range(0, len(wanted), _LINES_AT_ONCE):
         parts = [
-            select(ReviewItem.id).where(WAITING, line, *seen_by(login)).limit(COUNTED_UP_TO).subquery()
+            select(ReviewItem.id).where(WAITING, line, ~_ANOTHER).limit(COUNTED_UP_TO).subquery()
             for line in wanted[start : start + _LINES_AT_ONCE]
         ]
         some = union_all(*(select(part.c.id) for part in parts)).limit(COUNTED_UP_TO - found).subquery()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,6 +15,7 @@ from governance.audit.tables import AuditEvent
 from kit.clock import FixedClock
 from kit.context import Context
 from kit.ids import new_id
+from kit.partitions import made_at
 from rollout.domain.phase import Phase
 from rollout.failures.tables import Failure
 from routing import snapshot
@@ -351,15 +353,21 @@ Web = tuple[TestClient, dict[str, dict[str, str]]]
 
 class TestWhatIsShown:
     def test_a_second_opinion_looks_like_any_case_that_nobody_has_ruled_on(
-        self, ctx: Context, rita: Actor, web: Web
+        self, ctx: Context, rita: Actor, web: Web, clock: FixedClock
     ) -> None:
         client, keys = web
         decision = factories.decision(ctx)
         before = client.get(f"/v1/decisions/{decision.id}", headers=keys["ravi"]).json()
-        rules(ctx, rita, "edit", output="hunter2")
+        clock.move(timedelta(hours=3))
+        first = rules(ctx, rita, "edit", output="hunter2")
 
         held = client.post("/v1/queue/claim", json={}, headers=keys["ravi"]).json()
         assert (held["kind"], held["level"], held["output"], held["opinions"]) == ("review", 1, "yes", [])
+        assert (held["created_at"], held["due_at"]) == (
+            before["decided_at"],
+            first.due_at.isoformat().replace("+00:00", "Z"),
+        )
+        assert made_at(UUID(held["id"])) <= decision.decided_at, "nor does its id tell when it was made"
         for address in (f"/v1/decisions/{decision.id}", f"/v1/decisions/{decision.id}?wait=1"):
             assert client.get(address, headers=keys["ravi"]).json() == before
         for address in ("/v1/agents/claims/cases/c-1", "/v1/agents/claims/decisions", "/v1/queue"):
@@ -377,7 +385,8 @@ class TestWhatIsShown:
 
         queue = client.get("/v1/queue", headers=keys["rita"]).json()
         assert (queue["items"], queue["waiting"]) == ([], {})
-        assert client.get("/v1/queue", headers=keys["ravi"]).json()["waiting"] == {"claims": 1}
+        queue = client.get("/v1/queue", headers=keys["ravi"]).json()
+        assert (len(queue["items"]), queue["waiting"]) == (1, {}), "one case is counted once"
         for who in ("rita", "emil"):
             shown = client.get(f"/v1/decisions/{decision.id}", headers=keys[who]).json()
             assert shown["outcome"]["output"] == "hunter2"
