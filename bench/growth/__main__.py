@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.decisions.services import database, folder_for_servers, postgres
-from bench.growth import filling, house
+from bench.growth import blocks, filling, house
 from bench.growth.house import AGENT, VERSION, House
 from kit.clock import SystemClock
+from routing.tasks import settle
 
 REPORT = Path(__file__).resolve().parents[1] / "growth.md"
 _SMALL, _LARGE = (10_000, 1_000_000), (10_000, 1_000_000, 10_000_000)
@@ -29,8 +30,9 @@ _ROUNDS = 9
 _FLAT = 3.0
 _OURS = f"/v1/agents/{AGENT}"
 
+YARDSTICK = "/livez"
 PAGES = {
-    "yardstick: a page that reads no row of it": "/livez",
+    "yardstick: a page that reads no row of it": YARDSTICK,
     "page: desk": "/review",
     "page: queue": "/review/queue",
     "page: queue of the agent": f"/review/queue?agent={AGENT}",
@@ -65,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _asked(arguments)
     sizes = tuple(asked.sizes) if asked.sizes else _LARGE if asked.large else _SMALL
     found: dict[int, dict[str, Timed]] = {}
+    touched: dict[int, dict[str, int]] = {}
     bytes_of: dict[str, int] = {}
     with folder_for_servers() as folder, postgres(folder) as server, database("postgresql", folder, server) as url:
         made = house.furnish(url, folder)
@@ -76,13 +79,14 @@ def main(arguments: list[str] | None = None) -> int:
                 there = size
                 with house.served(made, folder):
                     found[size] = _measure(made)
+                    touched[size] = _touched(made)
                 print(
                     f"{size:,} decisions: {json.dumps({k: round(v.median * 1000, 1) for k, v in found[size].items()})}"
                 )
             rows = connection.execute(_SIZES).fetchall()
         bytes_of = {str(name): int(size) for name, size in rows}
         made.ctx.db.close()
-    report = _report(found, bytes_of)
+    report = _report(found, touched, bytes_of)
     print(report)
     if not asked.sizes:
         REPORT.write_text(report, encoding="utf-8")
@@ -121,6 +125,16 @@ def _measure(made: House) -> dict[str, Timed]:
     return found
 
 
+def _touched(made: House) -> dict[str, int]:
+    """Of pages, calls and the two that workers run all the time."""
+    with blocks.asked(made) as ask:
+        found = {name: ask(path) for name, path in PAGES.items() if path != YARDSTICK}
+        found |= {f"GET {name}": ask(path) for name, path in CALLS.items()}
+    found["judging all gates"] = blocks.of(made, made.look)
+    found["settling when nothing is unsettled"] = blocks.of(made, lambda: settle(made.ctx))
+    return found
+
+
 def _page(made: House, path: str, *, page: bool) -> Callable[[], float]:
     def ask() -> float:
         seconds, status, body = made.first_byte("GET", path, page=page)
@@ -146,7 +160,7 @@ def _timed(run: Callable[[], float]) -> Timed:
     return Timed(statistics.median(seconds), max(seconds))
 
 
-def _report(found: dict[int, dict[str, Timed]], bytes_of: dict[str, int]) -> str:
+def _report(found: dict[int, dict[str, Timed]], touched: dict[int, dict[str, int]], bytes_of: dict[str, int]) -> str:
     sizes = sorted(found)
     first, last = sizes[0], sizes[-1]
     head = " | ".join(f"{size:,}" for size in sizes)
@@ -170,7 +184,8 @@ def _report(found: dict[int, dict[str, Timed]], bytes_of: dict[str, int]) -> str
         cells = " | ".join(_milliseconds(found[size][name]) for size in sizes)
         ratio = found[last][name].median / found[first][name].median
         lines.append(f"| {name} | {cells} | {ratio:.1f}{' **' if ratio > _FLAT else ''} |")
-    lines += ["", f"`**`: more than {_FLAT:g} times the time at {first:,} decisions.", "", "## Bytes", ""]
+    lines += ["", f"`**`: more than {_FLAT:g} times the time at {first:,} decisions.", *_blocks(touched)]
+    lines += ["", "## Bytes", ""]
     lines += [
         f"Of {last:,} decisions with all that hangs on them, indexes included:",
         "",
@@ -178,6 +193,28 @@ def _report(found: dict[int, dict[str, Timed]], bytes_of: dict[str, int]) -> str
     ]
     lines += ["|---|---:|", *(f"| {name} | {size / last:,.0f} |" for name, size in bytes_of.items()), ""]
     return "\n".join(lines)
+
+
+_OF_BLOCKS = (
+    "Blocks of 8 KiB that the statements of each touch, in memory or on the disk: the work it is, however busy the "
+    "machine. A deeper index and more months cost a few."
+)
+
+
+def _blocks(touched: dict[int, dict[str, int]]) -> list[str]:
+    sizes = sorted(touched)
+    lines = [
+        "",
+        "## Blocks",
+        "",
+        _OF_BLOCKS,
+        "",
+        f"| what | {' | '.join(f'{size:,}' for size in sizes)} |",
+        f"|---|{'---:|' * len(sizes)}",
+    ]
+    return lines + [
+        f"| {name} | {' | '.join(f'{touched[size][name]:,}' for size in sizes)} |" for name in touched[sizes[0]]
+    ]
 
 
 def _milliseconds(one: Timed) -> str:

@@ -45,7 +45,7 @@ def _add_marks() -> None:
     op.create_index(
         "ix_decisions_several_verdicts",
         "decisions",
-        ["agent", "decided_at"],
+        ["agent", "decided_at", "id"],
         postgresql_where=where,
         sqlite_where=where,
     )

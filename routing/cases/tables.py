@@ -70,6 +70,7 @@ class Decision(Table):
             "ix_decisions_several_verdicts",
             "agent",
             "decided_at",
+            "id",  # so that the newest are found without reading any
             postgresql_where=text("several_verdicts"),
             sqlite_where=text("several_verdicts"),
         ),
