@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from kit.context import Context
-from kit.errors import Invalid
+from kit.errors import Invalid, Place
 from kit.http import Ctx, invalid_from
 from review_ui import words
 from review_ui.pages import (
@@ -99,6 +99,9 @@ _NAMES = ("way", "address", "agents", "pace", "daily_at", "quiet_begins", "quiet
 
 def _ask(typed: Mapping[str, Any]) -> NotificationsIn:
     begins, ends = typed["quiet_begins"], typed["quiet_ends"]
+    if bool(begins) != bool(ends):
+        half = Place("quiet", "one of the two times is missing", "give both, like 22:00 and 07:00, or neither")
+        raise Invalid("the quiet hours need a beginning and an end", places=[half])
     fields = {
         "way": typed["way"],
         "address": typed["address"],

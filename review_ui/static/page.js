@@ -32,6 +32,12 @@ export function localTimes(part = document) {
   }
 }
 
+/* where one stands is seen on a phone too, whose tabs are wider than it */
+for (const here of document.querySelectorAll(".tabs [aria-current], .topnav [aria-current]")) {
+  const frame = here.closest(".tabs, .topnav");
+  frame.scrollLeft += Math.max(0, here.getBoundingClientRect().right - frame.getBoundingClientRect().right);
+}
+
 /* toast: one live region, so a screen reader hears it once; with Undo for as long as undoing is possible */
 let toastTimer;
 export function toast(text, { seconds = 8, undo = false } = {}) {

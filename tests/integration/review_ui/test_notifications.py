@@ -196,7 +196,7 @@ def test_mail_programs_turn_it_off_without_signing_in(ctx: Context, clock: Fixed
     [
         ({"address": "rita"}, "It is no e-mail address."),
         ({"zone": "Zurich"}, "It is not a time zone."),
-        ({"quiet_begins": "22:00"}, "Nothing was saved."),
+        ({"quiet_begins": "22:00"}, "Give both, like 22:00 and 07:00, or neither."),
         ({"agents": "claims, unknown"}, "There is no agent unknown."),
         ({"way": "pigeon"}, "Nothing was saved."),
     ],
