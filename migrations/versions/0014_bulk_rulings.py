@@ -24,5 +24,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Void before and void after; the house of before ranks no label of the source "bulk".
+    op.execute("UPDATE labels SET source = 'cancelled' WHERE source = 'bulk'")
+    op.execute("UPDATE decisions SET label_source = 'cancelled' WHERE label_source = 'bulk'")
     op.drop_table("opened_cases")
     op.drop_column("rulings", "bulk")
