@@ -126,7 +126,7 @@ def queue_now(session: Session, reach: Reach, now: datetime) -> dict[str, Any]:
         "urgent": dealing.urgent_count(session, reach),
         "held": {
             str(item): {"by": login, "until": until.isoformat()}
-            for item, login, until in queries.held_now(session, reach.levels, now)
+            for item, login, until in queries.held_now(session, reach, now)
         },
     }
 

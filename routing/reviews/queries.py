@@ -26,7 +26,7 @@ from rollout.versions.tables import Rollout
 from routing.cases.tables import Decision, Label
 from routing.domain.reach import Reach
 from routing.gold import queries as gold
-from routing.reviews.dealing.lines import WAITING, free, shown_kind
+from routing.reviews.dealing.lines import WAITING, free, shown_kind, worked
 from routing.reviews.dealing.queries import COUNTED_UP_TO, rollouts_of_kind, waiting_in
 from routing.reviews.tables import Opened, ReviewItem, ReviewTrouble, Ruling
 
@@ -329,11 +329,9 @@ def set_outcomes(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         session.execute(update(Decision), [{**row, "unsettled": True} for row in rows])
 
 
-def held_now(
-    session: Session, levels: Sequence[int], now: datetime, limit: int = 500
-) -> Sequence[tuple[UUID, str, datetime]]:
-    """Which cases somebody holds, who, and until when."""
+def held_now(session: Session, reach: Reach, now: datetime, limit: int = 500) -> Sequence[tuple[UUID, str, datetime]]:
+    """Which cases within somebody's reach are held, by whom, and until when."""
     wanted = select(ReviewItem.id, ReviewItem.claimed_by, ReviewItem.claimed_until)
-    held = wanted.where(WAITING, ReviewItem.claimed_until >= now, ReviewItem.level.in_(levels))
+    held = wanted.where(WAITING, ReviewItem.claimed_until >= now, worked(reach))
     found = session.execute(held.order_by(ReviewItem.id).limit(limit))
     return [(item, login or "", until or now) for item, login, until in found]

@@ -157,8 +157,11 @@ def ahead(
     until = now + AHEAD_FOR
     items = list(dealing.held_ahead(session, actor.name, now, agent=agent, segment=segment))
     dealing.renew_ahead(session, [item.id for item in items], actor.name, until=until)
+    reach = reach_of(session, actor) if len(items) < count else None
     while len(items) < count:
-        item = _next_in_turn(session, actor, now, until, agent=agent, segment=segment, unseen=True, dealer=dealer)
+        item = _next_in_turn(
+            session, actor, now, until, agent=agent, segment=segment, unseen=True, dealer=dealer, reach=reach
+        )
         if item is None:
             break
         items.append(item)
@@ -188,8 +191,9 @@ def _next_in_turn(
     but: Collection[UUID] = (),
     unseen: bool = False,
     dealer: Dealer | None = None,
+    reach: Reach | None = None,
 ) -> ReviewItem | None:
-    reach = reach_of(session, actor)
+    reach = reach or reach_of(session, actor)
     wanted = dealing.lines_of(session, Narrow(agent, segment), reach)
     for alone in (False, True):
         if alone and not _is_alone(session, actor):

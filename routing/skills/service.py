@@ -93,8 +93,9 @@ def set_person(
     session: Session, login: str, *, teams: Iterable[str], skills: Iterable[str], by: Actor | str, now: datetime
 ) -> ReviewerSkills:
     """Give a person exactly these teams and skills."""
-    people_queries.get_person(session, login)
-    row = session.get(ReviewerSkills, login, with_for_update=True)
+    if people_queries.find_person_locked(session, login) is None:  # two at once come one after the other
+        people_queries.get_person(session, login)
+    row = session.get(ReviewerSkills, login, populate_existing=True)
     before = {"teams": row.teams, "skills": row.skills} if row is not None else {"teams": [], "skills": []}
     wanted = {"teams": sorted(set(teams)), "skills": sorted(set(skills))}
     if row is None:
@@ -109,7 +110,7 @@ def set_person(
 
 def set_queues(session: Session, agent: str, needs: Sequence[Need], *, by: Actor | str, now: datetime) -> list[Need]:
     """Say what the queues of this agent take: exactly these; none: everybody is dealt its cases."""
-    agents.get_agent(session, agent)
+    agents.lock_agent(session, agent)  # two at once come one after the other
     segments = [need.segment for need in needs]
     twice = next((segment for segment in segments if segments.count(segment) > 1), None)
     if twice is not None:

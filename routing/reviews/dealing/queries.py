@@ -27,7 +27,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from kit.dialects import skip_locked
 from rollout.agents.tables import Agent
@@ -130,26 +130,26 @@ def lines_of(session: Session, wanted: Narrow, reach: Reach) -> list[Line]:
     by_kind = wanted.kind is not None and wanted.case_id is None
     if by_kind or not reach.limits:
         return lines(wanted, reach, Known(_rollouts_waiting(session, wanted) if by_kind else ()))
-    partly = {limit.agent for limit in reach.limits if limit.all_but}
-    known = Known((), _agents(session), {agent: _segments_waiting(session, agent) for agent in sorted(partly)})
-    return lines(wanted, reach, known)
+    partly = sorted({limit.agent for limit in reach.limits if limit.all_but and wanted.agent in {None, limit.agent}})
+    segments = {
+        agent: _from_one_to_the_next(session, ReviewItem.segment, ReviewItem.agent == agent) for agent in partly
+    }
+    agents = _from_one_to_the_next(session, ReviewItem.agent) if wanted.agent is None else ()
+    return lines(wanted, reach, Known((), agents, segments))
 
 
-def _agents(session: Session) -> Sequence[str]:
-    return session.scalars(select(Agent.name).order_by(Agent.name)).all()
-
-
-def _segments_waiting(session: Session, agent: str) -> Sequence[str]:
-    """From one segment to the next in the index over what waits."""
+def _from_one_to_the_next(
+    session: Session, column: InstrumentedAttribute[str], *within: ColumnElement[bool]
+) -> Sequence[str]:
+    """What stands there of all that waits: from one value to the next in the index that begins with it."""
 
     def least(*beyond: ColumnElement[bool]) -> ScalarSelect[str]:
-        mine = select(ReviewItem.segment).where(WAITING, ReviewItem.agent == agent, *beyond)
-        return mine.order_by(ReviewItem.segment).limit(1).scalar_subquery()
+        mine = select(column).where(WAITING, *within, *beyond)
+        return mine.order_by(column).limit(1).scalar_subquery()
 
-    found = select(least().label("segment")).cte("segments", recursive=True)
-    following = least(ReviewItem.segment > found.c.segment)
-    found = found.union_all(select(following).where(found.c.segment.is_not(None)))
-    return session.scalars(select(found.c.segment).where(found.c.segment.is_not(None))).all()
+    found = select(least().label("value")).cte("found", recursive=True)
+    found = found.union_all(select(least(column > found.c.value)).where(found.c.value.is_not(None)))
+    return session.scalars(select(found.c.value).where(found.c.value.is_not(None))).all()
 
 
 def lines_in_turn(

@@ -14,11 +14,12 @@ from kit.context import Context
 from kit.errors import Invalid
 from kit.ids import new_id
 from rollout.versions.tables import Rollout
-from routing.domain.reach import Reach
+from routing.domain.reach import Need, Reach
 from routing.reviews import concluding, overdue, queries, service
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
 from routing.reviews.tables import ReviewItem
+from routing.skills import service as skills
 from tests import factories
 
 BOTH = Reach((1, 2))
@@ -102,6 +103,26 @@ def test_the_next_case_of_a_segment_is_found_in_an_index_of_what_has_one(ctx: Co
     assert looked
     for plan in looked:
         assert "ix_review_items_waiting_in_segment" in plan, plan
+        _reads_an_index_in_order(plan)
+
+
+@pytest.mark.usefixtures("gone")
+def test_the_next_case_of_who_works_a_part_of_the_queue_is_found_in_the_order_of_an_index(ctx: Context) -> None:
+    actor = factories.actor(ctx, "alice", roles=("reviewer",))
+    factories.actor(ctx, "pola", roles=("reviewer",))
+    with ctx.db.begin() as session:
+        skills.set_person(session, "pola", teams=["north"], skills=(), by="tests", now=ctx.clock.now())
+        need = Need("claims", "north", team="north")
+        skills.set_queues(session, "claims", [need], by="tests", now=ctx.clock.now())
+
+    with plans(ctx) as found, ctx.db.begin() as session:
+        item = service.claim_next(session, actor=actor, now=ctx.clock.now(), lease=LEASE)
+
+    assert item is not None
+    assert (item.agent, item.segment) != ("claims", "north")
+    looked = [plan for plan in found if "claimed_by = " not in plan.partition("WHERE")[2]]
+    assert len(looked) == 4  # the agents, the segments of one of them, the first case of each line, the claim
+    for plan in looked:
         _reads_an_index_in_order(plan)
 
 
