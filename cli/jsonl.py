@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from kit import json_body
 from kit.errors import Invalid, NotFound, Place
-from kit.http import invalid_from
+from kit.wire import invalid_from
 
 LONGEST = 4 * 1024 * 1024  # bytes of a line, as of a request's body
 

@@ -4,7 +4,7 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
-from kit.http import too_large
+from kit.wire import too_large
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ One root, seven kinds, no HTTP in them.
     └── Unavailable      we could not do it now; trying again may help
 
 A feature's error subclasses a kind and sets `code`, which is part of the API (`/problems/<code>`).
-`kit/http.py` has the one table from kinds to HTTP status.
+`kit/wire.py` has the one table from kinds to HTTP status.
 """
 
 from collections.abc import Sequence

@@ -13,8 +13,9 @@ from evidence.agreement.kappa import Share
 from evidence.agreement.reviewers import GOLD_NEEDED
 from kit.context import Context
 from kit.errors import Invalid, NotFound, Place
-from kit.http import Ctx, invalid_from
+from kit.http import Ctx
 from kit.json_body import parse
+from kit.wire import invalid_from
 from review_ui import words
 from review_ui.agent import AgentName, head_of, names_of
 from review_ui.pages import FormDep, Posted, Viewer, ViewerDep, go, render

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from kit.context import Context
 from kit.errors import Invalid, Place
-from kit.http import Ctx, invalid_from
+from kit.http import Ctx
+from kit.wire import invalid_from
 from review_ui import words
 from review_ui.pages import (
     AnybodysForm,

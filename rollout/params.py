@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Path, Query
 
 from kit.errors import Invalid, Place
-from kit.http import decode_cursor, encode_cursor
+from kit.wire import decode_cursor, encode_cursor
 
 AgentPath = Annotated[str, Path(max_length=128)]
 VersionPath = Annotated[str, Path(max_length=128)]

@@ -3,7 +3,8 @@
 from fastapi import APIRouter
 
 from governance.people.api import ActorDep
-from kit.http import Ctx, Out, StrictRoute
+from kit.http import Ctx, StrictRoute
+from kit.wire import Out
 from routing import queries
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["operations"])

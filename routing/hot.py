@@ -21,7 +21,7 @@ from governance.people.keyring import Keyring
 from kit import asgi, json_body
 from kit.context import Context
 from kit.errors import NotFound
-from kit.http import invalid_from
+from kit.wire import invalid_from
 from routing.cases.answers import decision_body, to_json
 from routing.cases.prepare import prepare
 from routing.cases.schemas import CaseIn, DecisionOut

@@ -17,7 +17,7 @@ import numpy as np
 from cli import jsonl
 from cli.jsonl import Line, Rejects
 from kit.errors import Invalid
-from kit.http import Moment
+from kit.wire import Moment
 from routing.cases.schemas import CaseIn
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -20,7 +20,8 @@ from governance.people.schemas import (
     PersonOut,
 )
 from kit.errors import Invalid, Place
-from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
+from kit.http import Ctx, StrictRoute
+from kit.wire import decode_cursor, encode_cursor
 
 _scheme = HTTPBearer(auto_error=False, scheme_name="key", description="A key of an agent or of a person.")
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from governance.actors import Role
-from kit.http import Out, Strict
+from kit.wire import Out, Strict
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 

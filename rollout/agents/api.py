@@ -3,7 +3,8 @@
 from fastapi import APIRouter, Request, Response
 
 from governance.people.api import ActorDep
-from kit.http import Ctx, StrictRoute, check_match, entity_tag
+from kit.http import Ctx, StrictRoute, check_match
+from kit.wire import entity_tag
 from rollout.agents import queries, service
 from rollout.agents.schemas import AgentIn, AgentOut, AgentsOut, NewAgent
 from rollout.agents.tables import Agent

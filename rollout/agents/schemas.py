@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from kit.http import Out, Strict
+from kit.wire import Out, Strict
 
 AgentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=128)]
 Login = Annotated[str, StringConstraints(min_length=1, max_length=128)]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from kit.http import Out, Strict
+from kit.wire import Out, Strict
 
 SuiteName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
 MOST_OUTPUTS = 100_000

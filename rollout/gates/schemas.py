@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from evidence.multiplicity import Standing
-from kit.http import Out, Strict
+from kit.wire import Out, Strict
 from rollout.domain.phase import FreezeMode, Phase
 from rollout.processes.schemas import InForceOut
 from rollout.versions.schemas import ChangeOut

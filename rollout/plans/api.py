@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Request, Response
 
 from governance.people.api import ActorDep
-from kit.http import Ctx, StrictRoute, check_match, entity_tag
+from kit.http import Ctx, StrictRoute, check_match
+from kit.wire import entity_tag
 from rollout.agents.queries import get_agent
 from rollout.domain.plan import Plan
 from rollout.domain.plan_yaml import dump_plan, load_plan, plan_from_data, plan_json_schema

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from kit.http import Out
+from kit.wire import Out
 
 
 class SilentOut(Out):

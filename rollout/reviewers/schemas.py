@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints
 
 from evidence.agreement.kappa import Share
-from kit.http import Moment, Out, Strict
+from kit.wire import Moment, Out, Strict
 
 
 class Said(StrEnum):

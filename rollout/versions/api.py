@@ -3,7 +3,8 @@
 from fastapi import APIRouter, Request, Response
 
 from governance.people.api import ActorDep
-from kit.http import Ctx, StrictRoute, check_match, entity_tag
+from kit.http import Ctx, StrictRoute, check_match
+from kit.wire import entity_tag
 from rollout.agents.queries import get_agent
 from rollout.domain.policy import Rules
 from rollout.params import AgentPath, Cursor, Limit, VersionPath, after_id, after_number, cut

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from kit.http import Out, Strict
+from kit.wire import Out, Strict
 from rollout.domain.activation import Conditions
 from routing.cases.schemas import CaseId, ShortName
 

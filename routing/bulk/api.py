@@ -17,8 +17,8 @@ from starlette.types import Receive, Scope, Send
 
 from kit import json_body
 from kit.errors import Invalid, Unavailable
-from kit.http import Out, invalid_from, problem_of
 from kit.ndjson import Gunzip, Line, Lines, gunzip, is_gzip
+from kit.wire import Out, invalid_from, problem_of
 from routing.bulk import deciding
 from routing.bulk.deciding import Deciding, Result
 from routing.bulk.outbox import NobodyReads, Outbox

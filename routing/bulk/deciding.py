@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 
 from governance.actors import Actor
 from kit.errors import Problem, Unavailable
-from kit.http import status_of
+from kit.wire import status_of
 from routing.cases.prepare import Entry, prepare
 from routing.cases.schemas import NAN_ALLOWED_AT, CaseIn
 from routing.cases.service import Stored

@@ -13,7 +13,7 @@ from governance.actors import Actor
 from kit.context import Context
 from kit.db import is_away
 from kit.errors import Problem, Unavailable
-from kit.http import invalid_from, status_of
+from kit.wire import invalid_from, status_of
 from routing.cases import service
 from routing.cases.schemas import HumanOutputIn, HumanOutputStored
 

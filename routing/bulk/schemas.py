@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from kit.http import Out, Strict
+from kit.wire import Out, Strict
 from routing.cases.schemas import DecisionOut
 
 MOST = 1000

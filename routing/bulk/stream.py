@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from kit import json_body
 from kit.errors import Invalid, Place, Problem, TooLarge, Unavailable
-from kit.http import problem_of
 from kit.ndjson import Line
+from kit.wire import problem_of
 from routing.bulk.outbox import Outbox
 from routing.cases.answers import to_json
 

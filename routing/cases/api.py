@@ -8,7 +8,8 @@ from fastapi import APIRouter, Header, Query, Response
 
 from governance.people.api import ActorDep
 from kit.errors import NotFound
-from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
+from kit.http import Ctx, StrictRoute
+from kit.wire import decode_cursor, encode_cursor
 from rollout.agents import service as agents
 from rollout.failures.schemas import FailureOut
 from routing.cases import queries, service

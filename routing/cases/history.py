@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from kit.errors import NotFound
-from kit.http import Out
+from kit.wire import Out
 from routing.archives import queries as archives
 from routing.cases import queries
 from routing.cases.outcomes import outcome_of

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, WrapValidator, field_validator
 
-from kit.http import Moment, Out, Strict
+from kit.wire import Moment, Out, Strict
 from routing.cases.tables import Decision
 
 CaseId = Annotated[str, Field(min_length=1, max_length=200)]

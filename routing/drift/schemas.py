@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from kit.http import Out
+from kit.wire import Out
 
 
 class WindowOut(Out):

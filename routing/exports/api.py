@@ -8,7 +8,8 @@ from fastapi.responses import StreamingResponse
 from governance.actors import Actor
 from governance.people.api import ActorDep
 from kit.context import Context
-from kit.http import Ctx, Moment, StrictRoute
+from kit.http import Ctx, StrictRoute
+from kit.wire import Moment
 from rollout.params import AgentPath, NameQuery
 from routing.exports import service
 from routing.exports.queries import Scope

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from governance.people.api import ActorDep
 from kit.errors import Invalid, Place
-from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
+from kit.http import Ctx, StrictRoute
+from kit.wire import decode_cursor, encode_cursor
 from rollout.params import AgentPath
 from routing.gold import queries, service
 from routing.gold.schemas import GoldCaseIn, GoldCaseOut, GoldCasesOut, ResultOut

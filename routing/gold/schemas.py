@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from kit.http import Out, Strict
+from kit.wire import Out, Strict
 from rollout.reviewers.schemas import Said
 from routing.cases.schemas import CaseId, ShortName
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from kit.http import Out, Strict
+from kit.wire import Out, Strict
 from routing.cases.schemas import DecisionOut, ShortName
 from routing.interrupts.dialects import Dialect, Word
 

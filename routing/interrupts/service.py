@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from governance.actors import Actor
 from kit.errors import Invalid, NotFound, Place
-from kit.http import invalid_from
+from kit.wire import invalid_from
 from routing.cases import queries
 from routing.cases.outcomes import outcome_of
 from routing.cases.schemas import CaseIn, decision_out

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from kit.http import Out, Strict
+from kit.wire import Out, Strict
 from rollout.agents.schemas import AgentName
 from routing.domain.telling import Pace
 

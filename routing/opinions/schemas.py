@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from kit.http import Out
+from kit.wire import Out
 from rollout.domain import words
 from rollout.reviewers.schemas import ShareOut
 from routing.opinions.figures import Figures, Reviewer

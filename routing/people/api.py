@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from governance.people.api import ActorDep
-from kit.http import Ctx, Moment, StrictRoute
+from kit.http import Ctx, StrictRoute
+from kit.wire import Moment
 from rollout.agents.queries import get_agent
 from rollout.params import AgentPath, NameQuery
 from rollout.versions.queries import get_rollout

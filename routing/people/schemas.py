@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from evidence.agreement.reviewers import BlindAgainstAssisted
-from kit.http import Out
+from kit.wire import Out
 from routing.people.service import Arms, Behind, Blind, PeopleReport
 
 

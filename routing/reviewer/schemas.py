@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 
 from evidence.agreement.reviewers import GoldAnswers
-from kit.http import Out
+from kit.wire import Out
 from rollout.reviewers.schemas import ShareOut
 from routing.people.schemas import ArmsOut, arms_out
 from routing.reviewer.service import OwnReport

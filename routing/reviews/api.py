@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from governance.people.api import ActorDep
 from kit.context import Context
 from kit.errors import Invalid, NotFound, Place
-from kit.http import Ctx, StrictRoute, decode_cursor, encode_cursor
+from kit.http import Ctx, StrictRoute
+from kit.wire import decode_cursor, encode_cursor
 from routing.domain.sampling import BLIND
 from routing.gold.dealing import Dealer
 from routing.opinions import service as opinions

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AliasChoices, Field, model_validator
 
-from kit.http import Out, Strict
+from kit.wire import Out, Strict
 
 
 class ClaimIn(Strict):

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from kit.http import Out
+from kit.wire import Out
 from routing.staffing.service import Plan
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

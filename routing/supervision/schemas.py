@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kit.http import Strict
+from kit.wire import Strict
 
 
 class AnswerIn(Strict):

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from kit.http import Out
+from kit.wire import Out
 from routing.team.service import Standing
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from kit.http import Out
+from kit.wire import Out
 
 
 class CalibrationOut(Out):

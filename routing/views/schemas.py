@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from kit.http import Out, Strict
+from kit.wire import Out, Strict
 from routing.skills.schemas import Tag
 
 Name = Annotated[

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 
-from kit import errors, http
+from kit import errors, http, wire
 from kit.errors import Place
 
 LIMIT = 1000
@@ -17,7 +17,7 @@ KNOWN = {"authorization": "Bearer known"}
 router = APIRouter(route_class=http.StrictRoute)
 
 
-class Body(http.Strict):
+class Body(wire.Strict):
     name: str
     amount: float = 0.0
 
@@ -182,7 +182,7 @@ class TestNul:
 
     def test_in_a_cursor_is_an_invented_cursor(self) -> None:
         with pytest.raises(errors.Invalid, match="not one of ours"):
-            http.decode_cursor(http.encode_cursor("a\x00b"))
+            wire.decode_cursor(wire.encode_cursor("a\x00b"))
 
 
 class TestBodyLimit:
@@ -238,7 +238,7 @@ def test_an_edit_of_an_older_state_is_refused() -> None:
         return "done"
 
     with TestClient(app) as client:
-        old, new = http.entity_tag({"revision": 1}), http.entity_tag({"revision": 2})
+        old, new = wire.entity_tag({"revision": 1}), wire.entity_tag({"revision": 2})
         statuses = [client.put("/thing", headers={"if-match": tag}).status_code for tag in (old, new, "*")]
         without = client.put("/thing").status_code
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from kit import errors, http
+from kit import errors, wire
 from kit.errors import Problem
 
 
@@ -22,33 +22,33 @@ from kit.errors import Problem
 def test_every_kind_and_what_is_made_of_it_has_its_status(kind: type[Problem], status: int) -> None:
     special = type("Special", (kind,), {"code": "special"})
 
-    assert http.status_of(kind("no")) == status
-    assert http.status_of(special("no")) == status
+    assert wire.status_of(kind("no")) == status
+    assert wire.status_of(special("no")) == status
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1))
 def test_a_cursor_leads_back_to_its_position(position: str) -> None:
-    assert http.decode_cursor(http.encode_cursor(position)) == position
+    assert wire.decode_cursor(wire.encode_cursor(position)) == position
 
 
 @pytest.mark.parametrize("cursor", [None, ""])
 def test_no_cursor_means_the_beginning(cursor: str | None) -> None:
-    assert http.decode_cursor(cursor) is None
+    assert wire.decode_cursor(cursor) is None
 
 
 @pytest.mark.parametrize("cursor", ["a", "_w", "äöü"])
 def test_an_invented_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(errors.Invalid, match="not one of ours"):
-        http.decode_cursor(cursor)
+        wire.decode_cursor(cursor)
 
 
 def test_an_entity_tag_depends_on_the_value_and_not_on_the_order_of_keys() -> None:
-    assert http.entity_tag({"a": 1, "b": 2}) == http.entity_tag({"b": 2, "a": 1})
-    assert http.entity_tag({"a": 1}) != http.entity_tag({"a": 2})
+    assert wire.entity_tag({"a": 1, "b": 2}) == wire.entity_tag({"b": 2, "a": 1})
+    assert wire.entity_tag({"a": 1}) != wire.entity_tag({"a": 2})
 
 
-class _Happened(http.Strict):
-    at: http.Moment
+class _Happened(wire.Strict):
+    at: wire.Moment
 
 
 class TestMoment:
@@ -78,7 +78,7 @@ class TestMoment:
         with pytest.raises(ValidationError) as refused:
             _Happened.model_validate({"at": given_one})
 
-        (place,) = http.invalid_from(refused.value.errors()).places
+        (place,) = wire.invalid_from(refused.value.errors()).places
         assert (place.place, place.problem) == ("at", "it is too far from the present to be a time of work")
         assert "1900 to 2200" in place.mend
 
