@@ -31,10 +31,33 @@ from routing.reviews import concluding, queries
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
 from routing.reviews.dwell import least_seconds
+from routing.reviews.refusals import (
+    AlreadyEnded,
+    AlreadyHeld,
+    LastLine,
+    NotForYou,
+    NotHeld,
+    NothingToUndo,
+    NotYours,
+    ShownOtherwise,
+    TooLateToUndo,
+)
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.skills import service as skills
 from routing.snapshot import AgentEntry
 from routing.supervision import veil
+
+__all__ = [
+    "AlreadyEnded",
+    "AlreadyHeld",
+    "LastLine",
+    "NotForYou",
+    "NotHeld",
+    "NotYours",
+    "NothingToUndo",
+    "ShownOtherwise",
+    "TooLateToUndo",
+]  # what the verbs refuse with
 
 RulingWord = Literal["approve", "edit", "reject", "escalate"]
 _LAST_LEVEL = 2
@@ -43,51 +66,6 @@ AHEAD_FOR = timedelta(seconds=60)
 _RULED_ON = {SECOND: "second_opinion", ADJUDICATION: "adjudication"}
 """What the audit log calls a ruling on an item that is no review or audit."""
 ENDS = {"approve": "approved", "edit": "edited", "reject": "rejected", "escalate": "escalated"}
-
-
-class AlreadyHeld(Conflict):
-    code = "already-held"
-    title = "Somebody else holds this case"
-
-
-class NotHeld(Conflict):
-    code = "not-held"
-    title = "You do not hold this case"
-
-
-class ShownOtherwise(Conflict):
-    code = "shown-otherwise"
-    title = "The case is not what you were shown"
-
-
-class NotForYou(Conflict):
-    code = "not-for-you"
-    title = "Somebody else rules on this case"
-
-
-class AlreadyEnded(Conflict):
-    code = "already-ended"
-    title = "This review has ended"
-
-
-class NothingToUndo(Conflict):
-    code = "nothing-to-undo"
-    title = "There is no ruling to undo"
-
-
-class NotYours(Conflict):
-    code = "not-yours"
-    title = "Somebody else gave this ruling"
-
-
-class TooLateToUndo(Conflict):
-    code = "too-late-to-undo"
-    title = "This ruling can no longer be undone"
-
-
-class LastLine(Conflict):
-    code = "last-line"
-    title = "There is nobody to escalate to"
 
 
 @dataclass(frozen=True, slots=True)
