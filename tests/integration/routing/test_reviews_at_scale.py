@@ -49,6 +49,7 @@ def _row(ctx: Context, number: int, rollout: Rollout) -> dict[str, Any]:
         "case_id": f"c-{number}", "kind": ("review", "audit")[number % 7 // 6], "level": level,
         "segment": ("", "north")[number % 11 // 6], "priority": number % 3 // 2,
         "fingerprint": "0" * 64, "created_at": now, "due_at": now + timedelta(seconds=number * 7919 % WAITING),
+        "escalates_at": now + timedelta(hours=12) if level == 1 else None,
         "expires_at": now + timedelta(days=1) if level > 1 else None, "state": "waiting",
     }  # fmt: skip
 
@@ -206,7 +207,7 @@ def test_waiting_cases_are_counted_no_further_than_a_thousand(ctx: Context) -> N
 @pytest.mark.parametrize(
     "sweep",
     [
-        pytest.param(lambda session, _now: queries.items_nobody_may_rule(session, 200), id="taken back"),
+        pytest.param(lambda session, now: queries.items_nobody_may_rule(session, now, 200), id="taken back"),
         pytest.param(lambda session, now: overdue.pass_on(session, now, 100), id="overdue"),
         pytest.param(lambda session, now: overdue.expire(session, now, 100), id="expired"),
         pytest.param(lambda session, now: concluding.conclude_due(session, now, 100), id="conclude"),
@@ -230,7 +231,7 @@ def test_only_what_waits_for_a_version_that_is_gone_is_taken_back(ctx: Context, 
     factories.change_rollout(ctx, gone, phase="shadow")
 
     with ctx.db.begin() as session:
-        found = queries.items_nobody_may_rule(session, 200)
+        found = queries.items_nobody_may_rule(session, ctx.clock.now(), 200)
 
     assert [item.rollout_id for item in found] == [gone.id]
 
