@@ -11,7 +11,6 @@ from governance.people.queries import get_person
 from kit.http import Ctx
 from review_ui import reviewer_views as views
 from review_ui.pages import Viewer, ViewerDep, render
-from routing.gold import service as gold_cases
 from routing.reviewer import service
 from routing.reviewer.service import OwnReport
 from routing.snapshot import SnapshotHolder
@@ -47,8 +46,7 @@ def _page(request: Request, viewer: Viewer, ctx: Any, login: str, days: str) -> 
         scope = service.scope_of(login, now - timedelta(days=window), now, now)
         report = service.report(session, scope, own=own)
         gold = views.gold_view(report)
-        known = gold_cases.results_of(session, login, only_missed=True, limit=service.SHOWN)
-        misses = views.misses(report, _reasons(request, report), known, own=own)
+        misses = views.misses(report, _reasons(request, report), own=own)
     return render(
         request,
         "reviewer/page.html",

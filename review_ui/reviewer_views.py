@@ -1,6 +1,6 @@
 """What the page about one reviewer shows: what they find, what was missed and why, and whether others agree."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -132,14 +132,12 @@ def same_view(report: OwnReport) -> SameView | None:
     return SameView(told, [SameRow(row.agent, figure(row.share), _bar(row.share)) for row in report.same_by_agent])
 
 
-def misses(
-    report: OwnReport, reasons: Mapping[str, Mapping[str, str]], gold: Sequence[ResultOut], *, own: bool
-) -> list[MissRow]:
+def misses(report: OwnReport, reasons: Mapping[str, Mapping[str, str]], *, own: bool) -> list[MissRow]:
     """
     Gold cases answered wrongly and rulings that were overturned, the newest first. `reasons`: agent, code, words.
-    `gold`: what is known of those that were dealt; to who ruled on them each has a page.
+    Of gold cases that were dealt the reason is known; to who ruled on them each has a page.
     """
-    dealt = {str(one.gold_case_id): one for one in gold}
+    dealt = report.gold_dealt
     rows = [
         _dealt_miss(dealt[row.case_id], own=own) if row.case_id in dealt else _gold_miss(row)
         for row in report.gold_missed

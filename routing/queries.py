@@ -74,5 +74,5 @@ def backlog(session: Session, now: datetime) -> dict[str, int]:
         "reviews_waiting": select(func.count()).select_from(ReviewItem).where(ReviewItem.state == "waiting"),
     }
     found = {name: session.scalar(statement) or 0 for name, statement in counts.items()}
-    found["reviews_waiting"] -= sum(one.times for one in gold.open_ones(session) if one.held)
+    found["reviews_waiting"] -= gold.held(session)
     return found

@@ -10,7 +10,7 @@ down_revision = "0011"
 branch_labels = None
 depends_on = None
 
-_OPEN = sa.text("kind = 'gold' AND (state = 'waiting' OR concludes_at IS NOT NULL)")
+_OPEN = sa.text("kind = 'gold' AND state = 'waiting'")
 
 
 def upgrade() -> None:

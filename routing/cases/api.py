@@ -48,7 +48,7 @@ def list_decisions(
         agents.get_agent(session, agent)
         after = _as_place(position) if position else None
         rows = queries.decision_page(session, agent, case_id=case_id, after=after, limit=limit)
-        if case_id is not None and not rows and after is None:
+        if case_id is not None and not rows and after is None and actor.kind == "person":
             rows = gold.decisions_of_seeming_case(session, agent, case_id)
         page = veil.as_before(session, rows[:limit], actor)
         more = encode_cursor(f"{page[-1].decided_at.isoformat()} {page[-1].id}") if len(rows) > limit else None
@@ -108,6 +108,6 @@ def show_case(agent: str, case_id: str, actor: ActorDep, ctx: Ctx) -> CaseOut:
     actor.require("read", agent)
     with ctx.db.read() as session:
         veil.require_answer_of_case(session, agent, case_id, actor)
-        found = case_out(session, agent, case_id)
+        found = case_out(session, agent, case_id, to_person=actor.kind == "person")
         untold = veil.untold(session, agent, [case_id], actor)
         return without_rulings(found, untold) if untold else found

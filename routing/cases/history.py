@@ -58,11 +58,14 @@ class CaseOut(Out):
     labels: list[LabelOut]
 
 
-def case_out(session: Session, agent: str, case_id: str) -> CaseOut:
-    """The case with its history; NotFound when neither an agent nor a person touched it, CaseArchived after that."""
-    decisions = queries.decisions_of_case(session, agent, case_id) or gold.decisions_of_seeming_case(
-        session, agent, case_id
-    )
+def case_out(session: Session, agent: str, case_id: str, *, to_person: bool = False) -> CaseOut:
+    """
+    The case with its history; NotFound when neither an agent nor a person touched it, CaseArchived after that. To a
+    person a gold case is a case.
+    """
+    decisions = queries.decisions_of_case(session, agent, case_id)
+    if not decisions and to_person:
+        decisions = gold.decisions_of_seeming_case(session, agent, case_id)
     outputs = queries.human_outputs_of_case(session, agent, case_id)
     if not decisions and (stored := archives.ids_of_case(session, agent, case_id)):
         raise archives.archived(session, agent, stored[-1])

@@ -25,6 +25,8 @@ def conclude(session: Session, item: ReviewItem, ruling: Ruling, now: datetime) 
     if said is None:
         return
     gold = queries.get_case(session, deal.gold_case_id)
+    if gold.retired_at is not None:
+        return  # it may have turned out to be wrong
     deal.said = said.value
     known = Said(gold.output_is)
     reviewers.add_answer(

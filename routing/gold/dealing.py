@@ -19,9 +19,9 @@ from kit.ids import id_at
 from routing.cases.prepare import Entry, prepare
 from routing.cases.schemas import CaseIn
 from routing.domain.reach import Reach
-from routing.domain.sampling import gold_position, gold_rank
+from routing.domain.sampling import audit_position, gold_position, gold_rank
 from routing.gold import queries
-from routing.gold.disguise import a_moment_before, look_alike, odds, renamed
+from routing.gold.disguise import a_moment_before, look_alikes, odds, renamed
 from routing.gold.queries import GOLD
 from routing.gold.tables import GoldCase
 from routing.reviews.tables import ReviewItem
@@ -30,7 +30,7 @@ from routing.snapshot import Snapshot
 _SPARE, _SPARE_AT_LEAST = 0.25, timedelta(minutes=10)
 """What a real case must have left of its time for another to go before it: this part, and so long."""
 _LEVEL = 1  # gold cases are dealt in the first line
-_CASES_TRIED, _IDS_TRIED = 5, 300
+_CASES_TRIED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ def deal_before(session: Session, item: ReviewItem, claim: Claim, dealer: Dealer
 
 
 def may_be_dealt(actor: Actor) -> bool:
-    """Whoever may look at the list knows the answers."""
-    return actor.kind == "person" and not actor.allows("advance")
+    """Whoever may look at the list, or at the record of what was made of which decision, knows the answers."""
+    return actor.kind == "person" and not actor.allows("advance") and not actor.allows("audit")
 
 
 def _may_wait(item: ReviewItem, now: datetime) -> bool:
@@ -102,23 +102,32 @@ def _laid_out(
     session: Session, gold: GoldCase, item: ReviewItem, claim: Claim, dealer: Dealer
 ) -> tuple[Entry, dict[str, Any]] | None:
     """
-    The rows that this case would have got; None where it would not have come to a person, as with a confidence at which
-    the agent goes alone and no audit.
+    The rows that this case would have got; None where it would not have come to a person, where nothing near is a free
+    id, or where it would show another policy than the cases around it.
     """
     at = a_moment_before(item.created_at, item.id)
-    for attempt in range(_IDS_TRIED):
-        case_id = look_alike(item.case_id, dealer.secret, claim.actor.name, attempt)
-        if case_id == item.case_id:
-            continue
-        entry = prepare(dealer.snapshot, gold.agent, _case(gold, case_id, item.version), secret=dealer.secret, now=at)
-        if entry.item is None:
-            if entry.row["lane"] != "auto":
-                return None
-        elif entry.item["priority"] != item.priority:
-            return None
-        elif not queries.is_taken(session, gold.agent, case_id):
-            return entry, entry.item
-    return None
+    ids = look_alikes(item.case_id, dealer.secret, claim.actor.name)
+    taken = queries.taken(session, gold.agent, ids)
+    free = [one for one in ids if one not in taken]
+
+    def lay_out(case_id: str) -> Entry:
+        case = _case(gold, case_id, item.version)
+        return prepare(dealer.snapshot, gold.agent, case, secret=dealer.secret, now=at)
+
+    entry = lay_out(free[0]) if free else None
+    if entry is not None and entry.item is None and entry.row["lane"] == "auto":
+        entry = next((lay_out(one) for one in free if _is_audited(one, entry, dealer)), None)
+    if entry is None or entry.item is None or entry.item["priority"] != item.priority:
+        return None
+    if entry.row["policy_revision"] != queries.revision_of(session, item.decision_id):
+        return None
+    return entry, entry.item
+
+
+def _is_audited(case_id: str, entry: Entry, dealer: Dealer) -> bool:
+    """Whether the draw of the audits takes a case with this id, where the agent would go alone."""
+    rate, rollout = entry.row["audit_probability"] or 0.0, entry.row["rollout_id"]
+    return audit_position(dealer.secret, rollout, case_id) < rate
 
 
 def _case(gold: GoldCase, case_id: str, version: str) -> CaseIn:

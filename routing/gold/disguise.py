@@ -1,8 +1,8 @@
 """
 How a gold case is made to look like the case before which it is dealt. Pure.
 
-A case id is changed in its last figures only, so that it is one that the agent's caller could have sent; and wherever
-the id of the original stands in what is shown, the new one takes its place.
+Its id is a free one beside that case's, so that it is one that the agent's caller could have sent; and wherever the id
+of the original stands in what is shown, the new one takes its place.
 """
 
 import hashlib
@@ -14,45 +14,47 @@ from typing import Any
 from uuid import UUID
 
 _HEX = re.compile(r"(?=.*[a-fA-F])([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-f]{16,}|[0-9A-F]{16,})")
-_DIGITS = "0123456789"
-_FIGURES, _HEX_FIGURES, _LETTERS = 3, 8, 4
-_TRIES_OF_A_WIDTH = 100
+_HEX_FIGURES, _LETTERS = 8, 4
+_NEAR, _RANDOM_ONES = 150, 40
 _SHORTEST = 4
 """An id of fewer signs may stand in a text by chance."""
 _JUST_BEFORE = timedelta(seconds=3)
 
 
-def look_alike(case_id: str, secret: bytes, person: str, attempt: int) -> str:
-    """An id of the same build; each attempt another one, after some with more of its figures, or one figure more."""
+def look_alikes(case_id: str, secret: bytes, person: str) -> list[str]:
+    """
+    Ids of the same build, those to be taken first in front: the nearest numbers where it ends in one; else, where it is
+    random figures or words, others as random.
+    """
+    if _HEX.fullmatch(case_id):
+        return [_random(case_id, secret, person, attempt, hexadecimal=True) for attempt in range(_RANDOM_ONES)]
+    last = list(re.finditer(r"[0-9]+", case_id))
+    if last:
+        return _neighbours(case_id, *last[-1].span())
+    made = [_random(case_id, secret, person, attempt, hexadecimal=False) for attempt in range(_RANDOM_ONES)]
+    return [one for one in made if one != case_id]
+
+
+def _neighbours(case_id: str, start: int, end: int) -> list[str]:
+    figures = case_id[start:end]
+    numbers = (int(figures) + sign * step for step in range(1, _NEAR + 1) for sign in (1, -1))
+    return [case_id[:start] + str(number).zfill(len(figures)) + case_id[end:] for number in numbers if number >= 0]
+
+
+def _random(case_id: str, secret: bytes, person: str, attempt: int, *, hexadecimal: bool) -> str:
     digest = hmac.digest(secret, b"gold id\x00" + f"{person}\x00{attempt}\x00{case_id}".encode(), "sha256")
-    longer = _longer(case_id, attempt // _TRIES_OF_A_WIDTH)
-    signs = list(longer)
-    places, alphabets = _places(longer, attempt // _TRIES_OF_A_WIDTH)
-    for at, alphabet, byte in zip(places, alphabets, digest, strict=False):
+    signs = list(case_id)
+    if hexadecimal:
+        places = [at for at, sign in enumerate(signs) if sign != "-"][-_HEX_FIGURES:]
+    else:
+        places = [at for at, sign in enumerate(signs) if sign.isascii() and sign.isalpha()][-_LETTERS:]
+    for at, byte in zip(places, digest, strict=False):
+        if hexadecimal:
+            alphabet = "0123456789ABCDEF" if case_id.upper() == case_id else "0123456789abcdef"
+        else:
+            alphabet = ascii_uppercase if signs[at].isupper() else ascii_lowercase
         signs[at] = alphabet[byte % len(alphabet)]
     return "".join(signs)
-
-
-def _longer(case_id: str, by: int) -> str:
-    """With more figures at the end of its number, where it has so few that all are soon taken."""
-    found = [at for at, sign in enumerate(case_id) if sign in _DIGITS]
-    if not found or len(found) > _FIGURES or _HEX.fullmatch(case_id):
-        return case_id
-    return case_id[: found[-1] + 1] + "0" * by + case_id[found[-1] + 1 :]
-
-
-def _places(case_id: str, wider: int) -> tuple[list[int], list[str]]:
-    """Which signs are changed, from the end on, and into which others."""
-    if _HEX.fullmatch(case_id):
-        figures = _DIGITS + ("ABCDEF" if case_id.upper() == case_id else "abcdef")
-        found = [at for at, sign in enumerate(case_id) if sign != "-"][-_HEX_FIGURES:]
-        return found, [figures] * len(found)
-    found = [at for at, sign in enumerate(case_id) if sign in _DIGITS]
-    if found:
-        found = found[-(_FIGURES + wider) :]
-        return found, [_DIGITS] * len(found)
-    found = [at for at, sign in enumerate(case_id) if sign.isascii() and sign.isalpha()][-_LETTERS - wider :]
-    return found, [ascii_uppercase if case_id[at].isupper() else ascii_lowercase for at in found]
 
 
 def renamed(value: Any, old: str, new: str) -> Any:

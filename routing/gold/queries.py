@@ -1,7 +1,7 @@
 """Statements on gold cases, and on to whom they were dealt."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,6 +18,9 @@ from routing.supervision.tables import BlindAnswer
 
 GOLD = "gold"
 """The kind of a review item that is one."""
+
+ASKED_FOR = timedelta(days=1)
+"""How long a gold case that was given back waits for the same person."""
 
 _PEOPLE_DID_OR_REPORTED = ("human_output", "failure")
 """Sources of a label that are no rulings."""
@@ -143,11 +146,11 @@ def was_drawn(session: Session, login: str, item_id: UUID) -> bool:
     return session.scalar(drawn) is not None
 
 
-def is_taken(session: Session, agent: str, case_id: str) -> bool:
-    """Whether there is a case with this id, or seems to be one."""
-    real = select(DecisionKey.decision_id).where(DecisionKey.agent == agent, DecisionKey.case_id == case_id).limit(1)
-    seeming = select(GoldDeal.item_id).where(GoldDeal.agent == agent, GoldDeal.case_id == case_id).limit(1)
-    return session.scalar(real) is not None or session.scalar(seeming) is not None
+def taken(session: Session, agent: str, case_ids: Sequence[str]) -> set[str]:
+    """Those of these ids that a case has, or seems to have."""
+    real = select(DecisionKey.case_id).where(DecisionKey.agent == agent, DecisionKey.case_id.in_(case_ids))
+    apparent = select(GoldDeal.case_id).where(GoldDeal.agent == agent, GoldDeal.case_id.in_(case_ids))
+    return {*session.scalars(real), *session.scalars(apparent)}
 
 
 def add_deal(session: Session, row: Mapping[str, Any]) -> bool:
@@ -162,6 +165,11 @@ def get_deal(session: Session, item_id: UUID) -> GoldDeal:
 
 def find_deal(session: Session, item_id: UUID) -> GoldDeal | None:
     return session.get(GoldDeal, item_id)
+
+
+def revision_of(session: Session, decision_id: UUID) -> int | None:
+    """By which policy a real case was decided."""
+    return session.scalar(select(Decision.policy_revision).where(Decision.id == decision_id))
 
 
 def decision_of(session: Session, item_id: UUID) -> Decision:
@@ -232,25 +240,18 @@ def dealt(session: Session, agent: str) -> Dealt:
     return Dealt(int(rulings), int(of_gold))
 
 
-class Open(NamedTuple):
-    """Gold cases that somebody holds, or that were ruled on and can be undone."""
-
-    agent: str
-    segment: str
-    held: bool
-    times: int
+def held(session: Session) -> int:
+    """How many gold cases somebody has, or may come back to."""
+    return session.scalar(select(func.count()).select_from(ReviewItem).where(_OPEN)) or 0
 
 
-def open_ones(session: Session) -> list[Open]:
-    held = (ReviewItem.state == "waiting").label("held")
-    place = ReviewItem.agent, ReviewItem.segment, held
-    found = session.execute(select(*place, func.count()).where(is_open()).group_by(*place))
-    return [Open(agent, segment, bool(is_held), int(times)) for agent, segment, is_held, times in found]
+def out_of_time(now: datetime) -> Select[UUID]:
+    """Open ones that were dealt a day ago."""
+    wanted = select(ReviewItem.id).join(GoldDeal, GoldDeal.item_id == ReviewItem.id)
+    return wanted.where(_OPEN, GoldDeal.dealt_at < now - ASKED_FOR)
 
 
-def is_open() -> ColumnElement[bool]:
-    """As its index has it, word for word."""
-    return and_(
-        ReviewItem.kind == literal_column("'gold'"),
-        or_(ReviewItem.state == literal_column("'waiting'"), ReviewItem.concludes_at.is_not(None)),
-    )
+# As its index has it, word for word.
+_OPEN: ColumnElement[bool] = and_(
+    ReviewItem.kind == literal_column("'gold'"), ReviewItem.state == literal_column("'waiting'")
+)

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from evidence.agreement.reviewers import GoldAnswers
 from kit.wire import Out
 from rollout.reviewers.schemas import ShareOut
+from rollout.reviewers.tables import GoldAnswer
+from routing.gold.schemas import ResultOut
 from routing.people.schemas import ArmsOut, arms_out
 from routing.reviewer.service import OwnReport
 
@@ -93,7 +95,7 @@ def figures_out(report: OwnReport) -> ReviewerFiguresOut:
         rulings=report.ruled,
         pace=None if report.pace is None else [DayOut.model_validate(day) for day in report.pace],
         gold=[_gold_out(None, report.gold), *gold],
-        gold_missed=[GoldMissedOut.model_validate(row) for row in report.gold_missed],
+        gold_missed=[_missed_out(row, report.gold_dealt.get(row.case_id)) for row in report.gold_missed],
         agreement=[SameOut(agent=None, same=share(report.same)), *same],
         overturned=[
             OverturnedOut(
@@ -106,6 +108,12 @@ def figures_out(report: OwnReport) -> ReviewerFiguresOut:
         arms=[ArmsOfAgentOut(agent=row.agent, **arms_out(row.arms).model_dump()) for row in report.arms],
         cut=report.cut,
     )  # fmt: skip
+
+
+def _missed_out(row: GoldAnswer, dealt: ResultOut | None) -> GoldMissedOut:
+    """By the id under which it was shown."""
+    found = GoldMissedOut.model_validate(row)
+    return found if dealt is None else found.model_copy(update={"case_id": dealt.case_id})
 
 
 def _gold_out(agent: str | None, found: GoldAnswers) -> GoldOut:

@@ -6,7 +6,7 @@ speed approve faster. Nothing here compares one person with another.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -20,6 +20,8 @@ from governance.actors import Actor
 from rollout.reviewers import queries as gold_queries
 from rollout.reviewers.tables import GoldAnswer
 from routing.domain.opinions import ADJUDICATION, SECOND
+from routing.gold import service as gold_cases
+from routing.gold.schemas import ResultOut
 from routing.people import service as people
 from routing.people.queries import ArmTotal
 from routing.people.service import Arms
@@ -65,6 +67,7 @@ class OwnReport:
     gold: GoldAnswers
     gold_by_agent: tuple[AgentGold, ...]
     gold_missed: tuple[GoldAnswer, ...]
+    gold_dealt: Mapping[str, ResultOut]
     overturned: tuple[Other, ...]
     overturned_count: int
     arms: tuple[AgentArms, ...]
@@ -105,6 +108,10 @@ def report(session: Session, scope: Scope, *, own: bool) -> OwnReport:
             for agent in dict.fromkeys(row.agent for row in answered)
         ),
         gold_missed=tuple(gold_queries.missed_by(session, scope.login, SHOWN)),
+        gold_dealt={
+            str(one.gold_case_id): one
+            for one in gold_cases.results_of(session, scope.login, only_missed=True, limit=SHOWN)
+        },
         overturned=tuple(overturned[:SHOWN]),
         overturned_count=len(overturned),
         arms=_arms(queries.arms(session, scope)),

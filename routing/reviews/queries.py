@@ -1,14 +1,12 @@
 """Statements on review items that somebody holds, and on how they end; who is dealt what is in `dealing`."""
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    case,
     delete,
     exists,
     func,
@@ -27,7 +25,7 @@ from routing.cases.tables import Decision, Label
 from routing.domain.reach import Reach
 from routing.gold import queries as gold
 from routing.reviews.dealing.lines import WAITING, free, shown_kind, worked
-from routing.reviews.dealing.queries import COUNTED_UP_TO, rollouts_of_kind, waiting_in
+from routing.reviews.dealing.queries import rollouts_of_kind, waiting_in
 from routing.reviews.tables import Opened, ReviewItem, ReviewTrouble, Ruling
 
 
@@ -56,16 +54,7 @@ def decision_of(session: Session, item: ReviewItem) -> Decision:
     return gold.decision_of(session, item.id) if item.kind == gold.GOLD else get_decision(session, item.decision_id)
 
 
-_ENDS_WITH_ITS_LEASE = ReviewItem.kind == gold.GOLD
-_FREED: dict[str, Any] = {
-    "state": case((_ENDS_WITH_ITS_LEASE, "cancelled"), else_=ReviewItem.state),
-    "ended_at": case((_ENDS_WITH_ITS_LEASE, ReviewItem.claimed_until), else_=ReviewItem.ended_at),
-    "claimed_by": None,
-    "claimed_at": None,
-    "claimed_until": None,
-    "ahead": False,
-}
-"""Back in the queue, but for a gold case, which nobody is to be asked again."""
+_FREED: dict[str, Any] = {"claimed_by": None, "claimed_at": None, "claimed_until": None, "ahead": False}
 
 
 def try_renew(session: Session, item_id: UUID, login: str, *, until: datetime) -> ReviewItem | None:
@@ -204,40 +193,17 @@ def release_expired(session: Session, now: datetime) -> int:
     return len(released.all())
 
 
+def end_gold(session: Session, now: datetime) -> int:
+    """Gold cases that nobody looks at and that were not ruled on within a day: they are asked no more."""
+    ended = update(ReviewItem).where(ReviewItem.id.in_(gold.out_of_time(now)), free(now))
+    ended = ended.values(state="cancelled", ended_at=now).returning(ReviewItem.id)
+    return len(session.scalars(ended.execution_options(synchronize_session=False)).all())
+
+
 def waiting_counts(session: Session, reach: Reach) -> dict[str, int]:
     """How many wait for this person, by agent; counted no further than `COUNTED_UP_TO`."""
     found = waiting_in(session, reach)
-    between = [one for one in gold.open_ones(session) if reach.allows(1, one.agent, one.segment)]
-    if between:
-        found |= _without_gold(found, between, _held(session, reach, {one.agent for one in between}))
     return {agent: waiting for agent, waiting in found.items() if waiting}
-
-
-def _without_gold(waiting: Mapping[str, int], between: Sequence[gold.Open], held: Mapping[str, int]) -> dict[str, int]:
-    """
-    The real cases, told so that the number gives no gold case away: it does not grow when one is dealt, falls when it
-    is ruled on and grows again when that can no longer be undone, as if a new case had come; and it is never below
-    what people are seen to hold.
-    """
-    dealt = Counter[str]()
-    for one in between:
-        dealt[one.agent] += one.times
-    return {
-        agent: max(waiting.get(agent, 0) - times, held.get(agent, 0))
-        for agent, times in dealt.items()
-        if waiting.get(agent, 0) < COUNTED_UP_TO
-    }
-
-
-def _held(session: Session, reach: Reach, agents: Collection[str]) -> Counter[str]:
-    """How many of what this person works somebody holds, by agent."""
-    place = ReviewItem.agent, ReviewItem.level, ReviewItem.segment
-    held = WAITING, ReviewItem.claimed_until.is_not(None), ReviewItem.agent.in_(agents)
-    found = Counter[str]()
-    for agent, level, segment, times in session.execute(select(*place, func.count()).where(*held).group_by(*place)):
-        if level in reach.levels and reach.allows(level, agent, segment):
-            found[agent] += times
-    return found
 
 
 def ruled_since(session: Session, login: str, since: datetime) -> dict[str, int]:

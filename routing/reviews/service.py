@@ -208,7 +208,7 @@ def claim(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease
     if item is None:
         found = queries.get_item(session, item_id)
         if found.state == "waiting" and not _is_held(found, now):
-            raise NotForYou(f"you ruled on case {found.case_id} before; somebody else looks at it now")
+            raise NotForYou(f"case {found.case_id} is for somebody else")
         raise _why_not(found, actor)
     if item.level not in levels_of(actor):
         actor.require("escalated")
@@ -423,8 +423,8 @@ def _record(
 
 
 def release_expired(session: Session, now: datetime) -> int:
-    """Leases that ran out go back to the queue."""
-    released = queries.release_expired(session, now)
+    """Leases that ran out go back to the queue; what is asked no more ends."""
+    released = queries.release_expired(session, now) + queries.end_gold(session, now)
     if released:
         send_after_commit(session, "reviews:changed")
     return released

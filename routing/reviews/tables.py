@@ -89,11 +89,11 @@ class ReviewItem(Table):
             postgresql_where=text("state = 'waiting' AND claimed_until IS NOT NULL"),
             sqlite_where=text("state = 'waiting' AND claimed_until IS NOT NULL"),
         ),
-        Index(  # what the counts of the queue leave out
+        Index(  # gold cases that somebody has
             "ix_review_items_gold",
             "agent",
-            postgresql_where=text("kind = 'gold' AND (state = 'waiting' OR concludes_at IS NOT NULL)"),
-            sqlite_where=text("kind = 'gold' AND (state = 'waiting' OR concludes_at IS NOT NULL)"),
+            postgresql_where=text("kind = 'gold' AND state = 'waiting'"),
+            sqlite_where=text("kind = 'gold' AND state = 'waiting'"),
         ),
         Index(
             "ix_review_items_concludes_at",

@@ -34,6 +34,7 @@ from rollout.agents.tables import Agent
 from rollout.versions.tables import Rollout
 from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.domain.reach import Reach
+from routing.gold.tables import GoldDeal
 from routing.reviews.dealing.lines import TURN, WAITING, Known, Line, Narrow, free, lines, of_agent, shown_kind
 from routing.reviews.tables import ReviewItem, Ruling
 
@@ -50,12 +51,13 @@ def may_be_dealt(login: str, *, alone: bool = False) -> list[ColumnElement[bool]
 
     What they passed on themselves is for somebody else; with `alone`, since there is nobody else, it is for them. A
     second opinion, and a ruling between two, is never for somebody who has ruled on the same output. A gold case is for
-    who was dealt it, and for nobody after that.
+    who was dealt it, and for nobody else.
     """
-    nobodys = ReviewItem.kind != literal_column("'gold'")
+    theirs = exists().where(GoldDeal.item_id == ReviewItem.id, GoldDeal.login == login)
+    not_anothers = or_(ReviewItem.kind != literal_column("'gold'"), theirs)
     ordinary = ~_ANOTHER if alone else and_(ReviewItem.level == literal_column("1"), ~_ANOTHER)
     not_first = or_(ReviewItem.not_for.is_(None), ReviewItem.not_for != login)  # in the row itself: there may be many
-    return [nobodys, not_first, or_(ordinary, ~_ruled_by(login))]
+    return [not_anothers, not_first, or_(ordinary, ~_ruled_by(login))]
 
 
 _ANOTHER = ReviewItem.kind.in_((literal_column(f"'{SECOND}'"), literal_column(f"'{ADJUDICATION}'")))
