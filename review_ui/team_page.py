@@ -16,6 +16,7 @@ from review_ui.numbers import typed_number
 from review_ui.pages import ViewerDep, render
 from rollout.agents import queries as agent_queries
 from routing.people import service as people
+from routing.skills import service as skills
 from routing.staffing import service as staffing
 from routing.staffing.service import Wish
 from routing.team import service
@@ -50,6 +51,7 @@ def show_team(
     typed = {"within": within, "share": share, "minutes": minutes, "reviewers": reviewers, "zone": zone}
     wish, errors = _wish(agent or None, typed)
     with ctx.db.read() as session:
+        unstaffed = [queue.words for queue in skills.unstaffed(session)]
         agents = [row.name for row in agent_queries.agents(session)]
         if agent:
             agent_queries.get_agent(session, agent)
@@ -66,6 +68,7 @@ def show_team(
         request,
         "team/page.html",
         viewer=viewer,
+        unstaffed=unstaffed,
         status=422 if errors else 200,
         agent=agent,
         agents=agents,

@@ -24,6 +24,7 @@ Object.assign(handlers, {
 search.addEventListener("input", () => {
   const wanted = search.value.trim().toLowerCase();
   for (const row of document.querySelectorAll("tr[data-item]")) row.hidden = !row.querySelector("th").textContent.toLowerCase().includes(wanted);
+  document.querySelector("[data-elsewhere]").hidden = !wanted || rows().length > 0;
 });
 search.addEventListener("keydown", (event) => {
   if (event.key === "Escape") { search.value = ""; search.dispatchEvent(new Event("input")); search.blur(); }
@@ -91,7 +92,7 @@ const shown = Number(document.body.dataset.waiting), agent = document.body.datas
 listen((told) => {
   for (const row of document.querySelectorAll("tr[data-item]")) {
     const holder = told.held[row.dataset.item]?.by || "", cell = row.querySelector("[data-held]"), mine = holder === document.body.dataset.viewer;
-    if ((cell.dataset.by ?? cell.textContent.trim().split(/\s/)[0].replace("–", "")) === (mine ? "you" : holder)) continue;
+    if (cell.dataset.by === (mine ? "you" : holder)) continue;
     cell.dataset.by = mine ? "you" : holder;
     cell.textContent = cell.dataset.by || "–";
     row.toggleAttribute("data-taken", Boolean(holder));

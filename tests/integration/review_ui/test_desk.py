@@ -243,7 +243,7 @@ def test_the_queue_shows_who_holds_what(ctx: Context, rita: TestClient) -> None:
 
     assert "form-1" in page
     assert "form-2" in page
-    assert "<td data-held>rita<small>" in page
+    assert '<td data-held data-by="rita">rita<small>' in page
     assert 'aria-label="Claim form-2"' in page
     assert 'aria-label="Claim form-1"' not in page
 
