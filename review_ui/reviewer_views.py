@@ -100,9 +100,11 @@ def gold_view(report: OwnReport) -> GoldView | None:
     if not errors.whole + right.whole:
         return None
     if errors.whole:
-        between = f"between {words.at_least(errors.lower)} and {words.at_most(errors.upper)}"
-        told = f"Of {words.plural(errors.whole, 'gold case')} with an error, {errors.part:,} were found: {between} of "
-        told += f"all such errors, {_SURE}."
+        found = f"{errors.part:,} {'was' if errors.part == 1 else 'were'} found: "
+        found += f"between {words.at_least(errors.lower)} and {words.at_most(errors.upper)}"
+        if not errors.part:
+            found = f"none was found, so at most {words.at_most(errors.upper)}"
+        told = f"Of {words.plural(errors.whole, 'gold case')} with an error, {found} of all such errors, {_SURE}."
     else:
         told = "No gold case with an error was among them yet, so nothing is known of the errors that are found."
     rows = [_gold_row(row.agent, row.found) for row in report.gold_by_agent]

@@ -8,6 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, load_only
 
 from routing.cases.tables import Decision
+from routing.gold import queries as gold
 from routing.reviews.dealing.lines import free
 from routing.reviews.tables import Opened, ReviewItem
 
@@ -28,6 +29,8 @@ def opened(
     )
     items = session.scalars(wanted if agent is None else wanted.where(ReviewItem.agent == agent)).all()
     decisions = _decisions(session, [item.decision_id for item in items])
+    seeming = {item.decision_id: gold.decision_of(session, item.id) for item in items if item.kind == gold.GOLD}
+    decisions |= seeming
     return [(item, decisions[item.decision_id]) for item in items if item.decision_id in decisions]
 
 

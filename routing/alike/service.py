@@ -3,7 +3,7 @@ One ruling on several cases of one signature: for work that repeats, and no evid
 
 Two cases have one signature when the same version of the same agent said the same of both: output, action, and the
 reasons why they are reviewed. Whoever rules on them together must have had each before them within a day and given it
-back. What asks for a look of its own is left out: audits, the blind arm, second looks, high risks. So are cases that
+back. What asks for a look of its own is left out: audits, the blind arm, the second line, high risks. So are cases that
 somebody holds, also who rules, since what is on the desk is ruled on there.
 
 They can only be approved: what is wrong is rejected case by case, so that nobody takes twenty errors out of the
@@ -93,9 +93,12 @@ def groups(
 
 
 def asks_for_its_own_look(item: ReviewItem, decision: Decision, agent: AgentEntry) -> bool:
-    """One answer for all of these, so that it does not tell which of them it is."""
+    """
+    One answer for all of these, by how the case looks to who rules: gold cases and second looks are let through like
+    what they look like. They are spent by it and say nothing, which is less than telling which they are.
+    """
     risky = (decision.risk or "") in agent.settings.desk.see_all_for_risks
-    return item.kind != "review" or item.level > 1 or item.arm == BLIND or risky
+    return item.shown_kind != "review" or item.level > 1 or item.arm == BLIND or risky
 
 
 def check(ids: Sequence[UUID], agent: AgentEntry) -> None:

@@ -133,6 +133,8 @@ def _row(session: Session, item: ReviewItem) -> SecondOpinion:
 
 def conclude(session: Session, item: ReviewItem, decision: Decision, ruling: Ruling, now: datetime) -> None:
     """What follows from a second ruling, or from one between two, that stands."""
+    if ruling.bulk:
+        return  # of several cases at once: no opinion of this one
     row = _row(session, item)
     if item.kind == SECOND:
         _given(session, row, item, decision, ruling, now)

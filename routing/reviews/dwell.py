@@ -1,10 +1,12 @@
 """How long it takes at least to have read a case."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from rollout.agents.schemas import DeskSettings
 from routing.cases.tables import Decision
+from routing.reviews.tables import ReviewItem
 
 LONGEST = 20.0  # seconds; whoever reads longer than that is not held up by it
 
@@ -13,6 +15,11 @@ def least_seconds(decision: Decision, desk: DeskSettings) -> float:
     """Nobody has read a case sooner, so nobody can have ruled on it."""
     length = len(json.dumps(decision.output, indent=2, ensure_ascii=False, default=str)) + _letters(decision.input)
     return max(desk.least_seconds, min(length / 1000 * desk.seconds_per_1000_characters, LONGEST))
+
+
+def was_read(item: ReviewItem, decision: Decision, desk: DeskSettings, now: datetime) -> bool:
+    """Whether who holds it has held it so long."""
+    return item.claimed_at is not None and (now - item.claimed_at).total_seconds() >= least_seconds(decision, desk)
 
 
 def _letters(value: Any) -> int:

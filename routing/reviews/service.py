@@ -30,7 +30,7 @@ from routing.opinions import service as opinions
 from routing.reviews import concluding, queries
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
-from routing.reviews.dwell import least_seconds
+from routing.reviews.dwell import was_read
 from routing.reviews.refusals import (
     AlreadyEnded,
     AlreadyHeld,
@@ -240,17 +240,13 @@ def renew(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease
 def release(session: Session, item_id: UUID, *, agent: AgentEntry, actor: Actor, now: datetime) -> None:
     """Give a case back to the queue; whoever held it long enough to have read it has opened it."""
     item = queries.get_item(session, item_id)
-    opened = item.claimed_by == actor.name and not item.ahead and _was_read(session, item, agent, now)
+    read = was_read(item, queries.decision_of(session, item), agent.settings.desk, now)
+    opened = read and item.claimed_by == actor.name and not item.ahead
     if not queries.try_release(session, item_id, actor.name):
         raise _why_not(queries.get_item(session, item_id), actor)
     if opened:
         queries.note_opened(session, item_id, actor.name, now)
     send_after_commit(session, "reviews:changed")
-
-
-def _was_read(session: Session, item: ReviewItem, agent: AgentEntry, now: datetime) -> bool:
-    least = least_seconds(queries.decision_of(session, item), agent.settings.desk)
-    return item.claimed_at is not None and now - item.claimed_at >= timedelta(seconds=least)
 
 
 def require_held(item: ReviewItem, actor: Actor) -> None:

@@ -13,6 +13,7 @@ from kit.clock import FixedClock
 from kit.context import Context
 from kit.tasks import REGISTRY
 from rollout.domain.phase import Phase
+from routing.alike import service
 from routing.cases.tables import Decision, Label
 from routing.people import service as people
 from routing.reviews.tables import Opened, ReviewItem, Ruling
@@ -186,3 +187,22 @@ def test_each_can_be_undone_and_waits_again(ctx: Context, client: TestClient) ->
     assert client.post(f"/v1/reviews/{one.id}/undo").json()["undone"]["ruling"] == "approve"
 
     assert {row.case_id: row.state for row in desk.rows(ctx, ReviewItem)} == {"c-0": "waiting", "c-1": "approved"}
+
+
+@pytest.mark.parametrize("kind", ["gold", "second"])
+def test_what_looks_like_a_review_is_treated_as_one_and_says_nothing(
+    ctx: Context, client: TestClient, kind: str
+) -> None:
+    """Refusing it would tell which it is."""
+    item = opened(ctx, client, "c-1", output="yes")
+    signature = client.get(ALIKE).json()["items"][0]["signature"]
+    with ctx.db.begin() as session:
+        row = session.get_one(ReviewItem, item.id)
+        row.kind, row.shown_as = kind, "review"
+    decision = desk.decision_of(ctx, item)
+
+    with ctx.db.read() as session:
+        entry = desk.snapshot.load(session).agents["claims"]
+        seen = session.get_one(ReviewItem, item.id)
+        assert not service.asks_for_its_own_look(seen, decision, entry)
+        assert service.signature_of(seen, decision) == signature
