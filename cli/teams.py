@@ -1,15 +1,19 @@
 """`phasegate teams`: who is in which teams and has which skills, and what the queues take."""
 
-from typing import Annotated
+from typing import Annotated, Any, TypeVar, cast
 
 import typer
+from pydantic import BaseModel, ValidationError
 
 from cli.house import acting, opened
 from cli.output import AsJson, good, print_json, print_table
 from cli.people import By
+from kit.wire import invalid_from
 from routing.domain.reach import Need
 from routing.skills import service
-from routing.skills.schemas import QueueIn, QueuesIn, SkillsIn
+from routing.skills.schemas import QueueIn, SkillsIn
+
+_Shape = TypeVar("_Shape", bound=BaseModel)
 
 teams = typer.Typer(no_args_is_help=True, help="Teams and skills: who is dealt which cases.")
 
@@ -49,7 +53,7 @@ def show(as_json: AsJson = False) -> None:
 @teams.command("person")
 def set_person(login: str, teams: Teams = None, skills: Skills = None, by: By = None) -> None:
     """Give a person exactly these: [bold]phasegate teams person rita -t north -s polish[/bold]."""
-    wanted = SkillsIn(teams=tuple(teams or ()), skills=tuple(skills or ()))
+    wanted = _read(SkillsIn, {"teams": teams or [], "skills": skills or []})
     with opened() as ctx, ctx.db.begin() as session:
         row = service.set_person(
             session, login, teams=wanted.teams, skills=wanted.skills, by=acting(ctx, by), now=ctx.clock.now()
@@ -62,13 +66,13 @@ def set_person(login: str, teams: Teams = None, skills: Skills = None, by: By = 
 def set_queue(
     agent: str,
     segment: Annotated[str, typer.Option(help="Of the agent; else all that no other queue names.")] = "",
-    team: Annotated[str | None, typer.Option(help="Whose queue it is.")] = None,
+    team: Annotated[str | None, typer.Option("--team", "-t", help="Whose queue it is.")] = None,
     skills: Skills = None,
     everybody: Annotated[bool, typer.Option("--everybody", help="Take back what was said of this queue.")] = False,
     by: By = None,
 ) -> None:
     """Say what a queue takes: [bold]phasegate teams queue claims --segment pl --team north -s polish[/bold]."""
-    wanted = QueuesIn(queues=(QueueIn(segment=segment, team=team, skills=tuple(skills or ())),)).queues[0]
+    wanted = _read(QueueIn, {"segment": segment, "team": team, "skills": skills or []})
     need = Need(agent, wanted.segment, wanted.team, frozenset(wanted.skills))
     with opened() as ctx, ctx.db.begin() as session:
         others = [one for one in service.needs_of(session, agent) if one.segment != segment]
@@ -78,3 +82,11 @@ def set_queue(
     good(f"{agent} takes that now.")
     for words in alone:
         typer.echo(f"Nobody has it ({words}): until somebody does, its leads get the cases.", err=True)
+
+
+def _read(shape: type[_Shape], said: dict[str, Any]) -> _Shape:
+    """What was typed, as the API would take it."""
+    try:
+        return shape.model_validate(said)
+    except ValidationError as error:
+        raise invalid_from(cast("list[Any]", error.errors())) from None
