@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from governance.actors import Actor
 from governance.people import queries, service
 from kit.context import Context
-from kit.errors import Unauthenticated, Unavailable
+from kit.errors import Unauthenticated
 
 _LOOKS_PER_SECOND = 50
 
@@ -69,11 +69,7 @@ class Keyring:
         return self._actors.get(service.digest_of(secret)) if secret is not None else None
 
     def actor(self, authorization: str | None) -> Actor:
-        """
-        The actor behind an Authorization header. May read the database.
-
-        Raises Unauthenticated, and Unavailable where too many unknown keys were looked up in the last second.
-        """
+        """The actor behind an Authorization header; raises Unauthenticated. May read the database."""
         secret = _bearer(authorization)
         if secret is None:
             raise KeyMissing("send your key in the header: Authorization: Bearer pgk_…; an admin can make one")
@@ -95,7 +91,9 @@ class Keyring:
             if any(digest == other and now - at < 1 for at, other in self._missed):
                 return  # the same wrong key again
             if len(self._looks) == self._looks.maxlen and now - self._looks[0] < 1:
-                raise Unavailable("many keys that are not known are being tried just now; try again in a second")
+                raise KeyUnknown(
+                    "too many keys that are not known are tried just now; if yours is new, try in a second"
+                )
             self._looks.append(now)
         with self._ctx.db.read() as session:
             found = queries.key_of_digest(session, digest)

@@ -5,7 +5,6 @@ from governance.people import keyring as rings
 from governance.people import service
 from governance.people.keyring import Keyring
 from kit.context import Context
-from kit.errors import Unavailable
 from tests import factories
 
 
@@ -79,7 +78,7 @@ class TestAnotherProcess:
                 ring.actor(f"Bearer wrong-{number}")
 
         seconds.now += 0.9
-        with pytest.raises(Unavailable, match="try again in a second"):
+        with pytest.raises(rings.KeyUnknown, match="try in a second"):
             ring.actor(f"Bearer {secret}")
         seconds.now += 0.1
         found = ring.actor(f"Bearer {secret}")
