@@ -23,8 +23,8 @@ def _run(*arguments: str) -> int:
 def main() -> int:
     """Both parts always run, so one failure does not hide another."""
     os.environ.setdefault("PHASEGATE_TEST_SECONDS_AWAY", "8")
-    quick = _run(*_PARALLEL, "--durations=10", "-m", "not system and not browser")
-    slow = _run(*_PARALLEL, "--no-loadscope-reorder", "--durations=10", "-m", "system or browser")
+    quick = _run(*_PARALLEL, "--durations=25", "-m", "not system and not browser")
+    slow = _run(*_PARALLEL, "--no-loadscope-reorder", "--durations=25", "-m", "system or browser")
     return quick or slow
 
 
