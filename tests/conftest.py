@@ -11,6 +11,7 @@ from typing import cast
 
 import hypothesis
 import pytest
+import structlog
 from hypothesis import HealthCheck
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -35,6 +36,14 @@ hypothesis.settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("tests")
+
+# The pretty form of a traceback, with every local, takes seconds for each error that a test brings up.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 for _name in [name for name in os.environ if name.startswith("PHASEGATE_") and "_TEST_" not in name]:
     del os.environ[_name]  # the settings of whoever runs the tests are not the tests' settings

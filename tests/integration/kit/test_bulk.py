@@ -67,8 +67,8 @@ def item(of: dict[str, Any]) -> dict[str, Any]:
         "case_id": of["case_id"], "kind": "review", "level": 1, "segment": "", "priority": 0, "fingerprint": "f",
         "created_at": NOW, "due_at": NOW, "state": "waiting", "claimed_by": None, "claimed_at": None,
         "claimed_until": None, "ended_at": None, "expires_at": None, "escalates_at": None, "concludes_at": None,
-        "ahead": False, "arm": "assisted", "shown_as": None,
-        "arm_probability": None,
+        "ahead": False, "arm": "assisted", "shown_as": None, "seconded": False, "second_probability": None,
+        "not_for": None, "arm_probability": None,
     }  # fmt: skip
 
 
