@@ -32,6 +32,7 @@ from routing.writer import Writer
 router = APIRouter(prefix="/v1", tags=["decisions"])
 
 _LONGEST_NAME = 128
+_A_MOMENT = 0.01  # seconds: a clock of the loop may be a little ahead
 AgentName = Annotated[str, Path(max_length=_LONGEST_NAME)]
 _BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": CaseIn.model_json_schema()}}}}
 WANTS_A_KEY: dict[str, Any] = {"security": [{"key": []}]}  # said by hand, since the key is looked up by hand
@@ -69,6 +70,9 @@ class HotPath:
         actor = await self.actor_of(authorization)
         actor.require(may, agent)
         if not self.holder.current.has_agent(agent):
+            await asyncio.sleep(
+                self.holder.seconds_to_next_look()
+            )  # a refusal can wait; nobody calls so by the thousand
             await self._look_again()  # it may have been registered a moment ago
         if not self.holder.current.has_agent(agent):
             raise NotFound(f"there is no agent “{agent}”")

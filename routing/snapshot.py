@@ -198,9 +198,14 @@ class SnapshotHolder:
         _tell_of_broken(before, snapshot)
         self.replaced()
 
+    def seconds_to_next_look(self) -> float:
+        """Until `look_again` would look; 0 where it would now."""
+        since = _LOOK_AGAIN_SECONDS if self._looked_at is None else self._monotonic() - self._looked_at
+        return max(0.0, _LOOK_AGAIN_SECONDS - since)
+
     def may_look_again(self) -> bool:
         """Whether `look_again` would look, as things stand."""
-        return self._looked_at is None or self._monotonic() - self._looked_at >= _LOOK_AGAIN_SECONDS
+        return self.seconds_to_next_look() == 0
 
     def look_again(self) -> None:
         """For something that is not in the snapshot: refresh, at most once a second however many ask."""
