@@ -12,6 +12,8 @@ from tests.browser.conftest import Site
 
 DWELL = 900  # ms; approving opens after 800
 
+LOOKS = [(1280, "light"), (390, "dark")]  # each width and each theme once: neither depends on the other
+
 
 def expect_case(page: Page, case_id: str) -> None:
     expect(page.locator("#case-h")).to_have_text(case_id)

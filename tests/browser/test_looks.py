@@ -5,6 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Site, Visit
+from tests.browser.looking import LOOKS
 from tests.integration.review_ui import house
 
 pytestmark = pytest.mark.browser
@@ -28,8 +29,7 @@ def sideways(page: Page) -> list[str]:
     return [f"{page.url} scrolls sideways by {wide} px"] if wide > 0 else []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_every_page_can_be_read_by_everybody(site: Site, visit: Visit, width: int, scheme: str) -> None:
     house.furnish(site.ctx)
     evidence = house.evidence_of(site.ctx, "digits", "1.9.0")

@@ -13,6 +13,7 @@ from routing.notifications.tables import Notification, NotificationSettings
 from routing.reviews.tables import ReviewItem
 from tests import factories
 from tests.browser.conftest import Site, Visit
+from tests.browser.looking import LOOKS
 from tests.browser.test_looks import findings, sideways
 
 pytestmark = pytest.mark.browser
@@ -45,8 +46,7 @@ def furnish(site: Site) -> dict[str, str]:
         return {link.does: PATH + token_of(ctx.secret, link) for link in links_of(session, message.id)}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_the_page_and_its_links_can_be_read_by_everybody(site: Site, visit: Visit, width: int, scheme: str) -> None:
     links = furnish(site)
     page = visit("rita", width=width, scheme=scheme)

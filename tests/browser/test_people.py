@@ -8,6 +8,7 @@ from kit.clock import FixedClock
 from rollout.domain.phase import Lane
 from routing import tasks
 from tests.browser.conftest import Site, Visit
+from tests.browser.looking import LOOKS
 from tests.browser.test_looks import findings, sideways
 from tests.integration.review_ui import house
 from tests.integration.review_ui.test_people_page import ADDRESS, counted, reviews, verdicts
@@ -34,8 +35,7 @@ def furnish(site: Site) -> None:
     clock.move(timedelta(days=1))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_the_page_can_be_read_by_everybody(site: Site, visit: Visit, width: int, scheme: str) -> None:
     furnish(site)
     page = visit(house.OWNER, width=width, scheme=scheme)

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Site, Visit
+from tests.browser.looking import LOOKS
 from tests.browser.test_looks import findings, sideways
 from tests.integration.review_ui import house, labelled
 
@@ -24,8 +25,7 @@ def furnish(site: Site) -> None:
     labelled.look(site.ctx)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_every_state_can_be_read_by_everybody(site: Site, visit: Visit, width: int, scheme: str) -> None:
     furnish(site)
     row = labelled.calibrations(site.ctx)[0]

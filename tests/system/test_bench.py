@@ -15,7 +15,7 @@ pytestmark = pytest.mark.system
 SECONDS = 0.5
 
 
-@pytest.mark.parametrize("database", services.DATABASES)
+@pytest.mark.parametrize("database", ["postgresql"])  # SQLite: `make bench-decisions`
 def test_a_cell_counts_every_decision_it_was_told_of(database: str) -> None:
     with services.folder_for_servers() as folder, cell.one(database, folder) as (service, noop):
         single = cell.pair(service, noop, 4, SECONDS)
