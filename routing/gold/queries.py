@@ -163,10 +163,6 @@ def get_deal(session: Session, item_id: UUID) -> GoldDeal:
     return session.get_one(GoldDeal, item_id)
 
 
-def find_deal(session: Session, item_id: UUID) -> GoldDeal | None:
-    return session.get(GoldDeal, item_id)
-
-
 def revision_of(session: Session, decision_id: UUID) -> int | None:
     """By which policy a real case was decided."""
     return session.scalar(select(Decision.policy_revision).where(Decision.id == decision_id))
