@@ -70,9 +70,8 @@ class HotPath:
         actor = await self.actor_of(authorization)
         actor.require(may, agent)
         if not self.holder.current.has_agent(agent):
-            await asyncio.sleep(
-                self.holder.seconds_to_next_look()
-            )  # a refusal can wait; nobody calls so by the thousand
+            if not self.holder.may_look_again():  # a refusal can wait
+                await asyncio.sleep(self.holder.seconds_to_next_look() + _A_MOMENT)
             await self._look_again()  # it may have been registered a moment ago
         if not self.holder.current.has_agent(agent):
             raise NotFound(f"there is no agent “{agent}”")
