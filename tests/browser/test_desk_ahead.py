@@ -178,7 +178,6 @@ def test_long_evidence_opens_approving_later_and_a_risky_case_only_when_all_of_i
     page.locator("[data-end]").first.scroll_into_view_if_needed()
     page.locator(".long").first.evaluate("(part) => part.scrollTo(0, part.scrollHeight)")
     page.keyboard.press("v")
-    page.wait_for_timeout(300)
     page.keyboard.press("a")
     stored(page)
     assert [one.ruling for one in rulings(site)] == ["approve"]
