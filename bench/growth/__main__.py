@@ -36,6 +36,8 @@ PAGES = {
     "page: desk": "/review",
     "page: queue": "/review/queue",
     "page: queue of the agent": f"/review/queue?agent={AGENT}",
+    "page: your reviewing": "/review/me",
+    "page: team": "/team",
     "page: agents": "/agents",
     "page: agent": f"/agents/{AGENT}",
     "page: watch": f"/agents/{AGENT}/watch",
