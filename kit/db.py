@@ -6,10 +6,11 @@ What must happen once a transaction is stored (start a task, refresh a snapshot)
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 _AFTER_COMMIT = "after_commit"
 _LONGEST_LOCK = 30.0  # seconds
+_CONNECTIONS = 25  # of a process at most, but for those that it was told to keep; beyond it, callers wait
 _IN_EACH_OTHERS_WAY = "40"  # the class of PostgreSQL's errors for deadlocks and the like
 
 
@@ -36,7 +38,8 @@ class Database:
         self.engine: Engine = create_engine(
             _with_driver(url),
             pool_size=pool_size,
-            max_overflow=20,
+            max_overflow=max(0, _CONNECTIONS - pool_size),
+            pool_use_lifo=True,  # those in use know the statements
             pool_timeout=seconds or _LONGEST_LOCK,
             json_deserializer=dialects.read_json,
         )
@@ -69,6 +72,9 @@ class Database:
         """A consistent view that cannot write; the database itself refuses."""
         with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
             yield session
+            # Its end is the same as a rollback, after which the driver would prepare every statement anew.
+            session.expunge_all()
+            session.commit()
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[Connection]:
@@ -89,6 +95,16 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def execute_core(session: Session, statement: Executable, given: Mapping[str, Any]) -> CursorResult[*tuple[Any, ...]]:
+    """
+    Carry out a statement that was made once, past the ORM's work for each call; on what this transaction has done so
+    far, like any other.
+    """
+    if session.autoflush:
+        session.flush()
+    return session.connection().execute(statement, given)
 
 
 def send_after_commit(session: Session, name: str, *, about: object = None) -> None:

@@ -1,5 +1,5 @@
 """
-Agents and policies in memory, replaced whole when anything changed.
+Agents, policies and what queues take in memory, replaced whole when anything changed.
 
 A process hears of a change at once (its own commits directly, others' over Redis) and looks at the version
 marks twice a second besides, so a lost message costs half a second and never more. Whoever stores decisions looks
@@ -27,6 +27,8 @@ from rollout.versions.queries import newest_sequence
 from rollout.versions.tables import PolicyRevision
 from routing import queries
 from routing.answering import Answers
+from routing.domain.reach import Need
+from routing.skills import service as skills
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +71,8 @@ class Snapshot:
     broken_policies: dict[tuple[str, str], str] = field(default_factory=dict)
     revisions: dict[str, int] = field(default_factory=dict)
     """Of the agents, to tell which of them were written since."""
+    needs: tuple[Need, ...] | None = None
+    """What the queues take of who reviews; None: not read yet."""
 
     @property
     def sequence(self) -> int:
@@ -95,6 +99,7 @@ def load(session: Session, before: Snapshot = EMPTY) -> Snapshot:
     present = replace(
         before,
         marks=marks,
+        needs=tuple(skills.all_needs(session)),
         agents=before.agents.copy(),
         policies=before.policies.copy(),
         broken_agents=before.broken_agents.copy(),
@@ -175,8 +180,9 @@ class SnapshotHolder:
         with self._refreshing, self._ctx.db.read() as session:
             turn = next(self._turns)
             self._keyring.refresh(session)
-            if queries.marks(session) != self.current.marks:
-                self._replace(load(session, self.current), turn)
+            present = self.current
+            if queries.marks(session) != present.marks or tuple(skills.all_needs(session)) != present.needs:
+                self._replace(load(session, present), turn)
 
     def follow(self, session: Session) -> Snapshot:
         """

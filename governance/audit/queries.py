@@ -9,10 +9,13 @@ from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from governance.audit.tables import AuditCheckpoint, AuditEvent
+from kit.tables import described
+
+_EVENTS = insert(described(AuditEvent))
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    session.execute(insert(AuditEvent), rows)
+    session.connection().execute(_EVENTS, rows)
 
 
 def last_checkpoint(session: Session) -> AuditCheckpoint | None:

@@ -124,7 +124,7 @@ def rule_one(
     """One of several; a conflict says why this one is left out. Said twice it is one ruling."""
     item = reviews.get_item(session, item_id)
     if item.state != "waiting":
-        return desk.give(session, item_id, said, agent=agent, actor=actor, now=now)  # what was said before, or why not
+        return desk.give(session, item, said, agent=agent, actor=actor, now=now)  # what was said before, or why not
     if item.claimed_by is not None and item.claimed_until is not None and item.claimed_until >= now:
         raise OnTheDesk(f"case {item.case_id} is on a desk, where it is ruled on", held_by=item.claimed_by)
     if not queries.was_opened(session, item_id, actor.name, now - OPENED_FOR):
@@ -134,8 +134,8 @@ def rule_one(
         raise RuledAlone(f"case {item.case_id} is ruled on by itself")
     if item.agent != agent.name or signature_of(item, decision) != signature:
         raise AnotherSignature(f"the agent said something else of case {item.case_id}, or for other reasons")
-    desk.claim(session, item_id, actor=actor, now=now, lease=lease)
-    return desk.give(session, item_id, said, agent=agent, actor=actor, now=now)
+    item = desk.claim(session, item_id, actor=actor, now=now, lease=lease)
+    return desk.give(session, item, said, agent=agent, actor=actor, now=now)
 
 
 def forget_opened(session: Session, now: datetime) -> int:

@@ -5,6 +5,7 @@ The body is fixed when the row is written and the message keeps its id, so a rep
 same to the letter and the receiver can drop it (Standard Webhooks: `webhook-id`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,21 +63,31 @@ class Sent:
 
 
 def tell(
-    session: Session, decision: Decision, *, kind: str, now: datetime, ruling: AuditRulingOut | None = None
+    session: Session,
+    decision: Decision,
+    *,
+    kind: str,
+    now: datetime,
+    ruling: AuditRulingOut | None = None,
+    webhooks: Sequence[Webhook] | None = None,
 ) -> None:
     """
     Write the message; it is sent once this transaction is stored, and by the sweep in any case.
 
     The data is the decision as the API shows it. An audit leaves the decision as it was, so the message brings the
-    `ruling` beside it. A human loop that ended is told once more, as Amazon A2I would tell it.
+    `ruling` beside it. A human loop that ended is told once more, as Amazon A2I would tell it. `webhooks`: the agent's,
+    where they are known.
     """
+    webhooks = queries.active_webhooks(session, decision.agent) if webhooks is None else webhooks
+    if not webhooks:
+        return
     data = decision_out(decision, outcome_of(decision)).model_dump(mode="json")
     if ruling is not None:
         data["audit_ruling"] = ruling.model_dump(mode="json")
     told = {kind: data}
     if shapes.is_loop(decision) and kind.startswith("decision."):
         told[shapes.STATUS_CHANGE] = shapes.event(decision, new_id(), now)
-    for webhook in queries.active_webhooks(session, decision.agent):
+    for webhook in webhooks:
         for name, said in told.items():
             session.add(
                 OutboxMessage(

@@ -7,6 +7,7 @@ another one than the agent was told, the agent is told of it, and an output that
 the desk, which asks for all of this when rulings are given and concluded.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -98,14 +99,14 @@ def _waiting(item: ReviewItem, now: datetime, *, kind: str, level: int, within: 
     )
 
 
-def weigh(session: Session, item: ReviewItem, decision: Decision, ruling: Ruling, agent: AgentEntry) -> None:
+def weigh(session: Session, item: ReviewItem, look: Callable[[], Decision], ruling: Ruling, agent: AgentEntry) -> None:
     """
     What a second ruling, or one between two, means for the others: worked out when it is given, as long as the agent's
     comparison is at hand. Given again after an undo, it is worked out again.
     """
     if item.kind not in {SECOND, ADJUDICATION} or ruling.verdict is None:
         return
-    row = _row(session, item)
+    row, decision = _row(session, item), look()
     said = queries.rulings(session, [one for one in (row.first_ruling_id, row.second_ruling_id) if one is not None])
 
     def equal(one: Any, other: Any) -> bool:

@@ -62,9 +62,9 @@ def lease_of(ctx: Context) -> timedelta:
     return timedelta(seconds=ctx.settings.lease_seconds)
 
 
-def held_out(session: Session, item: ReviewItem) -> HeldOut:
+def held_out(session: Session, item: ReviewItem, decision: Any = None) -> HeldOut:
     """An item with the evidence that the reviewer who holds it needs, and may see by now."""
-    decision = queries.decision_of(session, item)
+    decision = decision or queries.decision_of(session, item)
     line = ItemOut.model_validate(item).model_dump()
     answer = veil.answer_of(session, item, item.claimed_by or "")
     if item.arm == BLIND and answer is None:
@@ -129,20 +129,15 @@ def claim_next(request: Request, body: ClaimIn, actor: ActorDep, ctx: Ctx) -> Re
     actor.require("review")
     now, agent, segment = ctx.clock.now(), body.agent, body.segment
     with ctx.db.begin() as session:
-        lease, dealer = lease_of(ctx), dealer_of(request, ctx)
-        item = service.claim_next(
-            session, actor=actor, now=now, lease=lease, agent=agent, segment=segment, dealer=dealer
-        )
+        dealer = dealer_of(request, ctx)
+        until, needs = now + lease_of(ctx), dealer.snapshot.needs
+        wish = service.Wish(actor, now, until, agent, segment, dealer=dealer, needs=needs)
+        item, after = service.claim_with_ahead(session, wish, body.ahead)
         if item is None:
             return Response(status_code=204)
-        after: list[ReviewItem] = []
-        if body.ahead:
-            after = service.ahead(
-                session, actor=actor, now=now, count=body.ahead, agent=agent, segment=segment, dealer=dealer
-            )
-        _at_hand = queries.decisions_by_hand(session, [item, *after])
-        held = held_out(session, item)
-        return ClaimedOut(**held.model_dump(), next=[held_out(session, one) for one in after])
+        shown = queries.outputs_of(session, [item, *after])
+        held, *following = (held_out(session, one, shown.get(one.decision_id)) for one in (item, *after))
+        return ClaimedOut(**dict(held), next=following)
 
 
 @router.post("/queue/leave")
@@ -197,8 +192,9 @@ def rule(request: Request, item_id: UUID, body: RulingIn, actor: ActorDep, ctx: 
     actor.require("review")
     said = service.Said(body.ruling, body.fingerprint, body.output, body.reason_code, body.note)
     with ctx.db.begin() as session:
-        entry = agent_entry(request, queries.get_item(session, item_id).agent)
-        given = service.give(session, item_id, said, agent=entry, actor=actor, now=ctx.clock.now())
+        item = queries.get_item(session, item_id)
+        entry = agent_entry(request, item.agent)
+        given = service.give(session, item, said, agent=entry, actor=actor, now=ctx.clock.now())
         response.status_code = 201 if given.new else 200
         return RulingOut(**{name: getattr(given.ruling, name) for name in _RULING}, undo_until=given.undo_until)
 

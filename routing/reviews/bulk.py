@@ -36,6 +36,9 @@ class Recorded:
     said: Said
     at: datetime
 
+    def look(self) -> Decision:
+        return self.decision
+
 
 def rule_all(session: Session, recorded: Sequence[Recorded], *, agent: AgentEntry, actor: Actor) -> list[Ruling]:
     """Record these rulings with everything that follows from each. Escalating needs a person and is refused."""
@@ -43,7 +46,7 @@ def rule_all(session: Session, recorded: Sequence[Recorded], *, agent: AgentEntr
     for one in recorded:
         if one.said.ruling == "escalate":
             raise Invalid("recorded work cannot be escalated; somebody would have to take it")
-        service.check(agent, one.decision, one.said)
+        service.check(agent, one.said, one.look)
         ruling = _ruling(one, agent, actor)
         rulings.append(ruling)
         rows.add(one, ruling, actor)
@@ -57,7 +60,7 @@ def rule_all(session: Session, recorded: Sequence[Recorded], *, agent: AgentEntr
 
 
 def _ruling(one: Recorded, agent: AgentEntry, actor: Actor) -> Ruling:
-    verdict, severity = concluding.judge(one.decision, one.said, agent)
+    verdict, severity = concluding.judge(one.said, agent, one.look)
     return Ruling(
         id=new_id(),
         item_id=one.item.id,

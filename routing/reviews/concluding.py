@@ -6,7 +6,7 @@ ruling whose window ended while no worker ran is concluded by the next sweep, an
 the output is worked out when it is given and stored with it: concluding needs nothing but the rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,9 @@ from kit.db import send_after_commit
 from kit.ids import new_id
 from routing.cases.tables import Decision, Label
 from routing.delivery import service as delivery
+from routing.delivery.queries import active_webhooks
 from routing.delivery.schemas import AuditRulingOut
+from routing.delivery.tables import Webhook
 from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.gold import answers as gold
 from routing.gold.queries import GOLD
@@ -33,15 +35,26 @@ def conclude_due(session: Session, now: datetime, limit: int) -> int:
 
     def act(items: Sequence[ReviewItem]) -> None:
         rulings = queries.standing_rulings(session, [item.id for item in items])
+        _at_hand = queries.decisions_by_hand(session, items)
+        webhooks = {agent: active_webhooks(session, agent) for agent in {item.agent for item in items}}
         for item in items:
             item.concludes_at = None
-            conclude(session, item, queries.decision_of(session, item), rulings[item.id], now)
+            decision = queries.decision_of(session, item)
+            conclude(session, item, decision, rulings[item.id], now, webhooks=webhooks[item.agent])
         send_after_commit(session, "reviews:changed")
 
     return each(session, queries.to_conclude(session, now, limit), act, step="conclude", now=now)
 
 
-def conclude(session: Session, item: ReviewItem, decision: Decision, ruling: Ruling, now: datetime) -> None:
+def conclude(
+    session: Session,
+    item: ReviewItem,
+    decision: Decision,
+    ruling: Ruling,
+    now: datetime,
+    *,
+    webhooks: Sequence[Webhook] | None = None,
+) -> None:
     """Everything that follows from a ruling that stands."""
     if item.kind == GOLD:
         gold.conclude(session, item, ruling, now)
@@ -58,7 +71,8 @@ def conclude(session: Session, item: ReviewItem, decision: Decision, ruling: Rul
     if item.kind == "review":
         for name, value in outcome_row(decision, ruling, item.state).items():
             setattr(decision, name, value)
-    delivery.tell(session, decision, kind=told_as(item), now=now, ruling=told_ruling(item, ruling))
+    said = told_ruling(item, ruling)
+    delivery.tell(session, decision, kind=told_as(item), now=now, ruling=said, webhooks=webhooks)
     send_after_commit(session, "decisions:ruled", about=decision.id)
     opinions.ask(session, item, decision, ruling, now)
 
@@ -148,10 +162,11 @@ def outcome_row(decision: Decision, ruling: Ruling, state: str) -> dict[str, Any
     }
 
 
-def judge(decision: Decision, said: Any, agent: AgentEntry) -> tuple[str | None, str | None]:
+def judge(said: Any, agent: AgentEntry, look: Callable[[], Decision]) -> tuple[str | None, str | None]:
     """
     Verdict and severity. An override changed the outcome: a reject, or an edit that the comparison does not
     call equal. To escalate is no verdict, and what is said of several cases at once says nothing of any of them.
+    `look`: gets the decision.
     """
     if said.bulk:
         return "void", None
@@ -160,6 +175,7 @@ def judge(decision: Decision, said: Any, agent: AgentEntry) -> tuple[str | None,
     if said.ruling == "approve":
         return "agree", None
     if said.ruling == "edit":
+        decision = look()
         result = compare(decision.output, said.output, agent.comparison, schema_valid=decision.output_valid)
         return ("override", result.severity or "major") if result.kind != "equal" else ("agree", None)
     severity = next((reason.severity for reason in agent.settings.reasons if reason.code == said.reason_code), "major")

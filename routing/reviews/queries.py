@@ -7,6 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Executable,
+    bindparam,
     delete,
     exists,
     func,
@@ -18,19 +20,43 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from kit.db import execute_core
 from kit.dialects import insert_new, skip_locked
 from kit.errors import NotFound
+from kit.tables import as_read, described
 from rollout.versions.tables import Rollout
 from routing.cases.tables import Decision, Label
 from routing.domain.reach import Reach
 from routing.gold import queries as gold
-from routing.reviews.dealing.lines import WAITING, free, shown_kind, worked
+from routing.reviews.dealing.lines import HELD, WAITING, free, shown_kind, worked
 from routing.reviews.dealing.queries import rollouts_of_kind, waiting_in
 from routing.reviews.tables import Opened, ReviewItem, ReviewTrouble, Ruling
 
+# Made once: what the ORM does for each call of its own takes longer than the statements.
+_ITEMS = described(ReviewItem)
+_LOOKED_AT = ReviewItem.id == bindparam("item"), WAITING, ReviewItem.claimed_by == bindparam("login"), ~ReviewItem.ahead
+_ITEM = select(_ITEMS).where(ReviewItem.id == bindparam("item"))
+_RENEWING = update(_ITEMS).where(*_LOOKED_AT).values(claimed_until=bindparam("until")).returning(*_ITEMS.c)
+_ENDING = (
+    update(_ITEMS)
+    .where(*_LOOKED_AT)
+    .values(state=bindparam("ends"), ended_at=bindparam("now"), concludes_at=bindparam("until"))
+    .returning(*_ITEMS.c)
+)
+_RULED = insert(described(Ruling))
+_OUTPUTS = select(
+    Decision.id, Decision.input, Decision.output, Decision.action, Decision.amount, Decision.confidence,
+    Decision.trace, Decision.reasons,
+).where(Decision.id.in_(bindparam("ids", expanding=True)))  # fmt: skip
+
+
+def _first(session: Session, statement: Executable, given: dict[str, Any]) -> ReviewItem | None:
+    return next(iter(as_read(ReviewItem, execute_core(session, statement, given))), None)
+
 
 def get_item(session: Session, item_id: UUID) -> ReviewItem:
-    row = session.get(ReviewItem, item_id, populate_existing=True)
+    """As it is stored now; to be read, see `as_read`."""
+    row = _first(session, _ITEM, {"item": item_id})
     if row is None:
         raise NotFound(f"there is no review item {item_id}")
     return row
@@ -49,6 +75,12 @@ def decisions_by_hand(session: Session, items: Sequence[ReviewItem]) -> Sequence
     return session.scalars(wanted).all()
 
 
+def outputs_of(session: Session, items: Sequence[ReviewItem]) -> dict[UUID, Any]:
+    """What there is to look at of each item's decision, by its id; of gold cases nothing."""
+    ids = [item.decision_id for item in items if item.kind != gold.GOLD]
+    return {row.id: row for row in execute_core(session, _OUTPUTS, {"ids": ids})} if ids else {}
+
+
 def decision_of(session: Session, item: ReviewItem) -> Decision:
     """What the item is about; of a gold case what it seems to be about."""
     return gold.decision_of(session, item.id) if item.kind == gold.GOLD else get_decision(session, item.decision_id)
@@ -59,13 +91,7 @@ _FREED: dict[str, Any] = {"claimed_by": None, "claimed_at": None, "claimed_until
 
 def try_renew(session: Session, item_id: UUID, login: str, *, until: datetime) -> ReviewItem | None:
     """Hold on to an item; also when the lease ran out and nobody took it meanwhile."""
-    return session.scalar(
-        update(ReviewItem)
-        .where(ReviewItem.id == item_id, WAITING, ReviewItem.claimed_by == login, ReviewItem.ahead.is_(False))
-        .values(claimed_until=until)
-        .returning(ReviewItem)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
+    return _first(session, _RENEWING, {"item": item_id, "login": login, "until": until})
 
 
 def try_release(session: Session, item_id: UUID, login: str) -> bool:
@@ -99,13 +125,12 @@ def try_end(
     session: Session, item_id: UUID, login: str, *, state: str, now: datetime, concludes_at: datetime | None = None
 ) -> ReviewItem | None:
     """End an item that this person looks at; None when it is not theirs any more."""
-    return session.scalar(
-        update(ReviewItem)
-        .where(ReviewItem.id == item_id, WAITING, ReviewItem.claimed_by == login, ReviewItem.ahead.is_(False))
-        .values(state=state, ended_at=now, concludes_at=concludes_at)
-        .returning(ReviewItem)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
+    given = {"item": item_id, "login": login, "ends": state, "now": now, "until": concludes_at}
+    return _first(session, _ENDING, given)
+
+
+def insert_ruling(session: Session, row: dict[str, Any]) -> None:
+    execute_core(session, _RULED, row)
 
 
 def try_undo(session: Session, item_id: UUID, login: str, *, now: datetime, until: datetime) -> ReviewItem | None:
@@ -185,7 +210,7 @@ def release_expired(session: Session, now: datetime) -> int:
     """Put items back in the queue whose reviewer walked away."""
     released = session.scalars(
         update(ReviewItem)
-        .where(WAITING, ReviewItem.claimed_until < now)
+        .where(HELD, ReviewItem.claimed_until < now)
         .values(**_FREED)
         .returning(ReviewItem.id)
         .execution_options(synchronize_session=False)
@@ -298,6 +323,6 @@ def set_outcomes(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 def held_now(session: Session, reach: Reach, now: datetime, limit: int = 500) -> Sequence[tuple[UUID, str, datetime]]:
     """Which cases within somebody's reach are held, by whom, and until when."""
     wanted = select(ReviewItem.id, ReviewItem.claimed_by, ReviewItem.claimed_until)
-    held = wanted.where(WAITING, ReviewItem.claimed_until >= now, worked(reach))
+    held = wanted.where(HELD, ReviewItem.claimed_until >= now, worked(reach))
     found = session.execute(held.order_by(ReviewItem.id).limit(limit))
     return [(item, login or "", until or now) for item, login, until in found]

@@ -6,8 +6,8 @@ the fingerprint of the page. The item, the ruling and the audit event are stored
 follows from the ruling comes once it can no longer be undone (`concluding`), and as one as well.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -17,20 +17,19 @@ from sqlalchemy.orm import Session
 from governance.actors import Actor
 from governance.audit import queries as audit_queries
 from governance.audit import service as audit
-from governance.people import service as people
 from kit.db import send_after_commit
 from kit.errors import Conflict, Invalid, Place
+from kit.ids import new_id
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
 from routing.domain.opinions import ADJUDICATION, SECOND
-from routing.domain.reach import Reach
-from routing.gold.dealing import Claim, Dealer, deal_before
+from routing.gold.dealing import Dealer
 from routing.gold.queries import GOLD
 from routing.opinions import service as opinions
-from routing.reviews import concluding, queries
+from routing.reviews import concluding, in_turn, queries
 from routing.reviews.dealing import queries as dealing
-from routing.reviews.dealing.lines import Narrow
 from routing.reviews.dwell import was_read
+from routing.reviews.in_turn import Wish, is_alone, levels_of, reach_of
 from routing.reviews.refusals import (
     AlreadyEnded,
     AlreadyHeld,
@@ -43,7 +42,6 @@ from routing.reviews.refusals import (
     TooLateToUndo,
 )
 from routing.reviews.tables import ReviewItem, Ruling
-from routing.skills import service as skills
 from routing.snapshot import AgentEntry
 from routing.supervision import veil
 
@@ -57,12 +55,18 @@ __all__ = [
     "NothingToUndo",
     "ShownOtherwise",
     "TooLateToUndo",
-]  # what the verbs refuse with
+    "Wish",
+    "levels_of",
+    "reach_of",
+]  # what the verbs are asked with and refuse with
 
 RulingWord = Literal["approve", "edit", "reject", "escalate"]
 _LAST_LEVEL = 2
-AHEAD_FOR = timedelta(seconds=60)
-"""How long a case is held that its holder has not seen; their page asks again while it is open."""
+AHEAD_FOR, AHEAD_AT_LEAST = timedelta(seconds=90), timedelta(seconds=60)
+"""
+How long a case is held that its holder has not seen; their page asks again while it is open. What is left of it when
+they ask stays as it is where it is the latter at least: most are ruled on before, and to renew a row writes it anew.
+"""
 _RULED_ON = {SECOND: "second_opinion", ADJUDICATION: "adjudication"}
 """What the audit log calls a ruling on an item that is no review or audit."""
 ENDS = {"approve": "approved", "edit": "edited", "reject": "rejected", "escalate": "escalated"}
@@ -80,16 +84,6 @@ class Said:
     bulk: bool = False
 
 
-def levels_of(actor: Actor) -> tuple[int, ...]:
-    """The lines of the queue this person works: everyone the first, those who may the second."""
-    return (1, 2) if actor.allows("escalated") else (1,)
-
-
-def reach_of(session: Session, actor: Actor) -> Reach:
-    """The part of the queue this person works, by lines, teams and skills."""
-    return skills.reach_of(session, actor, levels_of(actor))
-
-
 def claim_next(
     session: Session,
     *,
@@ -104,18 +98,9 @@ def claim_next(
     """
     The next case for this person: the one they look at, if there is one, else the first they hold ahead, else the
     next in turn.
-
-    `but`: cases they do not want now, because they just gave them back. `dealer`: puts gold cases in between.
     """
-    held, next_ones = dealing.held_at_all(session, actor.name, now, agent=agent, segment=segment)
-    # It may have ended meanwhile, by another request of the same person.
-    if held is not None and (renewed := queries.try_renew(session, held.id, actor.name, until=now + lease)):
-        return renewed
-    for waiting in next_ones:
-        item = dealing.try_claim(session, waiting.id, actor.name, now=now, until=now + lease)
-        if item is not None:
-            return item
-    return _next_in_turn(session, actor, now, now + lease, agent=agent, segment=segment, but=but, dealer=dealer)
+    wish = Wish(actor, now, now + lease, agent, segment, but, dealer=dealer)
+    return _next(session, wish, _held(session, wish))
 
 
 def ahead(
@@ -129,25 +114,44 @@ def ahead(
     dealer: Dealer | None = None,
 ) -> list[ReviewItem]:
     """
-    The next `count` cases, held for this person though they have not seen them; each for a minute from now. What
+    The next `count` cases, held for this person though they have not seen them, each for a minute at least. What
     they hold ahead already stays theirs.
     """
-    until = now + AHEAD_FOR
-    items = list(dealing.held_ahead(session, actor.name, now, agent=agent, segment=segment))
-    dealing.renew_ahead(session, [item.id for item in items], actor.name, until=until)
-    reach = reach_of(session, actor) if len(items) < count else None
-    while len(items) < count:
-        item = _next_in_turn(
-            session, actor, now, until, agent=agent, segment=segment, unseen=True, dealer=dealer, reach=reach
-        )
-        if item is None:
-            break
-        items.append(item)
-    return sorted(items, key=_turn)
+    wish = Wish(actor, now, now + AHEAD_FOR, agent, segment, dealer=dealer)
+    return _ahead(session, wish, count, _held(session, wish)[1])
 
 
-def _turn(item: ReviewItem) -> tuple[int, datetime, UUID]:
-    return -item.priority, item.due_at, item.id
+def claim_with_ahead(session: Session, wish: Wish, count: int) -> tuple[ReviewItem | None, list[ReviewItem]]:
+    """Both in one look at what they hold."""
+    held = _held(session, wish)
+    item = _next(session, wish, held)
+    if item is None:
+        return None, []
+    return item, _ahead(session, wish, count, [one for one in held[1] if one.id != item.id]) if count else []
+
+
+def _held(session: Session, wish: Wish) -> tuple[ReviewItem | None, list[ReviewItem]]:
+    return dealing.held_at_all(session, wish.actor.name, wish.now, agent=wish.agent, segment=wish.segment)
+
+
+def _next(session: Session, wish: Wish, held: tuple[ReviewItem | None, Sequence[ReviewItem]]) -> ReviewItem | None:
+    login, until = wish.actor.name, wish.until
+    # It may have ended meanwhile, by another request of the same person.
+    if held[0] is not None and (renewed := queries.try_renew(session, held[0].id, login, until=until)):
+        return renewed
+    for waiting in held[1]:
+        item = dealing.try_claim(session, waiting.id, login, now=wish.now, until=until)
+        if item is not None:
+            return item
+    return next(iter(in_turn.take(session, wish, 1)), None)
+
+
+def _ahead(session: Session, wish: Wish, count: int, held: Sequence[ReviewItem]) -> list[ReviewItem]:
+    short = [one.id for one in held if one.claimed_until is None or one.claimed_until < wish.now + AHEAD_AT_LEAST]
+    dealing.renew_ahead(session, short, wish.actor.name, until=wish.now + AHEAD_FOR)
+    more = replace(wish, until=wish.now + AHEAD_FOR, but=(), unseen=True)
+    new = in_turn.take(session, more, count - len(held)) if len(held) < count else []
+    return sorted([*held, *new], key=dealing.turn_of)
 
 
 def leave(session: Session, *, actor: Actor, everything: bool = False) -> int:
@@ -158,52 +162,11 @@ def leave(session: Session, *, actor: Actor, everything: bool = False) -> int:
     return released
 
 
-def _next_in_turn(
-    session: Session,
-    actor: Actor,
-    now: datetime,
-    until: datetime,
-    *,
-    agent: str | None,
-    segment: str | None,
-    but: Collection[UUID] = (),
-    unseen: bool = False,
-    dealer: Dealer | None = None,
-    reach: Reach | None = None,
-) -> ReviewItem | None:
-    reach = reach or reach_of(session, actor)
-    wanted = dealing.lines_of(session, Narrow(agent, segment), reach)
-    for alone in (False, True):
-        if alone and not _is_alone(session, actor):
-            break
-        for line in dealing.lines_in_turn(session, actor.name, wanted, now=now, but=but, alone=alone):
-            item = dealing.try_claim_next(
-                session, actor.name, line, now=now, until=until, but=but, ahead=unseen, alone=alone
-            )
-            if item is not None:
-                send_after_commit(session, "reviews:changed")
-                return _gold_before(session, item, Claim(actor, now, until, reach, segment, unseen), dealer) or item
-    return None
-
-
-def _gold_before(session: Session, item: ReviewItem, claim: Claim, dealer: Dealer | None) -> ReviewItem | None:
-    """A gold case in place of the one that was just claimed, which waits on; mostly None."""
-    dealt = deal_before(session, item, claim, dealer) if dealer is not None else None
-    if dealt is not None:
-        queries.try_release(session, item.id, claim.actor.name)
-    return dealt
-
-
-def _is_alone(session: Session, actor: Actor) -> bool:
-    """Whether nobody else works the second line, so that what this person passed on would wait for nobody."""
-    return actor.allows("escalated") and not people.others_who_may(session, "escalated", actor.name)
-
-
 def claim(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease: timedelta) -> ReviewItem:
     """Hold this case; a conflict names who has it and until when, or says that it is for somebody else."""
     _require_reach(session, queries.get_item(session, item_id), actor)
     item = dealing.try_claim(session, item_id, actor.name, now=now, until=now + lease)
-    if item is None and _is_alone(session, actor):
+    if item is None and is_alone(session, actor):
         item = dealing.try_claim(session, item_id, actor.name, now=now, until=now + lease, alone=True)
     if item is None:
         found = queries.get_item(session, item_id)
@@ -266,32 +229,37 @@ class Given:
 
 def rule(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, actor: Actor, now: datetime) -> Ruling:
     """Record a ruling and everything that follows from it."""
-    return give(session, item_id, said, agent=agent, actor=actor, now=now).ruling
+    return give(session, queries.get_item(session, item_id), said, agent=agent, actor=actor, now=now).ruling
 
 
-def give(session: Session, item_id: UUID, said: Said, *, agent: AgentEntry, actor: Actor, now: datetime) -> Given:
-    """The same with what a caller is told. Said twice, to the letter, it is one ruling: its answer may get lost."""
-    item = queries.get_item(session, item_id)
+def give(session: Session, item: ReviewItem, said: Said, *, agent: AgentEntry, actor: Actor, now: datetime) -> Given:
+    """
+    The same of an item as this transaction has read it, with what a caller is told. Said twice, to the letter, it is
+    one ruling: its answer may get lost.
+    """
     if (before := _given_before(session, item, said, actor)) is not None:
         return before
     veil.require_answer(session, item, actor.name)
     if said.fingerprint != item.fingerprint:
         raise ShownOtherwise("the case changed since it was shown to you; look at it again, your draft is kept")
-    decision = queries.decision_of(session, item)
-    check(agent, decision, said)
+
+    def look() -> Decision:
+        return queries.decision_of(session, item)
+
+    check(agent, said, look)
     if said.ruling == "escalate" and item.level >= _LAST_LEVEL:
         raise LastLine("this case was escalated before and there is no third line; approve, edit or reject it")
     until = concluding.undoable_until(agent, now)
-    ended = queries.try_end(session, item_id, actor.name, state=ENDS[said.ruling], now=now, concludes_at=until)
+    ended = queries.try_end(session, item.id, actor.name, state=ENDS[said.ruling], now=now, concludes_at=until)
     if ended is None:
-        item = queries.get_item(session, item_id)
+        item = queries.get_item(session, item.id)
         if (before := _given_before(session, item, said, actor)) is not None:
             return before  # the same, by another request at the same moment
         raise _why_not(item, actor)
-    ruling = _record(session, ended, said, concluding.judge(decision, said, agent), actor, now)
-    opinions.weigh(session, ended, decision, ruling, agent)
+    ruling = _record(session, ended, said, concluding.judge(said, agent, look), actor, now)
+    opinions.weigh(session, ended, look, ruling, agent)
     if until is None:
-        concluding.conclude(session, ended, decision, ruling, now)
+        concluding.conclude(session, ended, look(), ruling, now)
     else:
         send_after_commit(session, "routing.conclude", about=agent.settings.undo_seconds)
     if ended.kind != GOLD:  # of which the record tells when it is concluded
@@ -374,15 +342,18 @@ def _why_not(item: ReviewItem, actor: Actor) -> Conflict:
     return AlreadyHeld(f"{item.claimed_by} holds case {item.case_id}", held_by=item.claimed_by, held_until=until)
 
 
-def check(agent: AgentEntry, decision: Decision, said: Said) -> None:
-    """What the page promises the server enforces: reasons, and the schema of an edit."""
+def check(agent: AgentEntry, said: Said, look: Callable[[], Decision]) -> None:
+    """
+    What the page promises the server enforces: reasons, and the schema of an edit. `look`: gets the decision, which
+    is wanted for edits alone.
+    """
     if said.ruling == "reject":
         known = [reason.code for reason in agent.settings.reasons]
         if said.reason_code not in known:
             mend = f"send one of {', '.join(known)}"
             raise Invalid("a reject needs a reason", places=[Place("reason_code", "it is not a known reason", mend)])
     if said.ruling == "edit":
-        if said.output is None or same(said.output, decision.output):
+        if said.output is None or same(said.output, look().output):
             place = Place("output", "it does not differ from the agent's", "change it, or approve")
             raise Invalid("an edit needs an output that differs", places=[place])
         if agent.schema is not None and (problems := agent.schema.problems(said.output)):
@@ -398,24 +369,25 @@ def _record(
     actor: Actor,
     now: datetime,
 ) -> Ruling:
-    ruling = Ruling(
-        item_id=item.id,
-        decision_id=item.decision_id,
-        login=actor.name,
-        ruling=said.ruling,
-        output=said.output if said.ruling == "edit" else None,
-        reason_code=said.reason_code,
-        note=said.note,
-        fingerprint=said.fingerprint,
-        held_seconds=(now - item.claimed_at).total_seconds() if item.claimed_at and not said.bulk else 0.0,
-        bulk=said.bulk,
-        verdict=judged[0],
-        severity=judged[1],
-        at=now,
-    )
-    session.add(ruling)
-    session.flush()  # the label below names its id
-    return ruling
+    held = (now - item.claimed_at).total_seconds() if item.claimed_at and not said.bulk else 0.0
+    row = {
+        "id": new_id(),
+        "item_id": item.id,
+        "decision_id": item.decision_id,
+        "login": actor.name,
+        "ruling": said.ruling,
+        "output": said.output if said.ruling == "edit" else None,
+        "reason_code": said.reason_code,
+        "note": said.note,
+        "fingerprint": said.fingerprint,
+        "held_seconds": held,
+        "bulk": said.bulk,
+        "verdict": judged[0],
+        "severity": judged[1],
+        "at": now,
+    }
+    queries.insert_ruling(session, row)
+    return Ruling(**row)
 
 
 def release_expired(session: Session, now: datetime) -> int:

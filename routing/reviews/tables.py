@@ -83,11 +83,11 @@ class ReviewItem(Table):
             postgresql_where=text("state = 'waiting' AND expires_at IS NOT NULL"),
             sqlite_where=text("state = 'waiting' AND expires_at IS NOT NULL"),
         ),
-        Index(
-            "ix_review_items_claimed_until",
-            "claimed_until",
-            postgresql_where=text("state = 'waiting' AND claimed_until IS NOT NULL"),
-            sqlite_where=text("state = 'waiting' AND claimed_until IS NOT NULL"),
+        Index(  # what somebody holds; until when is in no index, so that to hold on writes none of them
+            "ix_review_items_held",
+            "claimed_by",
+            postgresql_where=text("state = 'waiting' AND claimed_by IS NOT NULL"),
+            sqlite_where=text("state = 'waiting' AND claimed_by IS NOT NULL"),
         ),
         Index(  # gold cases that somebody has
             "ix_review_items_gold",

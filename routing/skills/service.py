@@ -39,9 +39,9 @@ class Queue:
         return f"{need.agent}{f' / {need.segment}' if need.segment else ''}: {', '.join(takes) or 'a reviewer'}"
 
 
-def reach_of(session: Session, actor: Actor, levels: Iterable[int]) -> Reach:
+def reach_of(session: Session, actor: Actor, levels: Iterable[int], needs: Sequence[Need] | None = None) -> Reach:
     """What this person is dealt. Where no queue says what it takes: everything in their lines."""
-    needs = [_need(row) for row in queries.needs(session)]
+    needs = all_needs(session) if needs is None else needs
     if not needs:
         return Reach(tuple(levels))
     staff = staff_of(session)
@@ -72,6 +72,10 @@ def queues(session: Session) -> list[Queue]:
         Queue(need, [one.login for one in able(need, staff)], [one.login for one in leads_of(need, staff)])
         for need in needs
     ]
+
+
+def all_needs(session: Session) -> list[Need]:
+    return [_need(row) for row in queries.needs(session)]
 
 
 def needs_of(session: Session, agent: str) -> list[Need]:
@@ -125,6 +129,7 @@ def set_queues(session: Session, agent: str, needs: Sequence[Need], *, by: Actor
         )
         audit.record(session, by, "agent.queues_set", agent, now=now, agent=agent, before=before, queues=plain)
         send_after_commit(session, CHANGED)
+        send_after_commit(session, "policies:changed")  # every process has it in its snapshot
     return wanted
 
 

@@ -6,9 +6,10 @@ are found without looking at the others; whoever wants more than one line looks 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, func, literal_column, or_
+from sqlalchemy import BindParameter, ColumnElement, and_, false, func, literal_column, or_
 
 from kit.errors import Invalid, Place
 from routing.domain.reach import Limit, Reach
@@ -28,11 +29,16 @@ _PRIORITIES = (2, 1, 0)  # and whatever is above
 _SEGMENTS = 200  # of one agent; where more wait, they are read past instead of one by one
 
 Line = ColumnElement[bool]
+Conditions = tuple[ColumnElement[bool], ...]
 
 
-def free(now: datetime) -> ColumnElement[bool]:
+def free(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Waits, and nobody holds it."""
     return and_(WAITING, or_(ReviewItem.claimed_by.is_(None), ReviewItem.claimed_until < now))
+
+
+HELD: ColumnElement[bool] = and_(WAITING, ReviewItem.claimed_by.is_not(None))
+"""Somebody has or had it on their desk; word for word as the index over those few has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,43 +75,50 @@ class Known:
 
 def lines(wanted: Narrow, reach: Reach, known: Known) -> list[Line]:
     return [
-        and_(ReviewItem.level == level, *place, *span)
+        _line(level, place, span)
         for level in reach.levels
         for place in _places(wanted, reach, level, known)
         for span in _spans(wanted)
     ]
 
 
-def _places(wanted: Narrow, reach: Reach, level: int, known: Known) -> list[list[ColumnElement[bool]]]:
+@lru_cache(maxsize=1024)
+def _line(level: int, place: Conditions, span: Conditions) -> Line:
+    """The same object for the same line, where its parts are: a statement that reads it is made once."""
+    return and_(ReviewItem.level == level, *place, *span)
+
+
+def _places(wanted: Narrow, reach: Reach, level: int, known: Known) -> list[Conditions]:
     limits = reach.of(level)
     if wanted.case_id is not None:
         kind = [shown_kind == wanted.kind] if wanted.kind is not None else []
         place = of_agent(wanted.agent, wanted.segment)
-        return [[ReviewItem.case_id == wanted.case_id, *place, *kind, *_within(limits.values())]]
+        return [(ReviewItem.case_id == wanted.case_id, *place, *kind, *_within(limits.values()))]
     if wanted.segment is not None and wanted.agent is not None:
         worked = reach.allows(level, wanted.agent, wanted.segment)
         return [of_agent(wanted.agent, wanted.segment)] if worked else []
     if wanted.kind is not None:
-        place = [*of_agent(wanted.agent, wanted.segment), *_within(limits.values())]
-        return [[shown_kind == wanted.kind, ReviewItem.rollout_id == rollout, *place] for rollout in known.rollouts]
+        place = (*of_agent(wanted.agent, wanted.segment), *_within(limits.values()))
+        return [(shown_kind == wanted.kind, ReviewItem.rollout_id == rollout, *place) for rollout in known.rollouts]
     if not limits or wanted.segment is not None:
-        return [[*of_agent(wanted.agent, wanted.segment), *_within(limits.values())]]
+        return [(*of_agent(wanted.agent, wanted.segment), *_within(limits.values()))]
     agents = [wanted.agent] if wanted.agent is not None else known.agents
     return [place for agent in agents for place in _of_limited(agent, limits.get(agent), known)]
 
 
-def of_agent(agent: str | None, segment: str | None) -> list[ColumnElement[bool]]:
+@lru_cache(maxsize=1024)
+def of_agent(agent: str | None, segment: str | None) -> Conditions:
     """Of all, where nothing is named."""
-    place = [ReviewItem.agent == agent] if agent is not None else []
-    return place if segment is None else [*place, ReviewItem.segment == segment]
+    place = () if agent is None else (ReviewItem.agent == agent,)
+    return place if segment is None else (*place, ReviewItem.segment == segment)
 
 
-def _of_limited(agent: str, limit: Limit | None, known: Known) -> list[list[ColumnElement[bool]]]:
+def _of_limited(agent: str, limit: Limit | None, known: Known) -> list[Conditions]:
     """An agent's cases as one line, or one for each segment."""
     if limit is None:
         return [of_agent(agent, None)]
     if limit.all_but and len(known.segments[agent]) > _SEGMENTS:
-        return [[*of_agent(agent, None), *_within([limit])]]
+        return [(*of_agent(agent, None), *_within([limit]))]
     segments = known.segments[agent] if limit.all_but else sorted(limit.segments)
     return [of_agent(agent, segment) for segment in segments if limit.allows(segment)]
 
@@ -125,14 +138,13 @@ def worked(reach: Reach) -> ColumnElement[bool]:
     return or_(false(), *parts)
 
 
-def _spans(wanted: Narrow) -> list[list[ColumnElement[bool]]]:
+def _spans(wanted: Narrow) -> list[Conditions]:
     """Due before some time is the beginning of a line only within one priority."""
+    due = () if wanted.due_before is None else (ReviewItem.due_at < wanted.due_before,)
     if wanted.due_before is None or wanted.case_id is not None:
-        due = [ReviewItem.due_at < wanted.due_before] if wanted.due_before is not None else []
-        return [[*due, ReviewItem.priority > 0] if wanted.urgent else due]
-    due = [ReviewItem.due_at < wanted.due_before]
+        return [(*due, ReviewItem.priority > 0) if wanted.urgent else due]
     priorities = [priority for priority in _PRIORITIES if priority > 0 or not wanted.urgent]
     return [
-        [ReviewItem.priority > max(_PRIORITIES), *due],
-        *([ReviewItem.priority == priority, *due] for priority in priorities),
+        (ReviewItem.priority > max(_PRIORITIES), *due),
+        *((ReviewItem.priority == priority, *due) for priority in priorities),
     ]

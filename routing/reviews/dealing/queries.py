@@ -5,22 +5,26 @@ Whatever keeps an item from a person stands in `may_be_dealt` and nowhere else: 
 asks it, in turn, by name and ahead alike.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     CTE,
+    BindParameter,
     ColumnElement,
     CompoundSelect,
+    Executable,
     ScalarSelect,
     Select,
+    Update,
     and_,
+    bindparam,
     case,
     exists,
     func,
-    literal,
     literal_column,
     or_,
     select,
@@ -29,7 +33,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from kit.dialects import skip_locked
+from kit.db import execute_core
+from kit.dialects import UtcTime, skip_locked
+from kit.tables import as_read, described
 from rollout.agents.tables import Agent
 from rollout.versions.tables import Rollout
 from routing.domain.opinions import ADJUDICATION, SECOND
@@ -44,7 +50,17 @@ COUNTED_UP_TO = 1000
 _LINES_AT_ONCE = 50  # of one statement; SQLite takes no more than 500
 
 
-def may_be_dealt(login: str, *, alone: bool = False) -> list[ColumnElement[bool]]:
+_LOGIN: BindParameter[str] = bindparam("login")
+_NOW: BindParameter[datetime] = bindparam("now", type_=UtcTime)
+_UNTIL: BindParameter[datetime] = bindparam("until", type_=UtcTime)
+_ITEMS = described(ReviewItem)
+"""
+What a claim says is made once and filled in each time: to make it took ten times as long as to carry it out. How many
+are wanted stands in it as a literal, for PostgreSQL takes a limit that it does not know for a tenth of the table.
+"""
+
+
+def may_be_dealt(login: str | BindParameter[str], *, alone: bool = False) -> list[ColumnElement[bool]]:
     """
     What must hold of an item, beyond being free, before this person may be handed it. A condition for a few items
     only: one that leaves out most of what waits belongs into an index, or a claim reads past all of it.
@@ -69,18 +85,22 @@ def seen_by(login: str | None) -> list[ColumnElement[bool]]:
     return [or_(~_ANOTHER, ~_ruled_by(login))] if login is not None else []
 
 
-def _ruled_by(login: str) -> ColumnElement[bool]:
+def _ruled_by(login: str | BindParameter[str]) -> ColumnElement[bool]:
     """Whether this person has ruled on the same output, in another item of it."""
     other = aliased(ReviewItem)
     theirs = Ruling.login == login, Ruling.undone_at.is_(None), other.decision_id == ReviewItem.decision_id
     return exists().where(Ruling.item_id == other.id, *theirs).correlate(ReviewItem)
 
 
-def _mine(
-    login: str, now: datetime, agent: str | None, segment: str | None, *, ahead: bool
-) -> Select[*tuple[Any, ...]]:
-    mine = ReviewItem.claimed_by == login, ReviewItem.claimed_until >= now, ReviewItem.ahead.is_(ahead)
-    return select(ReviewItem).where(WAITING, *mine, *of_agent(agent, segment))
+@lru_cache(maxsize=256)
+def _mine(agent: str | None, segment: str | None) -> Select[*tuple[Any, ...]]:
+    """What somebody holds, seen or not."""
+    mine = ReviewItem.claimed_by == _LOGIN, ReviewItem.claimed_until >= _NOW
+    return select(_ITEMS).where(WAITING, *mine, *of_agent(agent, segment)).order_by(*TURN)
+
+
+def _read(session: Session, statement: Executable, given: Mapping[str, Any]) -> list[ReviewItem]:
+    return as_read(ReviewItem, execute_core(session, statement, given))
 
 
 def held_by(
@@ -90,34 +110,35 @@ def held_by(
     The case a person looks at, if any; reloading a page must not take another one. Of several the one they took
     first: after an undo, the one that came back.
     """
-    statement = _mine(login, now, agent, segment, ahead=False).order_by(ReviewItem.claimed_at, ReviewItem.id)
-    held: ReviewItem | None = session.scalar(statement.limit(1))
-    return held
+    return held_at_all(session, login, now, agent=agent, segment=segment)[0]
 
 
 def held_at_all(
     session: Session, login: str, now: datetime, *, agent: str | None = None, segment: str | None = None
 ) -> tuple[ReviewItem | None, list[ReviewItem]]:
     """`held_by` and `held_ahead` in one look."""
-    mine = ReviewItem.claimed_by == login, ReviewItem.claimed_until >= now
-    wanted = select(ReviewItem).where(WAITING, *mine, *of_agent(agent, segment)).order_by(*TURN)
-    found = session.scalars(wanted).all()
-    seen = sorted((one for one in found if not one.ahead), key=lambda one: (one.claimed_at or now, one.id))
-    return (seen[0] if seen else None), [one for one in found if one.ahead]
+    seen, following = _held(session, login, now, agent, segment)
+    return (seen[0] if seen else None), following
 
 
 def looked_at(session: Session, login: str, now: datetime, *, agent: str | None = None) -> Sequence[ReviewItem]:
     """All the cases a person has on the desk: more than one after an undo, or when they took one out of turn."""
-    statement = _mine(login, now, agent, None, ahead=False).order_by(ReviewItem.claimed_at, ReviewItem.id)
-    return session.scalars(statement.limit(10)).all()
+    return _held(session, login, now, agent, None)[0][:10]
 
 
 def held_ahead(
     session: Session, login: str, now: datetime, *, agent: str | None = None, segment: str | None = None
-) -> Sequence[ReviewItem]:
+) -> list[ReviewItem]:
     """The cases a person will get next, in turn."""
-    found: Sequence[ReviewItem] = session.scalars(_mine(login, now, agent, segment, ahead=True).order_by(*TURN)).all()
-    return found
+    return held_at_all(session, login, now, agent=agent, segment=segment)[1]
+
+
+def _held(
+    session: Session, login: str, now: datetime, agent: str | None, segment: str | None
+) -> tuple[list[ReviewItem], list[ReviewItem]]:
+    found = _read(session, _mine(agent, segment), {"login": login, "now": now})
+    seen = sorted((one for one in found if not one.ahead), key=lambda one: (one.claimed_at or now, one.id))
+    return seen, [one for one in found if one.ahead]
 
 
 def renew_ahead(session: Session, ids: Sequence[UUID], login: str, *, until: datetime) -> None:
@@ -190,26 +211,40 @@ def _firsts(
     return union_all(*(select(part) for part in parts))
 
 
-def try_claim_next(
+def claim_in_turn(
     session: Session,
     login: str,
     line: Line,
     *,
+    count: int,
     now: datetime,
     until: datetime,
     but: Collection[UUID] = (),
     ahead: bool = False,
     alone: bool = False,
-) -> ReviewItem | None:
-    """Claim the first free item of a line in turn, or hold it ahead; None when nothing waits there."""
-    first = select(ReviewItem.id).where(line, *_to_deal(login, now, but, alone=alone)).order_by(*TURN)
-    first = skip_locked(first.limit(1), session.get_bind().dialect.name)
-    return session.scalar(
-        update(ReviewItem)
-        .where(ReviewItem.id == first.scalar_subquery(), free(now))
-        .values(claimed_by=login, claimed_at=now, claimed_until=until, ahead=ahead)
-        .returning(ReviewItem)
-        .execution_options(synchronize_session=False, populate_existing=True)
+) -> list[ReviewItem]:
+    """Claim the first free items of a line, or hold them ahead; as many as wait there, in turn."""
+    statement = _claiming(line, session.get_bind().dialect.name, count, bool(but), alone)
+    given = {"login": login, "now": now, "until": until, "unseen": ahead} | ({"but": list(but)} if but else {})
+    return sorted(_read(session, statement, given), key=turn_of)
+
+
+def turn_of(item: ReviewItem) -> tuple[int, datetime, UUID]:
+    """As `TURN` has it."""
+    return -item.priority, item.due_at, item.id
+
+
+@lru_cache(maxsize=512)
+def _claiming(line: Line, dialect: str, count: int, some_not: bool, alone: bool) -> Update:
+    free_ones = select(ReviewItem.id).where(line, free(_NOW), *may_be_dealt(_LOGIN, alone=alone))
+    if some_not:
+        free_ones = free_ones.where(ReviewItem.id.not_in(bindparam("but", expanding=True)))
+    first = skip_locked(free_ones.order_by(*TURN).limit(literal_column(str(count))), dialect).cte("first")
+    return (
+        update(_ITEMS)
+        .where(ReviewItem.id == first.c.id, free(_NOW))
+        .values(claimed_by=_LOGIN, claimed_at=_NOW, claimed_until=_UNTIL, ahead=bindparam("unseen"))
+        .returning(*_ITEMS.c)
     )
 
 
@@ -225,16 +260,21 @@ def try_claim(
 
     One's own is held on to, and how long the work takes is counted from the first claim that showed it.
     """
-    mine = and_(WAITING, ReviewItem.claimed_by == login)
-    fresh = literal(now, ReviewItem.claimed_at.type)
-    seen = and_(mine, ReviewItem.claimed_until >= now, ReviewItem.ahead.is_(False))
-    since = case((seen, ReviewItem.claimed_at), else_=fresh)
-    return session.scalar(
-        update(ReviewItem)
-        .where(ReviewItem.id == item_id, or_(and_(free(now), *may_be_dealt(login, alone=alone)), mine))
-        .values(claimed_by=login, claimed_at=since, claimed_until=until, ahead=False)
-        .returning(ReviewItem)
-        .execution_options(synchronize_session=False, populate_existing=True)
+    given = {"item": item_id, "login": login, "now": now, "until": until}
+    return next(iter(_read(session, _claiming_one(alone), given)), None)
+
+
+@cache
+def _claiming_one(alone: bool) -> Update:
+    mine = and_(WAITING, ReviewItem.claimed_by == _LOGIN)
+    seen = and_(mine, ReviewItem.claimed_until >= _NOW, ReviewItem.ahead.is_(False))
+    since = case((seen, ReviewItem.claimed_at), else_=_NOW)
+    wanted = or_(and_(free(_NOW), *may_be_dealt(_LOGIN, alone=alone)), mine)
+    return (
+        update(_ITEMS)
+        .where(ReviewItem.id == bindparam("item"), wanted)
+        .values(claimed_by=_LOGIN, claimed_at=since, claimed_until=_UNTIL, ahead=False)
+        .returning(*_ITEMS.c)
     )
 
 
