@@ -48,8 +48,8 @@ _STATEMENTS = (
 )
 
 
-def fill(url: str, rollout_id: UUID, waiting: int, now: datetime) -> None:
-    """So many cases of the supervised agent, one in fifty urgent, over three segments."""
+def fill(url: str, rollout_id: UUID, waiting: int, undo_seconds: int, now: datetime) -> None:
+    """So many cases of the supervised agent, one in fifty urgent, over three segments; rulings can be undone."""
     sample = cases.case(0.9)
     values = {
         "agent": cases.SUPERVISED, "version": cases.VERSION, "rollout": rollout_id, "now": now,
@@ -60,6 +60,9 @@ def fill(url: str, rollout_id: UUID, waiting: int, now: datetime) -> None:
             for statement in _STATEMENTS:
                 bound = values | {"first": first, "last": last}
                 connection.execute(f"WITH rows AS ({_ROWS}) {statement}", bound)
+        settings = "jsonb_set(settings, '{undo_seconds}', to_jsonb(%s::int))"
+        changed = f"UPDATE agents SET settings = {settings}, revision = revision + 1 WHERE name = %s"
+        connection.execute(changed, (undo_seconds, cases.SUPERVISED))
         connection.execute("VACUUM (ANALYZE)")
 
 

@@ -2,7 +2,7 @@
 The reviewers: each takes the next case with three ahead, approves it and takes the next, over their own connection.
 
 A process of its own that reads a job as JSON and prints what happened as JSON. `every`: seconds from one case to the
-next of each reviewer; 0: as fast as they can.
+next of each reviewer; 0: as fast as they can. It ends with the last case of the job, or when `within` seconds are over.
 """
 
 import http.client
@@ -28,14 +28,19 @@ class Job:
     keys: list[str]
     cycles: int
     every: float = 0.0
+    within: float = 600.0
     path: str = ""
 
 
 @dataclass
 class Worked:
-    """What came back: seconds of each claim and ruling, what was handed to whom, and what was refused."""
+    """
+    What came back: seconds of each claim and ruling, how many cases two people had on their desk or next, and what was
+    refused. `busy`: seconds of a core that the reviewers took themselves.
+    """
 
     seconds: float = 0.0
+    busy: float = 0.0
     claims: list[float] = field(default_factory=list)
     rulings: list[float] = field(default_factory=list)
     handed_twice: int = 0
@@ -54,13 +59,15 @@ class _Desk:
         self.worked = Worked()
         self.left = job.cycles
         self.lock = threading.Lock()
-        self.handed: Counter[str] = Counter()
+        self.until = time.monotonic() + job.within
+        self.handed: dict[str, int] = {}
+        self.twice: set[str] = set()
         self.refused: Counter[str] = Counter()
 
     def next_one(self) -> bool:
         with self.lock:
             self.left -= 1
-            return self.left >= 0
+            return self.left >= 0 and time.monotonic() < self.until
 
     def review(self, number: int) -> None:
         port, key = self.job.ports[number % len(self.job.ports)], self.job.keys[number]
@@ -70,15 +77,17 @@ class _Desk:
             if self.job.every:
                 time.sleep(max(due - time.monotonic(), 0.0))
                 due = max(due + self.job.every, time.monotonic())
-            self.one(line, key)
+            self.one(line, key, number)
         line.close()
 
-    def one(self, line: http.client.HTTPConnection, key: str) -> None:
+    def one(self, line: http.client.HTTPConnection, key: str, number: int) -> None:
         path = self.job.path
         claimed, took = _post(line, path or "/v1/queue/claim", key, {"ahead": _AHEAD})
         item = claimed[1]
         if claimed[0] != (201 if path else 200):
             return self.note(f"claim {claimed[0]}")
+        if not path:
+            self.hand(number, [item["id"], *(one["id"] for one in item["next"])])
         said = {"ruling": "approve", "fingerprint": item.get("fingerprint")}
         ruled, then = _post(line, path or f"/v1/reviews/{item['id']}/ruling", key, said)
         if ruled[0] != 201:
@@ -86,9 +95,12 @@ class _Desk:
         with self.lock:
             self.worked.claims.append(took)
             self.worked.rulings.append(then)
-            if not path:
-                self.handed[item["id"]] += 1
         return None
+
+    def hand(self, number: int, ids: list[str]) -> None:
+        """A case that this reviewer has while it was, at any time, another one's."""
+        with self.lock:
+            self.twice.update(one for one in ids if self.handed.setdefault(one, number) != number)
 
     def note(self, words: str) -> None:
         with self.lock:
@@ -113,7 +125,8 @@ def work(job: Job) -> Worked:
     for thread in threads:
         thread.join()
     desk.worked.seconds = time.monotonic() - began
-    desk.worked.handed_twice = sum(times > 1 for times in desk.handed.values())
+    desk.worked.busy = time.process_time()
+    desk.worked.handed_twice = len(desk.twice)
     desk.worked.refused = dict(desk.refused)
     return desk.worked
 
