@@ -69,8 +69,9 @@ def measured(effort: Effort) -> Section:
         f"{effort.reviewers} reviewers at one queue",
         f"{effort.waiting:,} cases of one agent wait in one line, one in fifty of them urgent. A cycle is two calls: "
         "the next case with three held ahead, and its approval, stored with its audit event. What follows from a "
-        f"ruling comes when it can no longer be undone, after {_UNDO} s: the worker concludes, settles and seals beside "
-        "it. No agent has a webhook, so no ruling writes a message. The no-op is a FastAPI application that stores nothing, "
+        f"ruling comes when it can no longer be undone, after {_UNDO} s: the worker concludes, settles and seals "
+        "beside it. No agent has a webhook, so no ruling writes a message. The no-op is a FastAPI application that "
+        "stores nothing, "
         f"asked twice a cycle, in {effort.web_processes} processes as well. A case counts as handed to two where a "
         "reviewer gets it, to look at or as one of their next, after another one had it.",
     )
