@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from evidence.binomial import checked_rate, checked_whole, design_points
+from evidence.binomial import checked_rate, checked_whole, smallest_sample
 from evidence.logistic import checked_confidences
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -33,11 +33,7 @@ SHARES = (0.50, 0.30, 0.15, 0.05)
 
 def audits_needed(limit: float, delta: float = 0.05, bad: int = 0) -> int:
     """How many audits, at most `bad` of them bad, show a rate below `limit` at one look: 59, 149, 299 at 5, 2, 1 %."""
-    limit, delta, bad = checked_rate(limit, "limit"), checked_rate(delta, "delta"), checked_whole(bad, "bad")
-    most = 64
-    while len(points := design_points(most, limit, delta)) <= bad:
-        most *= 2
-    return int(points[bad])
+    return smallest_sample(bad, limit, delta)
 
 
 def audit_rate(

@@ -101,6 +101,16 @@ def design_points(most: int, limit: float, delta: float = 0.05) -> Ints:
     return _smallest_n(k, most, limit, delta)
 
 
+def smallest_sample(bad: int, limit: float, delta: float = 0.05) -> int:
+    """The entry `bad` of `design_points`, found by itself: 59 for 0, 93 for 1; as quick for a million."""
+    bad = checked_whole(bad, "bad")
+    limit, delta = checked_rate(limit, "limit"), checked_rate(delta, "delta")
+    most, wanted = 64 + 2 * bad, np.array([bad], dtype=np.int64)
+    while not len(found := _smallest_n(wanted, most, limit, delta)):
+        most *= 2
+    return int(found[0])
+
+
 def _smallest_n(k: Ints, most: int, limit: float, delta: float) -> Ints:
     """For each k the smallest n with P(Bin(n, limit) <= k) <= delta, by bisection of all k at once."""
     low, high = _bracket(k, most, limit, delta)

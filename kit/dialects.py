@@ -15,7 +15,6 @@ from sqlalchemy import (
     Dialect,
     Engine,
     TypeDecorator,
-    Uuid,
     any_,
     bindparam,
     event,
@@ -133,13 +132,13 @@ def skip_locked(statement: Any, dialect: str) -> Any:
     return statement.with_for_update(skip_locked=True) if dialect == "postgresql" else statement
 
 
-def among(column: Any, ids: Collection[UUID], dialect: str) -> ColumnElement[bool]:
+def among(column: Any, values: Collection[UUID] | Collection[str], dialect: str) -> ColumnElement[bool]:
     """`column IN (…)` as one parameter: thousands of them take longer than the looking itself."""
     if dialect == "postgresql":
-        given = bindparam(None, list(ids), type_=postgresql.ARRAY(Uuid))
+        given = bindparam(None, list(values), type_=postgresql.ARRAY(column.type))
         return cast("ColumnElement[bool]", column == any_(given))
-    listed = func.json_each(json.dumps([one.hex for one in ids])).table_valued("value")
-    return cast("ColumnElement[bool]", column.in_(select(listed.c.value)))
+    listed = func.json_each(json.dumps([one.hex if isinstance(one, UUID) else one for one in values]))
+    return cast("ColumnElement[bool]", column.in_(select(listed.table_valued("value").c.value)))
 
 
 def marked(column: Any) -> ColumnElement[bool]:

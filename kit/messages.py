@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 _QUIET = {"retry": False, "ignore_result": True}
 _FRESH = 60  # seconds: a task that waited longer has been found by its sweep; without workers the queue must not grow
-_AGAIN = 0.1  # seconds; starting a task takes the time of several decisions, and one run does all there is
+_AGAIN = 0.5  # seconds; a run does all there is, and its beginning and end cost what a hundred cases do
 _NO_HURRY = {"reviews:changed"}  # numbers on pages, which people read; told no more often than tasks are started
 _DRAIN = 1.0  # seconds that what was announced has to go out when a process ends
 _ANYTHING = b"1"

@@ -92,7 +92,7 @@ def wire_time(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def canonical(event: AuditEvent) -> bytes:
+def canonical(event: AuditEvent | queries.Unsealed) -> bytes:
     """The bytes an event's leaf is made of: everything but its place, keys sorted, no spaces."""
     body = {
         "actor": event.actor,

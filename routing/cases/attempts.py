@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from routing.cases import queries
 from routing.cases.queries import Attempt
-from routing.cases.tables import VERDICTS, Decision
+from routing.cases.tables import VERDICTS, Counted
 
 _Case = tuple[str, str, str]  # agent, case_id, version
 
@@ -21,20 +21,20 @@ _Case = tuple[str, str, str]  # agent, case_id, version
 class Attempts:
     """How the attempts of the cases of one settling round are counted."""
 
-    def __init__(self, session: Session, rows: Sequence[Decision]) -> None:
+    def __init__(self, session: Session, rows: Sequence[Counted]) -> None:
         later = [row for row in rows if row.attempt > 1]
         found, self._held = queries.attempts_with(session, later) if later else ([], set())
         self._known: dict[_Case, dict[int, Attempt]] = defaultdict(dict)
         for attempt in found:
             self._known[attempt[:3]][attempt.attempt] = attempt
-        self.changed: list[Decision] = []
+        self.changed: list[Counted] = []
         """Those whose verdict came or went: their later attempts have to be settled again."""
 
-    def ready(self, row: Decision) -> bool:
+    def ready(self, row: Counted) -> bool:
         """False while another worker settles an attempt of the same case: the mark stays for the next round."""
         return row.attempt == 1 or _case(row) not in self._held
 
-    def count(self, row: Decision, alone: str) -> str:
+    def count(self, row: Counted, alone: str) -> str:
         """
         What the row is counted as when it would be counted as `alone` by itself. Earlier attempts come first.
 
@@ -54,5 +54,5 @@ class Attempts:
         return counted
 
 
-def _case(row: Decision) -> _Case:
+def _case(row: Counted) -> _Case:
     return row.agent, row.case_id, row.version

@@ -1,46 +1,22 @@
 """Statements on decisions, human outputs, comparisons and labels."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, tuple_, update
-from sqlalchemy.orm import Session, aliased, load_only
+from sqlalchemy import ColumnElement, Connection, Table, and_, insert, or_, select, tuple_, update
+from sqlalchemy.orm import Session, aliased
 
 from governance.audit.tables import AuditEvent
 from kit.bulk import Follower, NewRows, Row
-from kit.dialects import insert_new, marked, past_index, skip_locked
+from kit.dialects import among, insert_new, marked, past_index, skip_locked
 from kit.errors import NotFound
 from rollout.versions.tables import PolicyRevision
 from routing.archives import queries as archives
-from routing.cases.tables import ComparisonRow, Decision, DecisionKey, HumanOutput, Label
+from routing.cases.tables import ComparisonRow, Counted, Decision, DecisionKey, HumanOutput, Label, Unsettled
 from routing.reviews.tables import ReviewItem, Ruling
-
-_SETTLED_BY = (
-    Decision.agent,
-    Decision.case_id,
-    Decision.version,
-    Decision.attempt,
-    Decision.output,
-    Decision.output_valid,
-    Decision.confidence_given,
-    Decision.rollout_id,
-    Decision.epoch,
-    Decision.lane,
-    Decision.segment,
-    Decision.decided_at,
-    Decision.superseded_by,
-    Decision.counted_as,
-    Decision.phase,
-    Decision.confidence,
-    Decision.threshold,
-    Decision.risk,
-    Decision.audit_probability,
-    Decision.ramp_share,
-    Decision.attributes,
-)
 
 
 class Attempt(NamedTuple):
@@ -55,8 +31,10 @@ class Attempt(NamedTuple):
     counted_as: str | None
 
 
+_DECISIONS = cast("Table", Decision.__table__)
 _KEY = ("agent", "case_id", "version", "attempt")
 _CASE = tuple_(DecisionKey.agent, DecisionKey.case_id, DecisionKey.version)
+SETTLED_AS = ("label", "label_severity", "label_source", "counted_as", "several_verdicts")
 CHUNK = 400  # keys in one IN list; SQLite takes 32,766 variables, four a key
 
 
@@ -183,16 +161,12 @@ def decision_page(
     return session.scalars(statement).all()
 
 
-def unsettled(session: Session, agents: Collection[str], limit: int) -> list[Decision]:
-    """
-    Decisions of these agents whose label or count may have to move, oldest first, none that another worker holds.
-
-    Without what settling does not look at: inputs and traces are large, and cost more to read than all the rest.
-    """
+def unsettled(session: Session, agents: Collection[str], limit: int) -> list[Unsettled]:
+    """Decisions of these agents whose label or count may have to move, oldest first, none that another one holds."""
     wanted = marked(Decision.unsettled), past_index(Decision.agent).in_(agents)
-    statement = select(Decision).where(*wanted).order_by(Decision.id).limit(limit)
-    statement = statement.options(load_only(*_SETTLED_BY))
-    return list(session.scalars(skip_locked(statement, session.get_bind().dialect.name)))
+    columns = [getattr(Decision, name) for name in Unsettled._fields]
+    statement = select(*columns).where(*wanted).order_by(Decision.id).limit(limit)
+    return [Unsettled(*row) for row in session.execute(skip_locked(statement, session.get_bind().dialect.name))]
 
 
 def unsettle_for(session: Session, outputs: Sequence[HumanOutput]) -> None:
@@ -217,17 +191,12 @@ def unsettled_human_outputs(session: Session, limit: int) -> list[HumanOutput]:
 
 def current_human_outputs(session: Session, agent: str, case_ids: Iterable[str]) -> dict[str, HumanOutput]:
     """The newest human output of each of these cases."""
-    cases = list(case_ids)
+    of_these = among(HumanOutput.case_id, list(case_ids), session.get_bind().dialect.name)
+    statement = select(HumanOutput).where(HumanOutput.agent == agent, of_these, HumanOutput.superseded.is_(False))
     found: dict[str, HumanOutput] = {}
-    for start in range(0, len(cases), CHUNK):
-        statement = select(HumanOutput).where(
-            HumanOutput.agent == agent,
-            HumanOutput.case_id.in_(cases[start : start + CHUNK]),
-            HumanOutput.superseded.is_(False),
-        )
-        for row in session.scalars(statement):
-            if row.case_id not in found or row.revision > found[row.case_id].revision:
-                found[row.case_id] = row
+    for row in session.scalars(statement):
+        if row.case_id not in found or row.revision > found[row.case_id].revision:
+            found[row.case_id] = row
     return found
 
 
@@ -266,7 +235,7 @@ def superseded_after_people(session: Session, decision_ids: Sequence[UUID]) -> s
     return found
 
 
-def attempts_with(session: Session, rows: Sequence[Decision]) -> tuple[list[Attempt], set[tuple[str, str, str]]]:
+def attempts_with(session: Session, rows: Sequence[Counted]) -> tuple[list[Attempt], set[tuple[str, str, str]]]:
     """
     All attempts of the cases of these decisions as they are counted now, and the cases (agent, case_id, version) of
     which another worker is settling an attempt, whose count is therefore about to change.
@@ -289,7 +258,7 @@ def attempts_with(session: Session, rows: Sequence[Decision]) -> tuple[list[Atte
     return found, {case for case, count in stored.items() if free_ones[case] < count}
 
 
-def unsettle_attempts(session: Session, rows: Sequence[Decision]) -> None:
+def unsettle_attempts(session: Session, rows: Sequence[Counted]) -> None:
     """
     Mark the later attempts of these decisions, whose verdict came or went.
 
@@ -308,11 +277,8 @@ def unsettle_attempts(session: Session, rows: Sequence[Decision]) -> None:
 
 
 def labels_of(session: Session, decision_ids: Sequence[UUID]) -> list[Label]:
-    found: list[Label] = []
-    for start in range(0, len(decision_ids), CHUNK):
-        statement = select(Label).where(Label.decision_id.in_(decision_ids[start : start + CHUNK]))
-        found += session.scalars(statement.order_by(Label.at, Label.id))
-    return found
+    of_these = among(Label.decision_id, decision_ids, session.get_bind().dialect.name)
+    return list(session.scalars(select(Label).where(of_these).order_by(Label.at, Label.id)))
 
 
 def comparisons_of(session: Session, decision_ids: Sequence[UUID]) -> Sequence[ComparisonRow]:
@@ -321,10 +287,12 @@ def comparisons_of(session: Session, decision_ids: Sequence[UUID]) -> Sequence[C
     ).all()
 
 
-def update_settled(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """Bulk update by primary key of what settling found."""
-    if rows:
-        session.execute(update(Decision), list(rows))
+def update_settled(session: Session, found: Mapping[tuple[Any, ...], Sequence[UUID]]) -> None:
+    """Write what settling found, the values of `SETTLED_AS`, on the decisions that have them in common."""
+    connection = session.connection()
+    for values, ids in found.items():
+        of_these = update(_DECISIONS).where(among(_DECISIONS.c.id, ids, connection.dialect.name))
+        connection.execute(of_these.values(unsettled=False, **dict(zip(SETTLED_AS, values, strict=True))))
 
 
 class Voided(NamedTuple):

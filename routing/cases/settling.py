@@ -23,7 +23,7 @@ from rollout.domain.totals import Counts
 from rollout.gates import service as gates
 from routing.cases import queries
 from routing.cases.attempts import Attempts
-from routing.cases.tables import AUTOMATED, SAID, THRESHOLDED, ComparisonRow, Decision, HumanOutput, Label, rank_of
+from routing.cases.tables import AUTOMATED, SAID, THRESHOLDED, ComparisonRow, Counted, HumanOutput, Label, rank_of
 from routing.drift import counting as drift
 from routing.snapshot import AgentEntry
 from routing.tallies.counting import Tallies
@@ -56,30 +56,32 @@ def settle(session: Session, agents: Mapping[str, AgentEntry], *, now: datetime,
     compared, failed = _compare_new(session, rows, agents, now)
     given = _by_decision(queries.labels_of(session, [row.id for row in rows]))
     deltas: dict[gates.TotalKey, Counts] = defaultdict(Counts)
-    tallies, updates = Tallies(), []
+    tallies = Tallies()
+    found: dict[tuple[Any, ...], list[UUID]] = defaultdict(list)
     for row in rows:
         label = _that_counts(given[row.id], compared=row.id not in failed)
         counted = attempts.count(row, _counted_as(row, label))
         for key, change in _moves(row, counted):
             deltas[key] = deltas[key] + change
         tallies.move(row, counted)
-        updates.append(_update(row, label, counted, several=sum(one.verdict in SAID for one in given[row.id]) > 1))
+        several = sum(one.verdict in SAID for one in given[row.id]) > 1
+        found[_settled_as(label, counted, several=several)].append(row.id)
     tallies.count_labels(session, [row.id for row in rows if not all(one.counted for one in given[row.id])])
     if attempts.changed:
         queries.unsettle_attempts(session, attempts.changed)  # those among `rows` are settled in this very round
     drift.count(session, rows)
-    queries.update_settled(session, updates)
+    queries.update_settled(session, found)
     gates.count(session, deltas)
     tallies.store(session)
     return Settled(len(rows), compared, len(taken) == limit or len(outputs) == limit or bool(attempts.changed))
 
 
-def _attempt(row: Decision) -> int:
+def _attempt(row: Counted) -> int:
     return row.attempt
 
 
 def _compare_new(
-    session: Session, rows: Sequence[Decision], agents: Mapping[str, AgentEntry], now: datetime
+    session: Session, rows: Sequence[Counted], agents: Mapping[str, AgentEntry], now: datetime
 ) -> tuple[int, set[UUID]]:
     """
     Compare each decision with the newest human output of its case, unless that was done before. Not one that was
@@ -116,7 +118,7 @@ def _compare_new(
     return len(comparisons), failed
 
 
-def _comparison_row(row: Decision, output: HumanOutput, result: Comparison, now: datetime) -> dict[str, Any]:
+def _comparison_row(row: Counted, output: HumanOutput, result: Comparison, now: datetime) -> dict[str, Any]:
     return {
         "id": new_id(),
         "decision_id": row.id,
@@ -129,7 +131,7 @@ def _comparison_row(row: Decision, output: HumanOutput, result: Comparison, now:
     }
 
 
-def _label_row(row: Decision, output: HumanOutput, comparison: dict[str, Any], result: Comparison) -> dict[str, Any]:
+def _label_row(row: Counted, output: HumanOutput, comparison: dict[str, Any], result: Comparison) -> dict[str, Any]:
     return {
         "id": new_id(),
         "decision_id": row.id,
@@ -165,7 +167,7 @@ def _that_counts(labels: Sequence[Label], *, compared: bool) -> Label | None:
     return found
 
 
-def _counted_as(row: Decision, label: Label | None) -> str:
+def _counted_as(row: Counted, label: Label | None) -> str:
     if row.rollout_id is None:
         return "nothing"
     if label is None:
@@ -175,7 +177,7 @@ def _counted_as(row: Decision, label: Label | None) -> str:
     return label.verdict
 
 
-def contribution(row: Decision, counted_as: str) -> Counts:
+def contribution(row: Counted, counted_as: str) -> Counts:
     """What a decision adds to its cohort when it is counted as this."""
     if counted_as == "nothing":
         return Counts()
@@ -192,21 +194,21 @@ def contribution(row: Decision, counted_as: str) -> Counts:
     )
 
 
-def low_confidence(row: Decision) -> bool:
+def low_confidence(row: Counted) -> bool:
     """Whether a case fell below the threshold of its day; where none is set, every case does."""
     if row.phase not in AUTOMATED or row.lane not in THRESHOLDED:
         return False
     return row.threshold is None or row.confidence is None or row.confidence < row.threshold
 
 
-def cohort_of(row: Decision) -> gates.TotalKey | None:
+def cohort_of(row: Counted) -> gates.TotalKey | None:
     """Where it is counted; None for a version that nobody registered."""
     if row.rollout_id is None or row.epoch is None:
         return None
     return gates.TotalKey(row.rollout_id, row.epoch, row.lane, row.segment, row.decided_at.date())
 
 
-def _moves(row: Decision, counted: str) -> list[tuple[gates.TotalKey, Counts]]:
+def _moves(row: Counted, counted: str) -> list[tuple[gates.TotalKey, Counts]]:
     key = cohort_of(row)
     if key is None or row.counted_as == counted:
         return []
@@ -216,13 +218,8 @@ def _moves(row: Decision, counted: str) -> list[tuple[gates.TotalKey, Counts]]:
     return [(key, change)]
 
 
-def _update(row: Decision, label: Label | None, counted: str, *, several: bool) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "label": label.verdict if label else None,
-        "label_severity": label.severity if label else None,
-        "label_source": label.source if label else None,
-        "counted_as": counted,
-        "several_verdicts": several,
-        "unsettled": False,
-    }
+def _settled_as(label: Label | None, counted: str, *, several: bool) -> tuple[Any, ...]:
+    """The values of `queries.SETTLED_AS`."""
+    if label is None:
+        return None, None, None, counted, several
+    return label.verdict, label.severity, label.source, counted, several

@@ -1,7 +1,7 @@
 """Decisions, what people did for the same cases, the comparisons of both, and the verdict labels."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Boolean, Index, Integer, String, Text, false, text
@@ -131,6 +131,40 @@ class Decision(Table):
         """
         self.unsettled = True
         flag_modified(self, "unsettled")
+
+
+class Unsettled(NamedTuple):
+    """
+    What settling looks at of a decision. Inputs and traces are large, and cost more to read than all the rest; and an
+    object that follows its changes costs as much again.
+    """
+
+    id: UUID
+    agent: str
+    case_id: str
+    version: str
+    attempt: int
+    output: Any
+    output_valid: bool | None
+    confidence_given: str | None
+    rollout_id: UUID | None
+    epoch: int | None
+    lane: str
+    segment: str
+    decided_at: datetime
+    superseded_by: UUID | None
+    counted_as: str | None
+    phase: str | None
+    confidence: float | None
+    threshold: float | None
+    risk: str | None
+    audit_probability: float | None
+    ramp_share: float | None
+    attributes: dict[str, Any] | None
+
+
+Counted = Decision | Unsettled
+"""What of a decision is enough to count it."""
 
 
 class DecisionKey(Table):

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from routing.cases.tables import Decision
+from routing.cases.tables import Counted
 from routing.drift import queries
 
 MOST_ATTRIBUTES = 20
@@ -29,7 +29,7 @@ _LONGEST = 64
 _Pair = tuple[str, str]
 
 
-def count(session: Session, rows: Sequence[Decision]) -> None:
+def count(session: Session, rows: Sequence[Counted]) -> None:
     """Count those of these decisions that settling has not counted yet."""
     new: dict[UUID, Counter[tuple[str, str, date]]] = defaultdict(Counter)
     for row in rows:
@@ -54,7 +54,7 @@ def count(session: Session, rows: Sequence[Decision]) -> None:
         )
 
 
-def kinds(row: Decision) -> Iterator[_Pair]:
+def kinds(row: Counted) -> Iterator[_Pair]:
     """(attribute, value) of one case; what is no plain value is left out."""
     yield "segment", row.segment[:_LONGEST] or NONE
     yield "confidence", band(row.confidence)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from routing.cases.tables import AUTOMATED, THRESHOLDED, VERDICTS, Decision
+from routing.cases.tables import AUTOMATED, THRESHOLDED, VERDICTS, Counted, Decision
 from routing.domain.sampling import ASSISTED, BLIND
 from routing.tallies import queries
 from routing.tallies.queries import DRAWS, KEPT, VERDICT, WORK, Figures, Kept, Key, Said, Sums
@@ -24,7 +24,7 @@ class Tallies:
     def __init__(self) -> None:
         self._sums: dict[str, Sums] = {kept.name: {} for kept in KEPT}
 
-    def move(self, row: Decision, counted_as: str) -> None:
+    def move(self, row: Counted, counted_as: str) -> None:
         """From what a decision was counted as before to what it is now."""
         if row.counted_as == counted_as:
             return
@@ -48,7 +48,7 @@ class Tallies:
         for kept in KEPT:
             queries.add(session, kept, self._sums[kept.name])
 
-    def _add(self, row: Decision, counted_as: str, sign: int) -> None:
+    def _add(self, row: Counted, counted_as: str, sign: int) -> None:
         for key, figures in draws_of(row, counted_as):
             self._put(DRAWS, key, figures, sign)
         if (work := work_of(row)) is not None:
@@ -69,7 +69,7 @@ class Tallies:
         sums[key] = tuple(there + sign * more for there, more in zip(before, figures, strict=True))
 
 
-def draws_of(row: Decision, counted_as: str) -> Iterator[tuple[Key, Figures]]:
+def draws_of(row: Counted, counted_as: str) -> Iterator[tuple[Key, Figures]]:
     """
     The draws that were made for a case. Of the ramp: for cases at or above their threshold, where review means outside;
     but for those with a risk, since some risks are always reviewed, whatever the share.
@@ -84,13 +84,13 @@ def draws_of(row: Decision, counted_as: str) -> Iterator[tuple[Key, Figures]]:
         yield (row.rollout_id, row.epoch, "ramp", row.ramp_share, row.lane, row.decided_at.date()), figures
 
 
-def _is_in_ramp(row: Decision) -> bool:
+def _is_in_ramp(row: Counted) -> bool:
     if row.phase not in AUTOMATED or row.lane not in THRESHOLDED or row.risk is not None or row.ramp_share is None:
         return False
     return row.threshold is not None and row.confidence is not None and row.confidence >= row.threshold
 
 
-def work_of(row: Decision) -> Key | None:
+def work_of(row: Counted) -> Key | None:
     if row.rollout_id is None or row.lane not in THRESHOLDED:
         return None
     return row.rollout_id, row.decided_at.date(), row.decided_at.hour, row.lane

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy import Table as CoreTable
 from sqlalchemy.orm import Session
 
-from kit.dialects import insert_or_add, utc_day, utc_hour
+from kit.dialects import among, insert_or_add, utc_day, utc_hour
 from rollout.versions.tables import Rollout
 from routing.cases.tables import AUTOMATED, SAID, THRESHOLDED, VERDICTS, Decision, Label
 from routing.domain.sampling import ASSISTED, BLIND
@@ -60,7 +60,6 @@ DRAWS, WORK, VERDICT = _kept(DrawTotal), _kept(WorkTotal), _kept(VerdictTotal)
 KEPT = (DRAWS, WORK, VERDICT)
 RULED = ("review", "audit")
 """The sources in which a reviewer saw the output and said what they think of it."""
-_CHUNK = 400
 
 
 class Said(NamedTuple):
@@ -120,21 +119,18 @@ def _row(kept: Kept, key: Key, figures: Figures) -> dict[str, Any]:
 
 def said(session: Session, decision_ids: Sequence[UUID], *, counted: bool) -> Iterator[Said]:
     """What the labels of these decisions say: those that were counted before, or those that were not."""
-    for start in range(0, len(decision_ids), _CHUNK):
-        of_these = Label.decision_id.in_(decision_ids[start : start + _CHUNK]), Label.counted.is_(counted)
-        held = case((Ruling.held_seconds > 0.0, Ruling.held_seconds))
-        wanted = select(
-            Decision.rollout_id, Decision.decided_at, Decision.lane, Label.source, Label.person, Label.verdict,
-            ReviewItem.arm, ReviewItem.arm_probability, _ANSWERED, held,
-        )  # fmt: skip
-        yield from (Said(*row) for row in session.execute(_with_what_is_known(wanted).where(*of_these)))
+    held = case((Ruling.held_seconds > 0.0, Ruling.held_seconds))
+    wanted = select(
+        Decision.rollout_id, Decision.decided_at, Decision.lane, Label.source, Label.person, Label.verdict,
+        ReviewItem.arm, ReviewItem.arm_probability, _ANSWERED, held,
+    )  # fmt: skip
+    of_these = among(Label.decision_id, decision_ids, session.get_bind().dialect.name), Label.counted.is_(counted)
+    yield from (Said(*row) for row in session.execute(_with_what_is_known(wanted).where(*of_these)))
 
 
 def mark_counted(session: Session, decision_ids: Sequence[UUID]) -> None:
-    for start in range(0, len(decision_ids), _CHUNK):
-        of_these = Label.decision_id.in_(decision_ids[start : start + _CHUNK]), Label.counted.is_(False)
-        marked = update(Label).where(*of_these).values(counted=True)
-        session.execute(marked.execution_options(synchronize_session=False))
+    of_these = among(Label.decision_id, decision_ids, session.get_bind().dialect.name), Label.counted.is_(False)
+    session.execute(update(Label).where(*of_these).values(counted=True).execution_options(synchronize_session=False))
 
 
 def _with_what_is_known(wanted: Select[Any]) -> Select[Any]:

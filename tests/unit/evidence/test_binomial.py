@@ -16,6 +16,7 @@ from evidence.binomial import (
     interval,
     lower_bound,
     p_value,
+    smallest_sample,
     tolerated,
     upper_bound,
     wilson,
@@ -140,6 +141,17 @@ class TestDesign:
     def test_is_empty_where_no_statement_is_possible(self, most: int) -> None:
         assert design_points(most, 0.05).tolist() == []
         assert set(tolerated(most, 0.05).tolist()) == {-1}
+
+    @pytest.mark.parametrize("limit", [0.5, 0.05, 0.001])
+    def test_each_is_found_by_itself_as_among_all(self, limit: float) -> None:
+        points = design_points(20_000, limit)
+
+        assert [smallest_sample(bad, limit) for bad in range(0, len(points), 97)] == points[::97].tolist()
+
+    def test_is_the_last_that_is_not_enough_and_one_more_for_many_bad_ones_too(self) -> None:
+        found = smallest_sample(200_000, 0.05)
+
+        assert stats.binom.cdf(200_000, found, 0.05) <= 0.05 < stats.binom.cdf(200_000, found - 1, 0.05)
 
 
 class TestRefusals:
