@@ -54,6 +54,7 @@ from routing.exports import api as exports_api
 from routing.failures import api as failures_api
 from routing.gold import api as gold_api
 from routing.interrupts import api as interrupts_api
+from routing.judgements import api as judgements_api
 from routing.notifications import api as notifications_api
 from routing.opinions import api as opinions_api
 from routing.people import api as verdicts_api
@@ -96,6 +97,7 @@ _ROUTERS = (
     drift_api.router,
     audits_api.router,
     verdicts_api.router,
+    judgements_api.router,
     opinions_api.router,
     reviewer_api.router,
     team_api.router,

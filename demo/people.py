@@ -39,6 +39,9 @@ class Reviewer:
         return ruled
 
     def _rule(self, held: dict[str, Any]) -> None:
+        if held["pair"] is not None:
+            self._judge(held)
+            return
         typed = int(self.scans.typed[number_of(held["case_id"])])
         if held["answer_first"]:
             held = self.desk.post(f"/v1/reviews/{held['id']}/answer", {"output": {"digit": typed}})
@@ -47,6 +50,19 @@ class Reviewer:
             said |= {"ruling": "edit", "output": {"digit": typed}}
         self.desk.post(f"/v1/reviews/{held['id']}/ruling", said)
         self.note(number_of(held["case_id"]), "edited" if said["ruling"] == "edit" else "approved")
+
+    def _judge(self, held: dict[str, Any]) -> None:
+        """Which of two readings is right; this time nobody slips."""
+        digit = int(self.scans.digits[number_of(held["case_id"])])
+        shown = held["pair"]["outputs"]
+        right = [one["name"] for one in shown if one["output"]["digit"] == digit]
+        said: dict[str, Any] = {"fingerprint": held["fingerprint"]}
+        if not right:
+            said |= {"right": "neither", "output": {"digit": digit}}
+        else:
+            said["right"] = "both" if len(right) == len(shown) else right[0]
+        self.desk.post(f"/v1/reviews/{held['id']}/judgement", said)
+        self.note(number_of(held["case_id"]), "judged")
 
 
 def case_id(number: int) -> str:

@@ -144,6 +144,7 @@ class Weeks:
 
     def _evening(self, *, leave_some: bool) -> None:
         self.clock.set(self._at(9.5))
+        self._wait_until_counted()  # what people typed is compared, and some of it is judged today
         for reviewer in self.reviewers:
             reviewer.work(AGENT, most=0 if leave_some else 200)
         self.clock.set(self._at(10))

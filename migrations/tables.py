@@ -16,6 +16,7 @@ import routing.cases.tables
 import routing.delivery.tables
 import routing.drift.tables
 import routing.gold.tables
+import routing.judgements.tables
 import routing.notifications.tables
 import routing.opinions.tables
 import routing.reviews.tables
@@ -43,6 +44,7 @@ MODULES = (
     routing.delivery.tables,
     routing.drift.tables,
     routing.gold.tables,
+    routing.judgements.tables,
     routing.notifications.tables,
     routing.opinions.tables,
     routing.reviews.tables,

@@ -27,9 +27,12 @@ from review_ui.opinions_views import one_of_two
 from review_ui.pages import FormDep, Posted, Viewer, ViewerDep, go, in_background, render
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
+from routing.domain.judging import JUDGEMENT, Right
 from routing.gold import service as gold
+from routing.judgements import service as judgements
+from routing.judgements.service import Judged
 from routing.opinions import service as opinions
-from routing.reviews import queries, service
+from routing.reviews import judging, queries, service
 from routing.reviews.api import agent_entry, dealer_of, lease_of
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.tables import ReviewItem
@@ -109,6 +112,18 @@ def rule(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx, form: For
     return _go_on(request, viewer, ctx, form, said=said)
 
 
+@router.post("/{item_id}/judge")
+def judge(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Response:
+    """Say which of two outputs is right; then the next case."""
+    viewer.actor.require("review")
+    try:
+        with ctx.db.begin() as session:
+            _judge(request, session, item_id, viewer, ctx, form)
+    except Invalid as problem:
+        return _once_more(request, item_id, viewer, ctx, form, problem)
+    return _go_on(request, viewer, ctx, form, said="Judged.")
+
+
 @router.post("/{item_id}/answer")
 def answer(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Response:
     """Store what this person says before they see the output; then the same case with the output."""
@@ -142,6 +157,27 @@ def _answer(request: Request, session: Session, item_id: UUID, viewer: Viewer, c
         now=ctx.clock.now(),
         lease=lease_of(ctx),
     )
+
+
+def _judge(request: Request, session: Session, item_id: UUID, viewer: Viewer, ctx: Context, form: Posted) -> None:
+    item = queries.get_item(session, item_id)
+    entry, now = agent_entry(request, item.agent), ctx.clock.now()
+    fields = [] if item.kind != JUDGEMENT else _case(request, session, item, viewer, now).fields
+    typed = any(form.text(one.name).strip() for one in fields)
+    said = Judged(
+        _right(form.text("right")),
+        form.text("fingerprint"),
+        read_answer(fields, form) if typed else None,
+        form.text("note")[:4000],
+    )
+    judging.judge(session, item_id, said, agent=entry, actor=viewer.actor, now=now)
+
+
+def _right(text: str) -> Right:
+    match text:
+        case "A" | "B" | "both" | "neither":
+            return text
+    raise Invalid("say which is right: A, B, both or neither")
 
 
 def _rule(request: Request, session: Session, item_id: UUID, viewer: Viewer, ctx: Context, form: Posted) -> str:
@@ -286,7 +322,8 @@ def _case(request: Request, session: Session, item: ReviewItem, viewer: Viewer, 
     given = veil.answer_of(session, item, viewer.login)
     entry = agent_entry(request, item.agent)
     two = [one_of_two(one, decision, entry) for one in opinions.both(session, item)]
-    return views.case_of(item, decision, entry, now, passed_on=passed_on, answer=given, opinions=two)
+    pair = judgements.pair_of(session, item, decision) if item.kind == JUDGEMENT else None
+    return views.case_of(item, decision, entry, now, passed_on=passed_on, answer=given, opinions=two, pair=pair)
 
 
 def _desk(request: Request, viewer: Viewer, shown: views.Desk, *, status: int = 200) -> Response:

@@ -1,7 +1,7 @@
 """What the review desk shows: one case with its evidence and its output as a form, and how the queue stands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,14 +14,17 @@ from review_ui import words
 from review_ui.blind_form import Beside, beside, blank_fields
 from review_ui.forms import OutField, field_errors, out_fields, with_draft
 from review_ui.gold_desk import Told
+from review_ui.judging_views import PairView, pair_view
 from review_ui.opinions_views import OneOfTwo
 from review_ui.pages import Posted, Viewer
 from review_ui.shown import Shown, label_of, plain, pretty, show_all
 from review_ui.trace import Tab, steps_of
 from rollout.agents.schemas import RejectReason
 from routing.cases.tables import Decision
+from routing.domain.judging import JUDGE
 from routing.domain.opinions import ADJUDICATION
 from routing.domain.sampling import BLIND
+from routing.judgements.service import Pair
 from routing.reviews import queries, service
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
@@ -64,6 +67,8 @@ class CaseView:
     """What the reviewer had answered, beside what the agent said."""
     opinions: Sequence[OneOfTwo] = ()
     """What two people said who differed, for who rules between them."""
+    pair: PairView | None = None
+    """Two outputs of which somebody says which is right; `fields` are empty ones for what would have been."""
     dwell_ms: int = 0
     """How long it is shown before it can be approved: by how much there is to read."""
     see_all: bool = False
@@ -115,7 +120,10 @@ class Status:
 
     @property
     def done_in_words(self) -> str:
-        names = (("approve", "approved"), ("edit", "edited"), ("reject", "rejected"), ("escalate", "escalated"))
+        names = (
+            ("approve", "approved"), ("edit", "edited"), ("reject", "rejected"), ("escalate", "escalated"),
+            (JUDGE, "judged"),
+        )  # fmt: skip
         parts = [f"{self.today[key]:,} {name}" for key, name in names if self.today.get(key)]
         return ", ".join(parts)
 
@@ -131,7 +139,8 @@ def status_of(session: Session, viewer: Viewer, now: datetime, agent: str) -> St
     left = waiting.get(agent, 0) if agent else min(sum(waiting.values()), dealing.COUNTED_UP_TO)
     return Status(
         agent=agent,
-        left=max(left, len(first)),  # a second look is not counted, and is one case all the same when it comes
+        # A second look is not counted, and is one case all the same when it comes; what is only for others is none.
+        left=max(left, len(first)) if first else 0,
         done=sum(today.values()),
         an_hour=sum(an_hour.values()),
         oldest_due=due,
@@ -151,16 +160,19 @@ def case_of(
     passed_on: bool = False,
     answer: BlindAnswer | None = None,
     opinions: Sequence[OneOfTwo] = (),
+    pair: Pair | None = None,
 ) -> CaseView:
     """
     `passed_on`: a person escalated it; else it is in the second line because its time was over in the first.
     `answer`: what who looks at it said before they saw the output; without one a case of the blind arm is veiled.
-    `opinions`: what two people said, for who rules between them.
+    `opinions`: what two people said, for who rules between them. `pair`: what is to be judged, of whoever it is.
     """
     settings = agent.settings
     held = item.claimed_until or now
     if item.arm == BLIND and answer is None:
         return _veiled(item, decision, agent, max(int((held - now).total_seconds()), 0))
+    if pair is not None:
+        return _paired(item, decision, agent, pair, now)
     return CaseView(
         item_id=item.id,
         agent=item.agent,
@@ -217,6 +229,23 @@ def _veiled(item: ReviewItem, decision: Decision, agent: AgentEntry, seconds: in
     )
 
 
+def _paired(item: ReviewItem, decision: Decision, agent: AgentEntry, pair: Pair, now: datetime) -> CaseView:
+    """Nothing in it from which could be read or guessed which output is whose."""
+    view = pair_view(pair, agent.settings)
+    bare = _veiled(item, decision, agent, seconds_until(item.claimed_until, now))
+    outputs = [one.output for one in pair.outputs]
+    return replace(
+        bare,
+        kind=item.shown_kind,
+        why="Drawn to know who was right." if len(outputs) > 1 else "Drawn to know what is overlooked.",
+        fields=view.fields,
+        fingerprint=item.fingerprint,
+        veiled=False,
+        pair=view,
+        dwell_ms=round(1000 * least_seconds(decision, agent.settings.desk, outputs)),
+    )
+
+
 def _own(answer: BlindAnswer, decision: Decision, agent: AgentEntry) -> list[Beside]:
     found = compare(decision.output, answer.output, agent.comparison, schema_valid=decision.output_valid)
     return beside(answer.output, decision.output, agent.settings, found)
@@ -224,8 +253,6 @@ def _own(answer: BlindAnswer, decision: Decision, agent: AgentEntry) -> list[Bes
 
 def with_problem(view: CaseView, form: Posted, problem: Invalid) -> CaseView:
     """The case with the person's draft in it and what is wrong beside each field."""
-    from dataclasses import replace
-
     errors = field_errors(problem, view.fields)
     said = problem.detail if not errors else f"{words.plural(len(errors), 'field')} cannot be stored as it is"
     return replace(view, fields=with_draft(view.fields, form, errors), problem=said, note=form.text("note"))

@@ -6,10 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from kit.http import Ctx
-from review_ui import opinions_views, people_views
+from review_ui import judging_views, opinions_views, people_views
 from review_ui.agent import AgentName, Version, head_of, names_of
 from review_ui.pages import ViewerDep, render
 from rollout.agents import queries as agent_queries
+from routing.judgements import queries as judgements
+from routing.judgements.figures import figures
 from routing.opinions import report as opinions
 from routing.opinions.queries import Scope
 from routing.people import service as people
@@ -40,6 +42,7 @@ def show_people(
         scope = people.scope_of(name, None, now - timedelta(days=window), now, now)
         seconds = opinions.report(session, Scope(name, None, scope.since, scope.until))
         report = people.report(session, scope)
+        judged = figures(judgements.asked(session, judgements.Scope(name, None, scope.since, scope.until)))
     return render(
         request,
         "people_report/page.html",
@@ -54,6 +57,7 @@ def show_people(
         right=people_views.right_view(report),
         gold=people_views.gold_view(report),
         seconds=opinions_views.opinions_view(seconds, names),
+        judged=judging_views.judged_view(judged, names),
         cut=report.cut,
         tab="people",
         actions=[],

@@ -15,7 +15,7 @@ from routing.reviewer.queries import Other
 from routing.reviewer.service import SHOWN, OwnReport
 
 _SURE = words.sure(0.95)
-_RULED = {"approve": "approved", "edit": "edited", "reject": "rejected", "escalate": "escalated"}
+_RULED = {"approve": "approved", "edit": "edited", "reject": "rejected", "escalate": "escalated", "judge": "judged"}
 _BAR = 160
 
 

@@ -33,6 +33,7 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "blind": ("", "hidden", "open"),
     "escalated": ("warn", "up", ""),
     "adjudication": ("accent", "sign", ""),
+    "judgement": ("", "hidden", "open"),
     "minor": ("", "flag", ""),
     "major": ("warn", "flag", ""),
     "severe": ("bad", "flag", ""),

@@ -13,6 +13,7 @@ from routing.alike import service as alike
 from routing.cases import settling
 from routing.delivery import service as delivery
 from routing.delivery.courier import Courier
+from routing.judgements.asking import Draw
 from routing.reviews import concluding, overdue, withdrawing
 from routing.reviews import service as reviews
 
@@ -31,9 +32,10 @@ def settle(ctx: Context) -> int:
     done = 0
     limit = _AT_ONCE_ON_SQLITE if ctx.db.dialect == "sqlite" else _AT_ONCE
     for _ in range(_ROUNDS):
-        agents = _present(ctx).agents
+        present = _present(ctx)
+        draw = Draw(ctx.secret, present.policies)
         with ctx.db.begin() as session:
-            result = settling.settle(session, agents, now=ctx.clock.now(), limit=limit)
+            result = settling.settle(session, present.agents, now=ctx.clock.now(), limit=limit, draw=draw)
         done += result.decisions
         if not result.more:
             break

@@ -31,6 +31,8 @@ from routing.cases.schemas import CaseIn, HumanOutputIn, HumanOutputStored
 from routing.cases.tables import Decision
 
 PASSWORD = "correct horse battery"
+NOBODY_CHECKS = {"second_opinion_share": 0.0, "judged_differing_share": 0.0, "judged_same_share": 0.0}
+"""Shares of what other people look at once more: none, so that a test knows what waits."""
 
 _numbers = count(1)
 
@@ -68,7 +70,7 @@ def agent(ctx: Context, name: str = "claims", *, owner: str | None = None, **set
     """An agent whose owner exists; `settings` as in `AgentSettings`. Outputs are shown, and rulings stand, at once."""
     owner = owner or person(ctx).login
     settings = {"supervision": {"blind_share": 0.0}, "undo_seconds": 0} | settings
-    settings["supervision"] = {"second_opinion_share": 0.0} | settings["supervision"]
+    settings["supervision"] = NOBODY_CHECKS | settings["supervision"]
     new = NewAgent(name=name, title=name.title(), owner=owner, settings=AgentSettings(**settings))
     with ctx.db.begin() as session:
         return agents.register(session, new, actor=SYSTEM, now=ctx.clock.now())

@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from governance.audit.tables import AuditCheckpoint, AuditEvent
 from kit.tables import described
 
-_EVENTS = insert(described(AuditEvent))
+_NEW_EVENTS = insert(described(AuditEvent))
 
 _EVENTS = cast("Table", AuditEvent.__table__)
 _OF_A_PLACE = _EVENTS.c.id.type, _EVENTS.c.place.type, _EVENTS.c.leaf.type
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    session.connection().execute(_EVENTS, rows)
+    session.connection().execute(_NEW_EVENTS, rows)
 
 
 def last_checkpoint(session: Session) -> AuditCheckpoint | None:

@@ -28,6 +28,7 @@ let done = [];        // what can be undone: { item, parts, until }
 const held = () => $(".case[data-item]");
 const itemShown = () => held()?.dataset.item || "";
 const veiled = () => held()?.hasAttribute("data-veiled");
+const paired = () => held()?.hasAttribute("data-pair");
 const rows = () => $$(".out-row");
 const changed = () => rows().filter((row) => row.hasAttribute("data-changed"));
 const say = (text) => { const note = $(".dock-note"); if (note) note.textContent = text; };
@@ -243,7 +244,7 @@ function armed(full = false) {
   if (lost) { say("You do not hold this case any more. Nothing was recorded."); return false; }
   const least = full ? dwellOf() : Math.min(dwellOf(), QUICK), words = full && !veiled() ? unseen(held()) : "";
   if (now() - shownAt < least) {
-    say(`${full ? "Approve opens" : "Rulings open"} ${(least / 1000).toFixed(1)} s after the case is shown. Nothing was recorded.`);
+    say(`${full && !paired() ? "Approve opens" : "Rulings open"} ${(least / 1000).toFixed(1)} s after the case is shown. Nothing was recorded.`);
     return false;
   }
   if (words) { say(`${words}: its risk is high. Nothing was recorded.`); return false; }
@@ -264,18 +265,27 @@ function rejectFor(button) {
   lastReason = button.value;
   $("#rule").requestSubmit(button);
 }
+function judge(button) {
+  if (button && armed(true)) $("#rule").requestSubmit(button);
+}
 Object.assign(handlers, {
-  approve() { if (armed(true)) $("#rule").requestSubmit($("[data-cmd=approve]")); },
+  approve() {
+    const button = $("[data-cmd=approve]");
+    if (!button) { if (paired()) say(`Say which is right with 1 to ${$$("[data-right]").length}.`); return; }
+    if (armed(true)) $("#rule").requestSubmit(button);
+  },
   reject() {
+    if (paired()) return handlers.approve();
     if (!held() || !reasons()) return veiled() && say("Answer first. Then you can reject.");
     if (reasonsOpen() && repeated()) rejectFor(repeated()); else openReasons(!reasonsOpen());
   },
   reason(key) {
+    if (paired()) { judge($(`.dock [data-right="${CSS.escape(key)}"]`)); return; }
     rejectFor(reasonsOpen() && $(`[data-reason="${CSS.escape(key)}"]`, reasons()));
   },
   escalate() { const button = $(".dock [data-cmd=escalate]"); if (button && armed()) $("#rule").requestSubmit(button); },
   skip() { if (held()) $("#release").requestSubmit(); },
-  edit() { const first = rows().map(control).find(Boolean); first?.closest("details")?.setAttribute("open", ""); first?.focus(); },
+  edit() { const first = rows().map(control).find(Boolean) || $("[data-own] [data-draft]"); first?.closest("details")?.setAttribute("open", ""); first?.focus(); },
   submit() { if (held()) handlers.approve(); },
   undo,
   restore() {
@@ -292,8 +302,9 @@ Object.assign(handlers, {
   why() { const part = $("[data-why]"); if (part) part.open = !part.open; },
 });
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-reason]");
+  const button = event.target.closest("[data-reason]"), right = event.target.closest("[data-right]");
   if (button) { event.preventDefault(); handlers.reason(button.dataset.reason); }
+  if (right) { event.preventDefault(); judge(right); }
   if (event.target.closest(".reasons button[name=ruling]:not([data-reason])") && !armed()) event.preventDefault();
 });
 

@@ -8,6 +8,7 @@ export const KEYS = [
   { group: "Decide", cmd: "skip", keys: ["s"], words: "Give back" },
   { group: "Decide", cmd: "undo", keys: ["u", "z"], words: "Undo the last ruling" },
   { group: "Reject", cmd: "reason", keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"], badge: "1–9", words: "Choose a reason", keysOnly: true },
+  { group: "Who was right", cmd: "reason", keys: ["1", "2", "3", "4"], badge: "1–4", words: "Say which output is right", sheetOnly: true },
   { group: "Reject", cmd: "reject", keys: ["r"], badge: "R R", words: "Repeat the last reason", sheetOnly: true },
   { group: "Edit", cmd: "edit", keys: ["e"], words: "Edit the first field" },
   { group: "Edit", cmd: "submit", keys: ["ctrl+enter"], badge: "Ctrl ⏎", words: "Approve with edits", typing: true, keysOnly: true },

@@ -19,7 +19,7 @@ function scrolls(target) {   // what moves sideways by itself, or is being typed
 }
 document.addEventListener("pointerdown", (event) => {
   const part = event.target.closest?.(".case");
-  start = event.pointerType === "touch" && event.isPrimary && part && !scrolls(event.target) ? { x: event.clientX, y: event.clientY, part } : null;
+  start = event.pointerType === "touch" && event.isPrimary && part && !part.hasAttribute("data-pair") && !scrolls(event.target) ? { x: event.clientX, y: event.clientY, part } : null;
 }, { passive: true });
 document.addEventListener("pointermove", (event) => {
   if (!start) return;

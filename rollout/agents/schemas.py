@@ -50,13 +50,16 @@ class Supervision(Strict):
     before they see the output. `gold_share`: of the cases that a reviewer is shown, how many are gold, with an answer
     that is known; none is dealt before there are some. `second_opinion_share`: of what was ruled on, how much a second
     person rules on, too, without knowing of the first. `bulk_most`: how many cases of one signature a person may rule
-    on at once; 0 for none.
+    on at once; 0 for none. `judged_differing_share` and `judged_same_share`: where an agent and a person did the same
+    case apart from each other, of how many a third person says who was right, who does not see whose output is whose.
     """
 
     blind_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.10
     gold_share: Annotated[float, Field(ge=0.0, le=0.5)] = 0.05
     bulk_most: Annotated[int, Field(ge=0, le=100)] = 20
     second_opinion_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
+    judged_differing_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.20
+    judged_same_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
 
 
 _SHORTEST, _LONGEST = 3, 240

@@ -1,7 +1,7 @@
 """
 The files of archives: JSON lines, compressed. The first line says what the file is, each other one holds a decision
-with its labels, comparisons, review items, blind answers, second opinions, rulings and the human outputs of its case,
-as they stood in the database.
+with its labels, comparisons, review items, blind answers, second opinions, judgements, rulings and the human outputs of
+its case, as they stood in the database.
 """
 
 import gzip

@@ -17,6 +17,7 @@ from rollout.versions.tables import Rollout
 from routing.archives.tables import Archive, ArchivedTotal
 from routing.cases.tables import ComparisonRow, Decision, DecisionKey, HumanOutput, Label
 from routing.delivery.tables import OutboxMessage
+from routing.judgements.tables import Judgement
 from routing.opinions.tables import SecondOpinion
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.supervision.tables import BlindAnswer
@@ -201,7 +202,7 @@ def delete_what_hung_on(session: Session, ids: Sequence[UUID]) -> None:
     """Of decisions that are gone."""
     items = select(ReviewItem.id).where(ReviewItem.decision_id.in_(ids))
     _run(session, delete(Ruling).where(Ruling.item_id.in_(items)))
-    for table in (ReviewItem, Label, ComparisonRow, BlindAnswer, SecondOpinion):
+    for table in (ReviewItem, Label, ComparisonRow, BlindAnswer, SecondOpinion, Judgement):
         _run(session, delete(table).where(table.decision_id.in_(ids)))
 
 

@@ -29,6 +29,7 @@ from routing.archives import files, queries
 from routing.archives.tables import Archive
 from routing.cases import settling
 from routing.cases.tables import ComparisonRow, Decision, Label
+from routing.judgements.tables import Judgement
 from routing.opinions.tables import SecondOpinion
 from routing.reviews.tables import ReviewItem
 from routing.supervision.tables import BlindAnswer
@@ -41,6 +42,7 @@ _HUNG = {
     "review_items": ReviewItem,
     "blind_answers": BlindAnswer,
     "second_opinions": SecondOpinion,
+    "judgements": Judgement,
 }
 
 

@@ -31,6 +31,7 @@ from routing.cases.closing import close_reviews
 from routing.cases.prepare import Entry, Key, same
 from routing.cases.schemas import GIVEN_LENGTH, FailureIn, HumanOutputIn, HumanOutputStored
 from routing.cases.tables import Decision, DecisionKey, HumanOutput, Label
+from routing.supervision import veil
 
 _COMPARED = ("output", "input", "confidence", "segment", "action", "amount", "risk", "attributes", "signals")
 _BEATEN_AT_MOST = 20  # rounds in which somebody else was faster
@@ -249,6 +250,7 @@ def add_human_outputs(
     In rounds of at most one revision a case. Where somebody else stored that revision first, the next round
     looks again, and finds the same output or one to correct.
     """
+    veil.require_no_part(session, agent, {item.case_id for item in items}, actor)
     waiting: dict[str, deque[int]] = defaultdict(deque)
     for n, item in enumerate(items):
         waiting[item.case_id].append(n)

@@ -25,6 +25,8 @@ from routing.cases import queries
 from routing.cases.attempts import Attempts
 from routing.cases.tables import AUTOMATED, SAID, THRESHOLDED, ComparisonRow, Counted, HumanOutput, Label, rank_of
 from routing.drift import counting as drift
+from routing.judgements import asking as judgements
+from routing.judgements.asking import Compared, Draw
 from routing.snapshot import AgentEntry
 from routing.tallies.counting import Tallies
 
@@ -42,8 +44,15 @@ class Settled:
     more: bool
 
 
-def settle(session: Session, agents: Mapping[str, AgentEntry], *, now: datetime, limit: int = 500) -> Settled:
-    """Settle up to `limit` decisions. Call again while `more`."""
+def settle(
+    session: Session,
+    agents: Mapping[str, AgentEntry],
+    *,
+    now: datetime,
+    limit: int = 500,
+    draw: Draw | None = None,
+) -> Settled:
+    """Settle up to `limit` decisions. Call again while `more`. `draw`: by which somebody is asked who was right."""
     outputs = queries.unsettled_human_outputs(session, limit)
     if outputs:
         queries.unsettle_for(session, outputs)
@@ -54,6 +63,8 @@ def settle(session: Session, agents: Mapping[str, AgentEntry], *, now: datetime,
     attempts = Attempts(session, taken)
     rows = sorted(filter(attempts.ready, taken), key=_attempt)
     compared, failed = _compare_new(session, rows, agents, now)
+    if draw is not None and compared:
+        judgements.follow(session, compared, agents, draw, now)
     given = _by_decision(queries.labels_of(session, [row.id for row in rows]))
     deltas: dict[gates.TotalKey, Counts] = defaultdict(Counts)
     tallies = Tallies()
@@ -73,7 +84,7 @@ def settle(session: Session, agents: Mapping[str, AgentEntry], *, now: datetime,
     queries.update_settled(session, found)
     gates.count(session, deltas)
     tallies.store(session)
-    return Settled(len(rows), compared, len(taken) == limit or len(outputs) == limit or bool(attempts.changed))
+    return Settled(len(rows), len(compared), len(taken) == limit or len(outputs) == limit or bool(attempts.changed))
 
 
 def _attempt(row: Counted) -> int:
@@ -82,12 +93,12 @@ def _attempt(row: Counted) -> int:
 
 def _compare_new(
     session: Session, rows: Sequence[Counted], agents: Mapping[str, AgentEntry], now: datetime
-) -> tuple[int, set[UUID]]:
+) -> tuple[list[Compared], set[UUID]]:
     """
     Compare each decision with the newest human output of its case, unless that was done before. Not one that was
     replaced before anybody did the case: it was taken back while nobody could know whether it was right.
 
-    How many were compared, and the decisions whose comparison failed, now or then.
+    What was compared, and the decisions whose comparison failed, now or then.
     """
     by_agent: dict[str, set[str]] = defaultdict(set)
     for row in rows:
@@ -99,7 +110,7 @@ def _compare_new(
     open_pairs = [(row, output) for row, output in pairs if output is not None]
     done = queries.compared_pairs(session, [row.id for row, _ in open_pairs])
     failed = {row.id for row, output in open_pairs if done.get((row.id, output.id)) == Kind.ERROR}
-    comparisons, labels = [], []
+    comparisons, labels, made = [], [], []
     for row, output in open_pairs:
         if (row.id, output.id) in done:
             continue
@@ -107,6 +118,7 @@ def _compare_new(
         result = storable(compare(row.output, output.output, config, schema_valid=row.output_valid), config)
         comparison = _comparison_row(row, output, result, now)
         comparisons.append(comparison)
+        made.append(Compared(row, output, comparison["id"], result.kind, result.severity))
         if result.kind in _VERDICTS:
             labels.append(_label_row(row, output, comparison, result))
         else:
@@ -115,7 +127,7 @@ def _compare_new(
             log.warning("comparison failed", decision=str(row.id), differences=result.to_dict()["differences"])
     queries.insert_rows(session, ComparisonRow, comparisons)
     queries.insert_rows(session, Label, labels)
-    return len(comparisons), failed
+    return made, failed
 
 
 def _comparison_row(row: Counted, output: HumanOutput, result: Comparison, now: datetime) -> dict[str, Any]:

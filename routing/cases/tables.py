@@ -27,6 +27,7 @@ THRESHOLDED = frozenset({"review", "auto", "audit"})
 RANKS = {
     "failure": 4,
     "adjudication": 3,
+    "judgement": 3,
     "review": 2,
     "audit": 2,
     "bulk": 2,
@@ -34,12 +35,14 @@ RANKS = {
     "cancelled": 0,
     "superseded": 0,
     "second": -1,
+    "extra_judgement": -1,
 }
 """
-Which label counts, by source: a reported failure over what somebody ruled between two people, over a ruling, over a
+Which label counts, by source: a reported failure over what somebody ruled between two, over a ruling, over a
 comparison with a human output, and the newest only among equals. Agents post human outputs, so those must not overturn
 what a reviewer ruled; that a decision was cancelled or superseded says only why nobody will. A second opinion says how
-good the first one was, and never counts itself.
+good the first one was, and never counts itself; nor does a judgement of a case that was drawn because the agent and
+the person differed, see `routing.domain.judging`.
 """
 
 
@@ -161,6 +164,7 @@ class Unsettled(NamedTuple):
     audit_probability: float | None
     ramp_share: float | None
     attributes: dict[str, Any] | None
+    occurred_at: datetime | None
 
 
 Counted = Decision | Unsettled

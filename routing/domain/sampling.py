@@ -55,6 +55,16 @@ def second_position(secret: bytes, rollout_id: UUID, case_id: str) -> float:
     return _position(secret, b"second\x00" + rollout_id.bytes + case_id.encode())
 
 
+def judged_position(secret: bytes, rollout_id: UUID, case_id: str) -> float:
+    """The keyed draw of a case, in [0, 1); a third person says who was right when below the share of its comparison."""
+    return _position(secret, b"judged\x00" + rollout_id.bytes + case_id.encode())
+
+
+def order_position(secret: bytes, rollout_id: UUID, case_id: str) -> float:
+    """Which of two outputs is shown first; nothing to do with what was drawn."""
+    return _position(secret, b"order\x00" + rollout_id.bytes + case_id.encode())
+
+
 def _position(secret: bytes, material: bytes) -> float:
     digest = hmac.digest(secret, material, "sha256")
     return (int.from_bytes(digest[:8], "big") >> 11) * _SCALE

@@ -20,7 +20,7 @@ from routing.reviews.tables import ReviewItem, Ruling
 WINDOW = 2000
 """Rows of which the ids are looked at in one statement."""
 
-_KINDS = ("review", "audit", "second", "adjudication")
+_KINDS = ("review", "audit", "second", "adjudication", "judgement")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 from kit import json_patch
 from rollout.failures.tables import Failure
 from routing.cases.tables import VERDICTS, Decision, HumanOutput, Label
+from routing.domain.judging import JUDGE
 from routing.reviews.tables import ReviewItem, Ruling
 
 Row = dict[str, Any]
@@ -25,10 +26,10 @@ _EVERY_ONE = frozenset({"shadow", "review", "human"})
 
 def ruling_row(ruling: Ruling, item: ReviewItem, decision: Decision, label: Label | None) -> Row:
     """
-    A ruling beside what was ruled on. An edit also as JSON Patch: what the reviewer changed, and nothing else. It has
-    a verdict once it can be undone no more.
+    A ruling beside what was ruled on. An edit also as JSON Patch: what the reviewer changed, and nothing else; so is
+    what a judge wrote down where neither of two was right. It has a verdict once it can be undone no more.
     """
-    edited = ruling.ruling == "edit"
+    edited = ruling.ruling == "edit" or (ruling.ruling == JUDGE and ruling.output is not None)
     return {
         "ruling_id": ruling.id,
         "at": ruling.at,
@@ -118,12 +119,15 @@ def correct_output(
 ) -> tuple[Any, str | None]:
     """
     The right output and where it is known from; nothing where nobody said: that an output was rejected does not say
-    what it should have been. What a person did without the agent's help then stands in, if there is such.
+    what it should have been. What a person did without the agent's help then stands in, if there is such and nobody
+    judged it wrong.
     """
     if ruling is not None and ruling.ruling == "approve":
         return decision.output, "approval"
     if ruling is not None and ruling.ruling == "edit":
         return ruling.output, "edit"
+    if ruling is not None and ruling.ruling == JUDGE and (ruling.verdict == "agree" or ruling.output is not None):
+        return (decision.output if ruling.verdict == "agree" else ruling.output), "judgement"
     if failure is not None and failure.correct_output is not None:
         return failure.correct_output, "failure"
     return (human.output, "human_output") if human is not None else (None, None)

@@ -27,6 +27,7 @@ from routing.cases.tables import Decision, Label
 from routing.exports import queries, rows
 from routing.exports.queries import DecisionPlace, Scope
 from routing.exports.rows import Row
+from routing.judgements import queries as judgements
 
 _AT_A_TIME = 200  # rows that are in memory, at most
 _BYTES = 2 * 1024 * 1024  # of their inputs and outputs; what is heavier goes alone
@@ -139,11 +140,14 @@ def _training(db: Database, scope: Scope) -> Iterator[list[Row]]:
             rulings, failures = queries.rulings_with(session, sources), queries.failures_with(session, sources)
             of_cases = {row.case_id for row in decisions.values()}
             people = cases.current_human_outputs(session, scope.agent, of_cases)
+            judged = judgements.of_decisions(session, part)
         found = []
         for one in part:
             if one in decisions and (label := counting[one]) is not None:
                 behind = rulings.get(label.source_id), failures.get(label.source_id)
-                found.append(rows.training_row(decisions[one], label, *behind, people.get(decisions[one].case_id)))
+                human = people.get(decisions[one].case_id)
+                human = None if judgements.was_wrong(judged.get(one), human) else human
+                found.append(rows.training_row(decisions[one], label, *behind, human))
         yield found
 
 

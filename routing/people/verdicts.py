@@ -17,6 +17,7 @@ from evidence.agreement.kappa import Coefficient, Kappa, Share, cohen_kappa, gwe
 from evidence.agreement.krippendorff import AlphaInterval, alpha_interval, krippendorff_alpha
 from evidence.agreement.reviewers import WhoWasRight, who_was_right
 from evidence.agreement.tables import confusion, is_skewed, ratings
+from routing.domain.judging import EXTRA, JUDGEMENT
 from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.people.queries import Given
 from routing.tallies.queries import RULED
@@ -25,6 +26,8 @@ CATEGORIES = ("agree", "override")
 PAIRS_SHOWN = 66
 _OWN = frozenset({*RULED, "human_output", SECOND, ADJUDICATION})
 """Verdicts that come from a person's own look at a case. A reported failure is none: nobody reports what is right."""
+_ELSEWHERE = frozenset({SECOND, JUDGEMENT, EXTRA})
+"""Verdicts that have figures of their own; of judgements which cases were looked at was drawn by what had been said."""
 _SEED = 20_260
 """Of the resamples behind the interval of alpha: the same verdicts always give the same interval."""
 
@@ -112,7 +115,7 @@ def right(given: Sequence[Given]) -> Right:
 
 
 def _is_somebody_else(row: Given, first: Given) -> bool:
-    return row.person is not None and row.person != first.person and row.source != SECOND
+    return row.person is not None and row.person != first.person and row.source not in _ELSEWHERE
 
 
 def _by_decision(given: Iterable[Given]) -> Iterator[tuple[UUID, list[Given]]]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from kit.dialects import utc_day
 from routing.cases.tables import Label
+from routing.domain.judging import JUDGEMENT
 from routing.domain.sampling import ASSISTED
 from routing.people.queries import ArmTotal
 from routing.reviews.tables import ReviewItem, Ruling
@@ -90,8 +91,9 @@ def pace(session: Session, scope: Scope) -> list[Day]:
 
 def others(session: Session, scope: Scope) -> tuple[list[Other], bool]:
     """
-    What others said of the same outputs, ruling by ruling from the newest, each in the order given. From this
-    person's rulings on, so it takes as long as they have ruled much. The second value tells that there are more.
+    What others said of the same outputs, but for judgements between two outputs, ruling by ruling from the newest, each
+    in the order given. From this person's rulings on, so it takes as long as they have ruled much. The second value
+    tells that there are more.
     """
     own, other, theirs = aliased(Label), aliased(Label), aliased(Ruling)
     somebody_else = or_(other.person.is_(None), other.person != scope.login)
@@ -104,7 +106,7 @@ def others(session: Session, scope: Scope) -> tuple[list[Other], bool]:
         .join(ReviewItem, ReviewItem.id == Ruling.item_id)
         .join(other, and_(other.decision_id == Ruling.decision_id, somebody_else))
         .outerjoin(theirs, theirs.id == other.source_id)
-        .where(*_own(scope), own.verdict.in_(_SAID), other.verdict.in_(_SAID))
+        .where(*_own(scope), own.verdict.in_(_SAID), other.verdict.in_(_SAID), ReviewItem.kind != JUDGEMENT)
         .order_by(Ruling.at.desc(), Ruling.id, other.at, other.id)
         .limit(MOST + 1)
     )  # fmt: skip

@@ -12,10 +12,13 @@ from kit.context import Context
 from kit.errors import Invalid, NotFound, Place
 from kit.http import Ctx, StrictRoute
 from kit.wire import decode_cursor, encode_cursor
+from routing.domain.judging import JUDGEMENT
 from routing.domain.sampling import BLIND
 from routing.gold.dealing import Dealer
+from routing.judgements import service as judgements
+from routing.judgements.service import Judged
 from routing.opinions import service as opinions
-from routing.reviews import queries, service
+from routing.reviews import judging, queries, service
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.dealing.lines import Narrow
 from routing.reviews.schemas import (
@@ -23,8 +26,11 @@ from routing.reviews.schemas import (
     ClaimIn,
     HeldOut,
     ItemOut,
+    JudgementIn,
+    JudgementOut,
     LeftOut,
     OpinionOut,
+    PairOut,
     QueueOut,
     RulingIn,
     RulingOut,
@@ -66,6 +72,10 @@ def held_out(session: Session, item: ReviewItem, decision: Any = None) -> HeldOu
     """An item with the evidence that the reviewer who holds it needs, and may see by now."""
     decision = decision or queries.decision_of(session, item)
     line = ItemOut.model_validate(item).model_dump()
+    if item.kind == JUDGEMENT:
+        nothing = dict.fromkeys(_TELLING) | {"reasons": []}
+        pair = PairOut.model_validate(judgements.pair_of(session, item, decision))
+        return HeldOut(**line, **nothing, input=decision.input, fingerprint=item.fingerprint, pair=pair)
     answer = veil.answer_of(session, item, item.claimed_by or "")
     if item.arm == BLIND and answer is None:
         withheld = dict.fromkeys(_TELLING) | {"fingerprint": None, "reasons": [], "answer_first": True}
@@ -197,6 +207,31 @@ def rule(request: Request, item_id: UUID, body: RulingIn, actor: ActorDep, ctx: 
         given = service.give(session, item, said, agent=entry, actor=actor, now=ctx.clock.now())
         response.status_code = 201 if given.new else 200
         return RulingOut(**{name: getattr(given.ruling, name) for name in _RULING}, undo_until=given.undo_until)
+
+
+@router.post(
+    "/reviews/{item_id}/judgement",
+    status_code=201,
+    responses={
+        200: {"model": JudgementOut, "description": "You had said just that before; it was recorded once."},
+        409: {"description": "It is not held by you, changed since it was shown, or asks for a ruling instead."},
+    },
+)
+def judge(
+    request: Request, item_id: UUID, body: JudgementIn, actor: ActorDep, ctx: Ctx, response: Response
+) -> JudgementOut:
+    """
+    Say which of two outputs is right, of a case of kind `judgement` that you hold: the agent's and a person's, and you
+    are not told which is whose. The same sent again is answered with the same judgement.
+    """
+    actor.require("review")
+    said = Judged(body.right, body.fingerprint, body.output, body.note)
+    with ctx.db.begin() as session:
+        entry = agent_entry(request, queries.get_item(session, item_id).agent)
+        given = judging.judge(session, item_id, said, agent=entry, actor=actor, now=ctx.clock.now())
+        response.status_code = 201 if given.new else 200
+        told = {name: getattr(given.ruling, name) for name in _RULING if name in JudgementOut.model_fields}
+        return JudgementOut(**told, right=body.right, undo_until=given.undo_until)
 
 
 @router.post("/reviews/{item_id}/undo")

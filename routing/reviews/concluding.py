@@ -20,9 +20,11 @@ from routing.delivery import service as delivery
 from routing.delivery.queries import active_webhooks
 from routing.delivery.schemas import AuditRulingOut
 from routing.delivery.tables import Webhook
+from routing.domain.judging import JUDGEMENT
 from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.gold import answers as gold
 from routing.gold.queries import GOLD
+from routing.judgements import service as judgements
 from routing.opinions import service as opinions
 from routing.reviews import queries
 from routing.reviews.tables import ReviewItem, Ruling
@@ -59,6 +61,9 @@ def conclude(
     if item.kind == GOLD:
         gold.conclude(session, item, ruling, now)
         return
+    if item.kind == JUDGEMENT:
+        judgements.conclude(session, item, decision, ruling, now)
+        return
     if ruling.ruling == "escalate":
         session.add(second_line(item, now))
         return
@@ -78,8 +83,8 @@ def conclude(
 
 
 def nobody_waits(item: ReviewItem) -> bool:
-    """Whether the ruling before it stands for the agent, and this one is about how good that was."""
-    return item.kind in {SECOND, ADJUDICATION}
+    """Whether what was done with the case stands, and this ruling is about how good that was."""
+    return item.kind in {SECOND, ADJUDICATION, JUDGEMENT}
 
 
 def second_line(item: ReviewItem, now: datetime) -> ReviewItem:

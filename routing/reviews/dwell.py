@@ -1,6 +1,7 @@
 """How long it takes at least to have read a case."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +12,11 @@ from routing.reviews.tables import ReviewItem
 LONGEST = 20.0  # seconds; whoever reads longer than that is not held up by it
 
 
-def least_seconds(decision: Decision, desk: DeskSettings) -> float:
-    """Nobody has read a case sooner, so nobody can have ruled on it."""
-    length = len(json.dumps(decision.output, indent=2, ensure_ascii=False, default=str)) + _letters(decision.input)
+def least_seconds(decision: Decision, desk: DeskSettings, outputs: Sequence[Any] | None = None) -> float:
+    """Nobody has read a case sooner, so nobody can have ruled on it. `outputs`: where not the agent's own is shown."""
+    outputs = [decision.output] if outputs is None else outputs
+    written = sum(len(json.dumps(one, indent=2, ensure_ascii=False, default=str)) for one in outputs)
+    length = written + _letters(decision.input)
     return max(desk.least_seconds, min(length / 1000 * desk.seconds_per_1000_characters, LONGEST))
 
 

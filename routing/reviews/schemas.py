@@ -69,9 +69,40 @@ class OpinionOut(Out):
     note: str
 
 
+class JudgementIn(Strict):
+    """
+    Which output is right, as they were shown: `A`, `B`, `both` or `neither`; of one output alone `both` or `neither`.
+    `output`: what would have been right, where neither is.
+    """
+
+    right: Literal["A", "B", "both", "neither"]
+    fingerprint: Annotated[str, Field(min_length=64, max_length=64)]
+    output: Any = None
+    note: Annotated[str, Field(max_length=4000)] = ""
+
+
+class OneOutputOut(Out):
+    """One of two outputs, in an order that tells nothing."""
+
+    name: Literal["A", "B"]
+    output: Any
+
+
+class PairOut(Out):
+    """
+    What an agent and a person made of the same case apart from each other; one output where they said the same.
+    `differing`: the fields in which they differ, as JSON pointers.
+    """
+
+    outputs: Annotated[list[OneOutputOut], Field(max_length=2)]
+    differing: list[str]
+
+
 class HeldOut(ItemOut):
     """
     A claimed item with what there is to look at. `opinions`: of kind `adjudication`, what two people said who differed.
+    `pair`: of kind `judgement`, what is to be judged (`…/judgement`); everything that tells whose output is whose, or
+    what the agent knew of it, is withheld.
 
     `answer_first`: say what the output should be first (`…/answer`). Until then everything that would tell what the
     agent said is withheld: the fingerprint too, since it would confirm a guess. Afterwards `own_answer` is what you
@@ -90,6 +121,7 @@ class HeldOut(ItemOut):
     own_answer: Any = None
     own_answer_equal: bool | None = None
     opinions: Annotated[list[OpinionOut], Field(default_factory=list, max_length=2)]
+    pair: PairOut | None = None
 
 
 class ClaimedOut(HeldOut):
@@ -111,6 +143,19 @@ class SaidOut(Out):
     output: Any
     reason_code: str | None
     note: str
+
+
+class JudgementOut(Out):
+    """A judgement that is stored. Whose output was right is told to nobody before `undo_until`."""
+
+    id: UUID
+    item_id: UUID
+    decision_id: UUID
+    login: str
+    right: str
+    note: str
+    at: datetime
+    undo_until: datetime | None
 
 
 class LeftOut(Out):

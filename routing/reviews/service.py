@@ -22,9 +22,11 @@ from kit.errors import Conflict, Invalid, Place
 from kit.ids import new_id
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
+from routing.domain.judging import JUDGE, JUDGED, JUDGEMENT
 from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.gold.dealing import Dealer
 from routing.gold.queries import GOLD
+from routing.judgements.service import JudgeInstead
 from routing.opinions import service as opinions
 from routing.reviews import concluding, in_turn, queries
 from routing.reviews.dealing import queries as dealing
@@ -67,9 +69,9 @@ AHEAD_FOR, AHEAD_AT_LEAST = timedelta(seconds=90), timedelta(seconds=60)
 How long a case is held that its holder has not seen; their page asks again while it is open. What is left of it when
 they ask stays as it is where it is the latter at least: most are ruled on before, and to renew a row writes it anew.
 """
-_RULED_ON = {SECOND: "second_opinion", ADJUDICATION: "adjudication"}
+_RULED_ON = {SECOND: "second_opinion", ADJUDICATION: "adjudication", JUDGEMENT: "judgement"}
 """What the audit log calls a ruling on an item that is no review or audit."""
-ENDS = {"approve": "approved", "edit": "edited", "reject": "rejected", "escalate": "escalated"}
+ENDS = {"approve": "approved", "edit": "edited", "reject": "rejected", "escalate": "escalated", JUDGE: JUDGED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ def claim(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease
         found = queries.get_item(session, item_id)
         if found.state == "waiting" and not _is_held(found, now):
             raise NotForYou(f"case {found.case_id} is for somebody else")
-        raise _why_not(found, actor)
+        raise why_not(found, actor)
     if item.level not in levels_of(actor):
         actor.require("escalated")
     send_after_commit(session, "reviews:changed")
@@ -196,7 +198,7 @@ def renew(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease
     """Hold on to a case while someone is really there."""
     item = queries.try_renew(session, item_id, actor.name, until=now + lease)
     if item is None:
-        raise _why_not(queries.get_item(session, item_id), actor)
+        raise why_not(queries.get_item(session, item_id), actor)
     return item
 
 
@@ -206,7 +208,7 @@ def release(session: Session, item_id: UUID, *, agent: AgentEntry, actor: Actor,
     read = was_read(item, queries.decision_of(session, item), agent.settings.desk, now)
     opened = read and item.claimed_by == actor.name and not item.ahead
     if not queries.try_release(session, item_id, actor.name):
-        raise _why_not(queries.get_item(session, item_id), actor)
+        raise why_not(queries.get_item(session, item_id), actor)
     if opened:
         queries.note_opened(session, item_id, actor.name, now)
     send_after_commit(session, "reviews:changed")
@@ -215,7 +217,7 @@ def release(session: Session, item_id: UUID, *, agent: AgentEntry, actor: Actor,
 def require_held(item: ReviewItem, actor: Actor) -> None:
     """A conflict, unless this person looks at the case now: nobody sees what somebody else holds."""
     if item.state != "waiting" or item.claimed_by != actor.name or item.ahead:
-        raise _why_not(item, actor)
+        raise why_not(item, actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,7 @@ def give(session: Session, item: ReviewItem, said: Said, *, agent: AgentEntry, a
     if (before := _given_before(session, item, said, actor)) is not None:
         return before
     veil.require_answer(session, item, actor.name)
+    require_ruling(item)
     if said.fingerprint != item.fingerprint:
         raise ShownOtherwise("the case changed since it was shown to you; look at it again, your draft is kept")
 
@@ -255,7 +258,7 @@ def give(session: Session, item: ReviewItem, said: Said, *, agent: AgentEntry, a
         item = queries.get_item(session, item.id)
         if (before := _given_before(session, item, said, actor)) is not None:
             return before  # the same, by another request at the same moment
-        raise _why_not(item, actor)
+        raise why_not(item, actor)
     ruling = _record(session, ended, said, concluding.judge(said, agent, look), actor, now)
     opinions.weigh(session, ended, look, ruling, agent)
     if until is None:
@@ -266,6 +269,12 @@ def give(session: Session, item: ReviewItem, said: Said, *, agent: AgentEntry, a
         audit_queries.add(session, [event_row(ended, ruling, actor)])
     send_after_commit(session, "reviews:changed")
     return Given(ruling, until, new=True)
+
+
+def require_ruling(item: ReviewItem) -> None:
+    """A conflict, where the agent's output alone is not what is asked about."""
+    if item.kind == JUDGEMENT:
+        raise JudgeInstead(f"case {item.case_id} asks which of two outputs is right")
 
 
 def _given_before(session: Session, item: ReviewItem, said: Said, actor: Actor) -> Given | None:
@@ -333,7 +342,7 @@ def event_row(item: ReviewItem, ruling: Ruling, actor: Actor) -> dict[str, Any]:
     )
 
 
-def _why_not(item: ReviewItem, actor: Actor) -> Conflict:
+def why_not(item: ReviewItem, actor: Actor) -> Conflict:
     if item.state != "waiting":
         return AlreadyEnded(f"the review of case {item.case_id} has ended: {item.state}", state=item.state)
     if item.claimed_by is None or (item.ahead and item.claimed_by == actor.name):

@@ -13,6 +13,7 @@ from kit.errors import Conflict
 from rollout.failures.tables import Failure
 from routing.cases.tables import Decision
 from routing.domain.sampling import BLIND
+from routing.judgements import queries as judgements
 from routing.opinions import queries as opinions
 from routing.reviews.tables import ReviewItem
 from routing.supervision import queries
@@ -37,12 +38,12 @@ def require_answer(session: Session, item: ReviewItem, login: str) -> None:
 def veiled(session: Session, agent: str, case_ids: Collection[str | None], actor: Actor) -> set[str]:
     """
     Those of these cases of which this actor sees nothing that tells the output: they may come to rule on them blind,
-    and have not answered. Never anything for who does not review.
+    and have not answered, or to say who was right of the agent and a person. Never anything for who does not review.
     """
     cases = {case_id for case_id in case_ids if case_id is not None}
     if not cases or not may_rule(actor):
         return set()
-    return queries.to_answer(session, agent, cases, actor.name)
+    return queries.to_answer(session, agent, cases, actor.name) | judgements.to_judge(session, agent, cases, actor.name)
 
 
 def as_before(session: Session, rows: Sequence[Decision], actor: Actor) -> Sequence[Decision]:
@@ -83,7 +84,16 @@ def may_rule(actor: Actor) -> bool:
 def require_answer_of_case(session: Session, agent: str, case_id: str | None, actor: Actor) -> None:
     """What is known of a case tells its output too: whoever may come to rule on it blind waits until they have."""
     if veiled(session, agent, [case_id], actor):
-        raise AnswerFirst(f"case {case_id} waits for a review that asks for an answer before it shows the output")
+        raise AnswerFirst(f"case {case_id} waits for a review by somebody who knows nothing of its output")
+
+
+def require_no_part(session: Session, agent: str, case_ids: Collection[str], actor: Actor) -> None:
+    """
+    What a person did is not sent by who may come to say whether it was right: the answer would tell them whether it is
+    what somebody sent before.
+    """
+    if may_rule(actor) and (found := judgements.to_judge(session, agent, set(case_ids), actor.name)):
+        raise AnswerFirst(f"case {min(found)} waits for somebody to say who was right; that may be you")
 
 
 def failures(session: Session, agent: str, rows: Sequence[Failure], actor: Actor) -> list[Failure]:

@@ -38,9 +38,11 @@ from kit.dialects import UtcTime, skip_locked
 from kit.tables import as_read, described
 from rollout.agents.tables import Agent
 from rollout.versions.tables import Rollout
+from routing.domain.judging import JUDGEMENT
 from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.domain.reach import Reach
 from routing.gold.tables import GoldDeal
+from routing.judgements.queries import knows
 from routing.reviews.dealing.lines import TURN, WAITING, Known, Line, Narrow, free, lines, of_agent, shown_kind
 from routing.reviews.tables import ReviewItem, Ruling
 
@@ -73,7 +75,12 @@ def may_be_dealt(login: str | BindParameter[str], *, alone: bool = False) -> lis
     not_anothers = or_(ReviewItem.kind != literal_column("'gold'"), theirs)
     ordinary = ~_ANOTHER if alone else and_(ReviewItem.level == literal_column("1"), ~_ANOTHER)
     not_first = or_(ReviewItem.not_for.is_(None), ReviewItem.not_for != login)  # in the row itself: there may be many
-    return [not_anothers, not_first, or_(ordinary, ~_ruled_by(login))]
+    return [not_anothers, not_first, or_(ordinary, ~_ruled_by(login)), _not_judged_by_who_knows(login)]
+
+
+def _not_judged_by_who_knows(login: str | BindParameter[str]) -> ColumnElement[bool]:
+    """Who was right is never for somebody who knows whose output is whose."""
+    return or_(ReviewItem.kind != literal_column(f"'{JUDGEMENT}'"), ~knows(login))
 
 
 _ANOTHER = ReviewItem.kind.in_((literal_column(f"'{SECOND}'"), literal_column(f"'{ADJUDICATION}'")))
@@ -82,7 +89,7 @@ _ANOTHER = ReviewItem.kind.in_((literal_column(f"'{SECOND}'"), literal_column(f"
 
 def seen_by(login: str | None) -> list[ColumnElement[bool]]:
     """What of the queue somebody sees: no second opinion on what they ruled on; everything, where nobody is named."""
-    return [or_(~_ANOTHER, ~_ruled_by(login))] if login is not None else []
+    return [or_(~_ANOTHER, ~_ruled_by(login)), _not_judged_by_who_knows(login)] if login is not None else []
 
 
 def _ruled_by(login: str | BindParameter[str]) -> ColumnElement[bool]:

@@ -44,7 +44,7 @@ DIGIT = [
     [0, 2, 14, 5, 10, 12, 0, 0],
     [0, 0, 6, 13, 10, 0, 0, 0],
 ]
-ALL_SHOWN = {"blind_share": 0.0, "second_opinion_share": 0.0}
+ALL_SHOWN = {"blind_share": 0.0} | factories.NOBODY_CHECKS
 AT_ONCE: dict[str, Any] = {"supervision": ALL_SHOWN, "undo_seconds": 0}
 """Every output is shown at once and every ruling concluded at once and by one, so that a test knows what it gets."""
 DIGITS: dict[str, Any] = {
@@ -149,7 +149,7 @@ def agent(
     """An agent whose first version is in the given phase."""
     now, actor = ctx.clock.now(), admin(ctx)
     given = AT_ONCE | (settings or DIGITS)
-    given |= {"supervision": {"second_opinion_share": 0.0} | given["supervision"]}
+    given |= {"supervision": factories.NOBODY_CHECKS | given["supervision"]}
     body = {"name": name, "title": title, "owner": OWNER, "second": SECOND, "settings": given}
     with ctx.db.begin() as session:
         row = agents.register(session, NewAgent.model_validate(body), actor=actor, now=now)

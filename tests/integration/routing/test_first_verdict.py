@@ -316,7 +316,7 @@ class TestAgentsInMemory:
         known: list[Mapping[str, AgentEntry]] = []
 
         def settle_one(
-            session: Session, agents: Mapping[str, AgentEntry], *, now: datetime, limit: int
+            session: Session, agents: Mapping[str, AgentEntry], *, now: datetime, limit: int, draw: object
         ) -> settling.Settled:
             assert limit > 0
             known.append(agents)

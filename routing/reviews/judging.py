@@ -1,0 +1,61 @@
+"""The verb of the desk for who was right: as a ruling, of two outputs of which nobody says whose they are."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from governance.actors import Actor
+from governance.audit import queries as audit_queries
+from kit.db import send_after_commit
+from routing.cases.prepare import same
+from routing.domain.judging import JUDGED, JUDGEMENT
+from routing.judgements import service as judgements
+from routing.judgements.service import Judged, NothingToJudge
+from routing.reviews import concluding, queries
+from routing.reviews import service as desk
+from routing.reviews.refusals import ShownOtherwise
+from routing.reviews.service import Given
+from routing.reviews.tables import ReviewItem
+from routing.snapshot import AgentEntry
+
+
+def judge(session: Session, item_id: UUID, said: Judged, *, agent: AgentEntry, actor: Actor, now: datetime) -> Given:
+    """Say which of two outputs is right. Said twice, to the letter, it is one judgement, as with a ruling."""
+    item = queries.get_item(session, item_id)
+    if item.kind != JUDGEMENT:
+        raise NothingToJudge(f"case {item.case_id} asks for a ruling on one output")
+    row = judgements.row_of(session, item_id)
+    if (before := _judged_before(session, item, row.said, said, actor)) is not None:
+        return before
+    if said.fingerprint != item.fingerprint:
+        raise ShownOtherwise("the case changed since it was shown to you; look at it again, your draft is kept")
+    decision = queries.decision_of(session, item)
+    judgements.check(session, agent, row, decision, said)
+    until = concluding.undoable_until(agent, now)
+    ended = queries.try_end(session, item_id, actor.name, state=JUDGED, now=now, concludes_at=until)
+    if ended is None:
+        item = queries.get_item(session, item_id)
+        if (before := _judged_before(session, item, row.said, said, actor)) is not None:
+            return before  # the same, by another request at the same moment
+        raise desk.why_not(item, actor)
+    ruling = judgements.ruling_of(ended, row, decision, said, agent, actor, now)
+    session.add(ruling)
+    session.flush()  # the label below names its id
+    if until is None:
+        concluding.conclude(session, ended, decision, ruling, now)
+    else:
+        send_after_commit(session, "routing.conclude", about=agent.settings.undo_seconds)
+    audit_queries.add(session, [desk.event_row(ended, ruling, actor)])
+    send_after_commit(session, "reviews:changed")
+    return Given(ruling, until, new=True)
+
+
+def _judged_before(session: Session, item: ReviewItem, right: str | None, said: Judged, actor: Actor) -> Given | None:
+    if item.state != JUDGED or right != said.right:
+        return None
+    ruling = queries.standing_rulings(session, [item.id]).get(item.id)
+    if ruling is None or ruling.login != actor.name or not same(said.output, ruling.output):
+        return None
+    same_words = (ruling.fingerprint, ruling.note) == (said.fingerprint, said.note)
+    return Given(ruling, item.concludes_at, new=False) if same_words else None
