@@ -55,7 +55,8 @@ class HotPath:
         self.keyring = keyring
         self.holder = holder
         self.writer = writer
-        self._looking: asyncio.Future[None] | None = None
+        self._look_to_come: asyncio.Future[None] | None = None
+        self._one_look = asyncio.Lock()
 
     async def actor(self, request: Request) -> Actor:
         """Who calls; from memory, with one look at the database for a key not seen before."""
@@ -70,32 +71,31 @@ class HotPath:
         actor = await self.actor_of(authorization)
         actor.require(may, agent)
         if not self.holder.current.has_agent(agent):
-            if not self.holder.may_look_again():  # a refusal can wait
-                await asyncio.sleep(self.holder.seconds_to_next_look() + _A_MOMENT)
-            await self._look_again()  # it may have been registered a moment ago
+            await self._look_again()  # it may have been registered a moment ago, and a refusal can wait
         if not self.holder.current.has_agent(agent):
             raise NotFound(f"there is no agent “{agent}”")
         return actor
 
     async def decide(self, actor: Actor, agent: str, case: CaseIn) -> Stored:
         """Route one case and return once its decision is committed."""
-        if not self.holder.current.has_version(agent, case.version):
-            await self._look_again()  # it may have been registered a moment ago, too
+        if not self.holder.current.has_version(agent, case.version) and self.holder.may_look_again():
+            await self._look_again()  # it may have been registered a moment ago, too; else a person does the case
         now = self.ctx.clock.now()
         entry = prepare(self.holder.current, agent, case, secret=self.ctx.secret, now=now)
         return await self.writer.store(entry, actor.name)
 
     async def _look_again(self) -> None:
-        """Once a second at most, and whoever asks meanwhile waits for the same look."""
-        if self._looking is None:
-            if not self.holder.may_look_again():
-                return
-            self._looking = asyncio.ensure_future(run_in_threadpool(self.holder.look_again))
-            self._looking.add_done_callback(self._looked)
-        await asyncio.shield(self._looking)
+        """Return after a look that began after this call; there is one a second at most, for all who wait."""
+        if self._look_to_come is None:
+            self._look_to_come = asyncio.ensure_future(self._look_when_due())
+        await asyncio.shield(self._look_to_come)
 
-    def _looked(self, _look: asyncio.Future[None]) -> None:
-        self._looking = None
+    async def _look_when_due(self) -> None:
+        async with self._one_look:
+            if (seconds := self.holder.seconds_to_next_look()) > 0.0:
+                await asyncio.sleep(seconds + _A_MOMENT)
+            self._look_to_come = None  # whoever comes from now on may be of something that this one does not see
+            await run_in_threadpool(self.holder.look_again)
 
     async def answer(self, agent: str, actor: Actor, raw: bytes) -> Answered:
         """The whole call, but for HTTP."""

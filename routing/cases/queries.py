@@ -3,16 +3,17 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from governance.audit.tables import AuditEvent
 from kit.bulk import Follower, NewRows, Row
 from kit.dialects import among, insert_new, marked, past_index, skip_locked
 from kit.errors import NotFound
+from kit.tables import described
 from rollout.versions.tables import PolicyRevision
 from routing.archives import queries as archives
 from routing.cases.tables import ComparisonRow, Counted, Decision, DecisionKey, HumanOutput, Label, Unsettled
@@ -31,7 +32,7 @@ class Attempt(NamedTuple):
     counted_as: str | None
 
 
-_DECISIONS = cast("Table", Decision.__table__)
+_DECISIONS = described(Decision)
 _KEY = ("agent", "case_id", "version", "attempt")
 _CASE = tuple_(DecisionKey.agent, DecisionKey.case_id, DecisionKey.version)
 SETTLED_AS = ("label", "label_severity", "label_source", "counted_as", "several_verdicts")
@@ -39,10 +40,10 @@ CHUNK = 400  # keys in one IN list; SQLite takes 32,766 variables, four a key
 
 
 _NEW = NewRows(
-    DecisionKey.__table__,  # type: ignore[arg-type]
-    Follower(Decision.__table__, "id"),  # type: ignore[arg-type]
-    Follower(ReviewItem.__table__, "decision_id"),  # type: ignore[arg-type]
-    Follower(AuditEvent.__table__, "subject"),  # type: ignore[arg-type]
+    described(DecisionKey),
+    Follower(described(Decision), "id"),
+    Follower(described(ReviewItem), "decision_id"),
+    Follower(described(AuditEvent), "subject"),
     mark=PolicyRevision.__table__.c.sequence,  # type: ignore[arg-type]
 )
 
