@@ -12,23 +12,13 @@ from sqlalchemy.orm import Session
 from governance.audit.tables import AuditCheckpoint, AuditEvent
 from kit.tables import described
 
-<<<<<<< Updated upstream
-_NEW_EVENTS = insert(described(AuditEvent))
-
-_EVENTS = cast("Table", AuditEvent.__table__)
-=======
 _EVENTS = described(AuditEvent)
 _ADD = insert(_EVENTS)
->>>>>>> Stashed changes
 _OF_A_PLACE = _EVENTS.c.id.type, _EVENTS.c.place.type, _EVENTS.c.leaf.type
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-<<<<<<< Updated upstream
-    session.connection().execute(_NEW_EVENTS, rows)
-=======
     session.connection().execute(_ADD, rows)
->>>>>>> Stashed changes
 
 
 def last_checkpoint(session: Session) -> AuditCheckpoint | None:
