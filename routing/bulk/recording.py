@@ -58,6 +58,8 @@ class Recording:
         except Exception as error:
             if len(items) > 1 and not is_away(error):
                 return [result for item in items for result in self._store([item])]
+            if isinstance(error, Problem):
+                return [error]
             log.exception("human outputs could not be stored", first=items[0].case_id, count=len(items))
             words = "it is not known whether it was stored; send it again, the same output is stored once"
             return [Unavailable(words)] * len(items)

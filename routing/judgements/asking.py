@@ -29,7 +29,7 @@ from routing.reviews.tables import ReviewItem
 from routing.snapshot import AgentEntry
 
 LONGEST_AGO = timedelta(days=30)
-"""Of older work nobody is asked: recorded work that is read in, and what a person did far too late."""
+"""Of older work nobody is asked: recorded work that is read in, and what is sent far too late."""
 _WITHIN = timedelta(hours=24)  # where the version's policy says nothing
 _OPEN_KINDS = {"equal": False, "different": True}
 
@@ -84,7 +84,7 @@ def _may_be_asked(one: Compared, now: datetime) -> bool:
     row = one.decision
     if row.rollout_id is None or row.superseded_by is not None or one.kind not in _OPEN_KINDS:
         return False
-    return now - (row.occurred_at or row.decided_at) <= LONGEST_AGO
+    return now - min(row.occurred_at or row.decided_at, one.human.occurred_at or now) <= LONGEST_AGO
 
 
 def shares_of(agent: AgentEntry) -> Shares:

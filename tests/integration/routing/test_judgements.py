@@ -137,9 +137,12 @@ class TestAsking:
         assert web.get("/v1/agents/letters/judgements", headers=keys["lena"]).json()["asked"] == 0
 
     def test_old_work_is_not_asked_about(self, ctx: Context, clock: FixedClock) -> None:
-        factories.decision(ctx)
+        factories.decision(ctx, "c-1")
+        factories.decision(ctx, "c-2")
+        factories.human_output(ctx, "c-1", "no", occurred_at=clock.now() - timedelta(days=31))
+        tasks.settle(ctx)
         clock.move(timedelta(days=31))
-        factories.human_output(ctx, output="no")
+        factories.human_output(ctx, "c-2", "no")
         tasks.settle(ctx)
         assert rows(ctx, ReviewItem) == []
 
@@ -263,6 +266,10 @@ class TestTheVeil:
             return web.post("/v1/agents/letters/human-outputs", json=body, headers=keys["rita"]).status_code
 
         assert (seen("rita"), sent("no"), seen("paul")) == ([409, 409], 409, [200, 200])
+        line = b'{"case_id": "c-1", "output": "no"}\n'
+        kind = {"Content-Type": "application/x-ndjson"} | keys["rita"]
+        streamed = web.post("/v1/agents/letters/human-outputs:stream", content=line, headers=kind)
+        assert '"status":409' in streamed.text.replace(" ", "")
         held = claim(web, keys["rita"])
         given = judge(web, keys["rita"], held, "A")
         assert given.json()["undo_until"] is not None
