@@ -75,9 +75,10 @@ def set_queue(
     wanted = _read(QueueIn, {"segment": segment, "team": team, "skills": skills or []})
     need = Need(agent, wanted.segment, wanted.team, frozenset(wanted.skills))
     with opened() as ctx, ctx.db.begin() as session:
-        others = [one for one in service.needs_of(session, agent) if one.segment != segment]
-        kept = others if everybody else [*others, need]
-        service.set_queues(session, agent, kept, by=acting(ctx, by), now=ctx.clock.now())
+        if everybody:
+            service.forget_queue(session, agent, segment, by=acting(ctx, by), now=ctx.clock.now())
+        else:
+            service.set_queue(session, need, by=acting(ctx, by), now=ctx.clock.now())
         alone = [queue.words for queue in service.unstaffed(session) if queue.need == need]
     good(f"{agent} takes that now.")
     for words in alone:

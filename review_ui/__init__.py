@@ -25,6 +25,7 @@ from review_ui import (
     saved_views,
     sign_in,
     team_page,
+    teams_page,
     threshold,
     together,
     watch,
@@ -54,6 +55,7 @@ ROUTERS = tuple(
         people_page,
         reviewer_page,
         team_page,
+        teams_page,
         threshold,
         watch,
     )

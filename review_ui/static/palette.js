@@ -9,7 +9,7 @@ let found = [], at = 0;
 function everything() {
   const commands = live().filter((entry) => !entry.keysOnly && !entry.sheetOnly).map((entry) => ({ words: entry.words, entry, run: () => handlers[entry.cmd]() }));
   const pages = [...document.querySelectorAll(".topnav a")].map((link) => ({ words: link.dataset.words || link.textContent.trim(), kind: "Page", run: () => link.click() }));
-  const cases = [...document.querySelectorAll("[data-find]")].map((one) => ({ words: one.dataset.find, kind: one.dataset.findKind || "Case", run: () => one.click() }));
+  const cases = [...document.querySelectorAll("[data-find]")].filter((one) => !one.disabled && one.checkVisibility()).map((one) => ({ words: one.dataset.find, kind: one.dataset.findKind || "Case", run: () => one.click() }));
   return [...pages, ...cases, ...commands];   // pages first: Enter by itself must never rule
 }
 

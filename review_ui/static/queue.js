@@ -10,7 +10,7 @@ function go(step) {
   if (!next) return;
   current()?.removeAttribute("data-current");
   next.setAttribute("data-current", "");
-  const action = next.querySelector("button, a");
+  const action = [...next.querySelectorAll("button:enabled, a")].find((one) => one.checkVisibility());
   if (!action) next.tabIndex = -1;
   (action || next).focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
@@ -98,8 +98,10 @@ listen((told) => {
     row.toggleAttribute("data-taken", Boolean(holder));
     const box = boxOf(row);
     if (box && holder) box.checked = false;
-    const claim = row.querySelector("form button");
-    if (claim) claim.disabled = Boolean(holder) && !mine;
+    const claim = row.querySelector(".act form"), button = claim.querySelector("button");
+    button.disabled = Boolean(holder);
+    claim.hidden = mine;
+    row.querySelector("[data-go-on]").hidden = !mine;
   }
   if (picker) paintPicked();
   const left = agent ? told.waiting[agent] || 0 : told.left;

@@ -78,27 +78,87 @@ def able(need: Need, staff: Iterable[Reviewer]) -> list[Reviewer]:
     return [one for one in staff if one.fits(need)]
 
 
-def works(need: Need, who: Reviewer, level: int, staff: Sequence[Reviewer]) -> bool:
-    """Whether this person is dealt this queue's cases in this line."""
-    leads = who.login in {one.login for one in leads_of(need, staff)}
-    if level > 1:
-        return leads
-    return who.fits(need) or (leads and not able(need, staff))
+@dataclass(frozen=True, slots=True)
+class Staffed:
+    """A queue with the logins of who has what it takes, and of who leads it."""
+
+    need: Need
+    able: frozenset[str]
+    leads: frozenset[str]
+
+    def works(self, who: Reviewer, level: int) -> bool:
+        """Whether this person is dealt its cases in this line."""
+        leads = who.login in self.leads
+        return leads if level > 1 else who.fits(self.need) or (leads and not self.able)
+
+    def dealt(self, level: int) -> frozenset[str]:
+        """Everybody who is dealt its cases in this line."""
+        return self.leads if level > 1 or not self.able else self.able
+
+
+def staffed(need: Need, staff: Sequence[Reviewer]) -> Staffed:
+    able_ones = frozenset(one.login for one in able(need, staff))
+    return Staffed(need, able_ones, frozenset(one.login for one in leads_of(need, staff)))
 
 
 def reach(who: Reviewer, levels: Iterable[int], needs: Sequence[Need], staff: Sequence[Reviewer]) -> Reach:
     """`staff`: everybody who reviews, this person too."""
+    return reach_within(who, levels, [staffed(need, staff) for need in needs])
+
+
+def reach_within(who: Reviewer, levels: Iterable[int], queues: Sequence[Staffed]) -> Reach:
+    """The same where it is known already who works the queues."""
     found = tuple(levels)
-    by_agent: dict[str, dict[str, Need]] = {}
-    for need in needs:
-        by_agent.setdefault(need.agent, {})[need.segment] = need
+    by_agent: dict[str, dict[str, Staffed]] = {}
+    for queue in queues:
+        by_agent.setdefault(queue.need.agent, {})[queue.need.segment] = queue
     limits = [
         limit
         for level in found
-        for agent, queues in by_agent.items()
-        if (limit := _limit(agent, level, {name: works(need, who, level, staff) for name, need in queues.items()}))
+        for agent, parts in by_agent.items()
+        if (limit := _limit(agent, level, {name: queue.works(who, level) for name, queue in parts.items()}))
     ]
     return Reach(found, tuple(sorted(limits, key=lambda limit: (limit.level, limit.agent))))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a change does to one queue in one line: who is dealt its cases now, and who will be. `need`: afterwards."""
+
+    need: Need
+    level: int
+    before: frozenset[str]
+    after: frozenset[str]
+    left: bool
+    """Nobody is left who has what it takes: its leads get it, or nobody does."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everybody who reviews, and what all queues take."""
+
+    staff: Sequence[Reviewer]
+    needs: Sequence[Need]
+
+    def at(self, agent: str, segment: str) -> Need:
+        """What holds there: what is said of the segment, else of the agent, else nothing."""
+        said = {need.segment: need for need in self.needs if need.agent == agent}
+        found = said.get(segment) or said.get("") or Need(agent)
+        return Need(agent, segment, found.team, found.skills)
+
+
+def changes(before: House, after: House) -> list[Change]:
+    """What becomes different for whom, queue by queue as they are named before or after."""
+    named = sorted({(need.agent, need.segment) for need in (*before.needs, *after.needs)})
+    found = []
+    for agent, segment in named:
+        was, will = (staffed(house.at(agent, segment), house.staff) for house in (before, after))
+        for level in (1, 2):
+            left = not will.dealt(level) or (level == 1 and bool(was.able) and not will.able)
+            change = Change(will.need, level, was.dealt(level), will.dealt(level), left)
+            if change.before != change.after or (level == 1 and bool(was.able) != bool(will.able)):
+                found.append(change)
+    return found
 
 
 def _limit(agent: str, level: int, worked: Mapping[str, bool]) -> Limit | None:

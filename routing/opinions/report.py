@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from routing.domain.opinions import SECOND
-from routing.domain.reach import Need, works
+from routing.domain.reach import Need, staffed
 from routing.opinions import queries
 from routing.opinions.figures import Figures, figures
 from routing.opinions.queries import Scope
@@ -52,5 +52,5 @@ def _for_nobody(session: Session, agent: str, items: Sequence[ReviewItem]) -> in
     needs = {need.segment: need for need in skills.needs_of(session, agent)}
     rest = needs.get("", Need(agent))
     places = {(needs.get(item.segment, rest), item.level) for item in items}
-    able = {(need, level): {one.login for one in staff if works(need, one, level, staff)} for need, level in places}
+    able = {(need, level): staffed(need, staff).dealt(level) for need, level in places}
     return sum(not able[needs.get(item.segment, rest), item.level] - ruled[item.decision_id] for item in items)

@@ -13,7 +13,7 @@ from governance.people import service as people
 from kit.db import send_after_commit
 from kit.errors import Invalid, Place
 from rollout.agents import queries as agents
-from routing.domain.reach import Need, Reach, Reviewer, able, leads_of, reach
+from routing.domain.reach import House, Need, Reach, Reviewer, able, leads_of, reach
 from routing.skills import queries
 from routing.skills.tables import QueueNeeds, ReviewerSkills
 
@@ -87,6 +87,11 @@ def unstaffed(session: Session) -> list[Queue]:
     return [queue for queue in queues(session) if queue.unstaffed]
 
 
+def house(session: Session) -> House:
+    """Everybody who reviews, and what all queues take."""
+    return House(staff_of(session), [_need(row) for row in queries.needs(session)])
+
+
 def may_arrange(actor: Actor) -> None:
     """Raise Forbidden unless this is a lead or an admin."""
     if not actor.allows("escalated"):
@@ -131,6 +136,20 @@ def set_queues(session: Session, agent: str, needs: Sequence[Need], *, by: Actor
         send_after_commit(session, CHANGED)
         send_after_commit(session, "policies:changed")  # every process has it in its snapshot
     return wanted
+
+
+def set_queue(session: Session, need: Need, *, by: Actor | str, now: datetime) -> None:
+    """Say what one queue takes, and leave the agent's others as they are."""
+    agents.lock_agent(session, need.agent)  # before the others are read, so that two at once keep both
+    others = [one for one in needs_of(session, need.agent) if one.segment != need.segment]
+    set_queues(session, need.agent, [*others, need], by=by, now=now)
+
+
+def forget_queue(session: Session, agent: str, segment: str, *, by: Actor | str, now: datetime) -> None:
+    """Take back what was said of one queue."""
+    agents.lock_agent(session, agent)
+    others = [one for one in needs_of(session, agent) if one.segment != segment]
+    set_queues(session, agent, others, by=by, now=now)
 
 
 def _need(row: QueueNeeds) -> Need:

@@ -347,6 +347,11 @@ def waiting_in(session: Session, reach: Reach) -> dict[str, int]:
     return dict(session.execute(whole).all()) | parts
 
 
+def waiting_of(session: Session, agent: str, reach: Reach) -> int:
+    """How many of this agent's wait within a reach; counted no further than `COUNTED_UP_TO`."""
+    return _count(session, lines_of(session, Narrow(agent), reach))
+
+
 def urgent_count(session: Session, reach: Reach) -> int:
     """How many wait ahead of the ordinary work; counted no further than `COUNTED_UP_TO`."""
     return _count(session, lines_of(session, Narrow(urgent=True), reach))

@@ -1,4 +1,4 @@
-from routing.domain.reach import Need, Reach, Reviewer, reach
+from routing.domain.reach import House, Need, Reach, Reviewer, changes, reach
 
 ANYBODY = Reviewer("ann")
 NORTH = Reviewer("nora", frozenset({"north"}), frozenset({"polish", "german"}))
@@ -52,3 +52,17 @@ def test_what_nobody_can_work_goes_to_the_leads() -> None:
 
     assert of(LEAD, need, others=(NORTH, OTHER_LEAD)).allows(1, "claims", "")
     assert not of(NORTH, need, others=(LEAD,)).allows(1, "claims", "")
+
+
+def test_a_change_tells_who_is_dealt_what_then_and_which_queues_it_leaves_to_nobody() -> None:
+    polish = Need("claims", "pl", skills=frozenset({"polish"}))
+    before = House([NORTH, ANYBODY, LEAD], [])
+
+    [fewer] = changes(before, House(before.staff, [polish]))
+    assert (fewer.before, fewer.after, fewer.left) == ({"nora", "ann", "lena"}, {"nora"}, False)
+
+    [unskilled] = changes(House(before.staff, [polish]), House([Reviewer("nora"), ANYBODY, LEAD], [polish]))
+    assert (unskilled.after, unskilled.left) == ({"lena"}, True)
+
+    [alone] = changes(House([NORTH], [polish]), House([Reviewer("nora")], [polish]))
+    assert (alone.after, alone.left) == (frozenset(), True)
