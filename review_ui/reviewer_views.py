@@ -137,14 +137,15 @@ def same_view(report: OwnReport) -> SameView | None:
 def misses(report: OwnReport, reasons: Mapping[str, Mapping[str, str]], *, own: bool) -> list[MissRow]:
     """
     Gold cases answered wrongly and rulings that were overturned, the newest first. `reasons`: agent, code, words.
-    Of gold cases that were dealt the reason is known; to who ruled on them each has a page.
+    Of gold cases that were dealt the reason is known; to who ruled on them each has a page, as has
+    every case.
     """
     dealt = report.gold_dealt
     rows = [
         _dealt_miss(dealt[row.case_id], own=own) if row.case_id in dealt else _gold_miss(row)
         for row in report.gold_missed
     ]
-    rows += [_overturned(row, reasons.get(row.agent, {})) for row in report.overturned]
+    rows += [_overturned(row, reasons.get(row.agent, {}), own=own) for row in report.overturned]
     return sorted(rows, key=lambda row: row.then or row.at, reverse=True)[:SHOWN]
 
 
@@ -160,8 +161,11 @@ def _dealt_miss(one: ResultOut, *, own: bool) -> MissRow:
     return MissRow(one.case_id, one.agent, ruled, one.at, "inconclusive", "Gold case", one.why, None, link)
 
 
-def _overturned(row: Other, reasons: Mapping[str, str]) -> MissRow:
+def _overturned(row: Other, reasons: Mapping[str, str], *, own: bool) -> MissRow:
     failure = row.source == "failure"
+    link = f"/agents/{row.agent}/failures/{row.source_id}" if failure else ""
+    if own:
+        link = f"/review/past/{row.item_id}"  # which names the failure
     said = reasons.get(row.other_reason or "", "")
     why = ": ".join(part for part in (said, row.note.strip()) if part)
     if not why:
@@ -175,7 +179,7 @@ def _overturned(row: Other, reasons: Mapping[str, str]) -> MissRow:
         by="Failure reported" if failure else "Looked at again",
         why=why,
         then=row.other_at,
-        link=f"/agents/{row.agent}/failures/{row.source_id}" if failure else "",
+        link=link,
     )
 
 

@@ -1,25 +1,29 @@
 """Statements on what one reviewer said, how long it took them, and what others said of the same outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from kit.dialects import utc_day
 from routing.cases.tables import Label
 from routing.domain.judging import JUDGEMENT
 from routing.domain.sampling import ASSISTED
+from routing.gold.tables import GoldDeal
 from routing.people.queries import ArmTotal
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.supervision.tables import BlindAnswer
+from routing.tallies.queries import RULED
 
 MOST = 20_000
 """Verdicts of others that are looked at, of the newest rulings."""
 _SAID = ("agree", "override")
+PLAIN = ("approve", "edit", "reject", "escalate")
+"""Rulings on one output; of what else a person is asked no page of the past tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Other(NamedTuple):
     """A verdict of somebody else, or a reported failure, on an output that this person gave a verdict on."""
 
     decision_id: UUID
+    item_id: UUID
     agent: str
     case_id: str
     ruling: str
@@ -99,7 +104,8 @@ def others(session: Session, scope: Scope) -> tuple[list[Other], bool]:
     somebody_else = or_(other.person.is_(None), other.person != scope.login)
     wanted = (
         select(
-            Ruling.decision_id, ReviewItem.agent, ReviewItem.case_id, Ruling.ruling, own.verdict, Ruling.at,
+            Ruling.decision_id, ReviewItem.id, ReviewItem.agent, ReviewItem.case_id, Ruling.ruling, own.verdict,
+            Ruling.at,
             other.verdict, other.source, other.source_id, other.severity, other.note, theirs.reason_code, other.at,
         )
         .join(own, and_(own.source_id == Ruling.id, own.decision_id == Ruling.decision_id))
@@ -139,6 +145,48 @@ def arms(session: Session, scope: Scope) -> Sequence[OwnArm]:
         .order_by(*columns[:4])
     )
     return [OwnArm(row[0], ArmTotal._make(row[1:])) for row in session.execute(wanted)]
+
+
+def past(session: Session, login: str, item_id: UUID) -> tuple[Ruling, ReviewItem] | None:
+    """What somebody ruled on an item, unless they took it back."""
+    found = session.execute(_past(login).where(Ruling.item_id == item_id)).one_or_none()
+    return (found[0], found[1]) if found is not None else None
+
+
+def past_page(
+    session: Session, login: str, *, before: tuple[datetime, UUID] | None, limit: int
+) -> Sequence[tuple[Ruling, ReviewItem]]:
+    """What somebody ruled, the newest first; from before one of them on."""
+    wanted = _past(login).order_by(Ruling.at.desc(), Ruling.id.desc()).limit(limit)
+    if before is not None:
+        at, ruling_id = before
+        wanted = wanted.where(Ruling.at <= at, or_(Ruling.at < at, Ruling.id < ruling_id))
+    return [(ruling, item) for ruling, item in session.execute(wanted)]
+
+
+def _past(login: str) -> Select[Ruling, ReviewItem]:
+    wanted = select(Ruling, ReviewItem).join(ReviewItem, ReviewItem.id == Ruling.item_id)
+    return wanted.where(Ruling.login == login, Ruling.undone_at.is_(None), Ruling.ruling.in_(PLAIN))
+
+
+def told_gold(session: Session, login: str, item_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these items that were gold cases of which this person has been told by now."""
+    told = select(GoldDeal.item_id).where(GoldDeal.item_id.in_(item_ids), GoldDeal.login == login)
+    return set(session.scalars(told.where(GoldDeal.said.is_not(None))))
+
+
+def labels_of(session: Session, decision_id: UUID) -> Sequence[tuple[Label, str | None]]:
+    """What anybody said of this output, in the order given, each with the reason that a ruling named."""
+    theirs = select(Label, Ruling.reason_code).outerjoin(Ruling, Ruling.id == Label.source_id)
+    rows = session.execute(theirs.where(Label.decision_id == decision_id).order_by(Label.at, Label.id))
+    return [(label, reason) for label, reason in rows]
+
+
+def is_asked_still(session: Session, decision_id: UUID) -> bool:
+    """Whether somebody else is still asked about this output who is to know nothing of what was said."""
+    waits = or_(ReviewItem.state == "waiting", ReviewItem.concludes_at.is_not(None))
+    of_it = ReviewItem.decision_id == decision_id, ReviewItem.kind.not_in(RULED), waits
+    return session.scalar(select(ReviewItem.id).where(*of_it).limit(1)) is not None
 
 
 def _own(scope: Scope) -> list[ColumnElement[Any]]:

@@ -70,8 +70,7 @@ def test_what_was_missed_is_told_with_its_reason(ctx: Context) -> None:
                     at=ctx.clock.now(), recorded_by="emil",
                 )
             )  # fmt: skip
-        session.flush()
-        link = f"/agents/digits/failures/{failure.source_id}"
+    link = f"/review/past/{item.id}"
 
     page = read(ctx, "rita", "/review/me?days=28")
 

@@ -1,0 +1,142 @@
+"""What the pages about past rulings show: one's own words, where they differ from the agent's, and what came of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+from fastapi import Request
+
+from evidence.comparing import compare
+from review_ui import words
+from review_ui.blind_form import beside
+from review_ui.desk_views import kind_of
+from review_ui.opinions_views import Change, words_of
+from routing.reviewer.past import Later, Line, Past
+from routing.reviews.tables import Ruling
+from routing.snapshot import AgentEntry, SnapshotHolder
+
+_MARKS = {"approve": "approved", "edit": "edited", "reject": "rejected", "escalate": "escalated"}
+_SAID_BY = {
+    "review": "Another reviewer ruled on it",
+    "audit": "Somebody looked at it again in an audit",
+    "bulk": "Somebody approved it together with other cases",
+    "second": "A second reviewer looked at it, knowing nothing of the first",
+    "adjudication": "Somebody ruled between two people who differed",
+    "human_output": "Somebody did the case without the agent",
+    "failure": "A failure was reported",
+    "cancelled": "The agent took the case back",
+    "superseded": "The agent sent another output in its place",
+}
+_VERDICTS = {"agree": "the output is right", "override": "the output is wrong"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    item_id: UUID
+    case_id: str
+    agent: str
+    kind: str
+    ruling: str  # of the badge
+    why: str
+    at: datetime
+    gold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LaterRow:
+    """`against`: it says the opposite of the ruling."""
+
+    words: str
+    note: str
+    at: datetime
+    against: bool
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastView:
+    ruling: str
+    why: str
+    note: str
+    at: datetime
+    changes: Sequence[Change]
+    came_of_it: str
+    undo_until: datetime | None
+    later: Sequence[LaterRow]
+
+
+def reasons_of(request: Request, agent: str) -> Mapping[str, str]:
+    """The words of an agent's reasons, by code, from this process's snapshot."""
+    entry = cast("SnapshotHolder", request.app.state.holder).agent(agent)
+    return {one.code: one.words for one in entry.settings.reasons} if entry is not None else {}
+
+
+def row_of(line: Line, reasons: Mapping[str, str]) -> Row:
+    ruling, item = line.ruling, line.item
+    return Row(
+        item_id=item.id,
+        case_id=item.case_id,
+        agent=item.agent,
+        kind=kind_of(item),
+        ruling=_MARKS[ruling.ruling],
+        why=_why(ruling, reasons),
+        at=ruling.at,
+        gold=line.gold,
+    )
+
+
+def past_view(found: Past, agent: AgentEntry) -> PastView:
+    ruling = found.ruling
+    reasons = {one.code: one.words for one in agent.settings.reasons}
+    return PastView(
+        ruling=_MARKS[ruling.ruling],
+        why=_why(ruling, reasons),
+        note=ruling.note,
+        at=ruling.at,
+        changes=_changes(found, agent),
+        came_of_it=_came_of_it(found),
+        undo_until=found.item.concludes_at,
+        later=[_later(one, ruling, reasons, found.item.agent) for one in found.later],
+    )
+
+
+def _why(ruling: Ruling, reasons: Mapping[str, str]) -> str:
+    return reasons.get(ruling.reason_code or "", ruling.reason_code or "")
+
+
+def _changes(found: Past, agent: AgentEntry) -> list[Change]:
+    """What they made of the output, field by field."""
+    if found.ruling.ruling != "edit":
+        return []
+    decision, output = found.decision, found.ruling.output
+    compared = compare(decision.output, output, agent.comparison, schema_valid=decision.output_valid)
+    rows = beside(output, decision.output, agent.settings, compared)
+    return [Change(row.label, row.agent, row.mine) for row in rows if row.mine != row.agent]
+
+
+def _came_of_it(found: Past) -> str:
+    """In words that would fit any case: of a gold case whose result is not told they say no more and no less."""
+    if found.item.concludes_at is not None:
+        return "Nothing yet: your ruling can still be undone on the desk."
+    if found.ruling.bulk:
+        return "You ruled on it together with other cases, so it counts in no figure."
+    if found.outcome is not None:
+        return f"You passed it on, and there it ended: {found.outcome}."
+    return "You passed it on to the second line." if found.ruling.ruling == "escalate" else "Your ruling was taken."
+
+
+def _later(one: Later, ruling: Ruling, reasons: Mapping[str, str], agent: str) -> LaterRow:
+    said = _VERDICTS.get(one.verdict, "")
+    told = _SAID_BY.get(one.source, "Somebody looked at it")
+    why = reasons.get(one.reason_code or "", one.reason_code or "")
+    parts = [part for part in (said, words_of(why) if why else "") if part]
+    against = ruling.verdict in _VERDICTS and one.verdict in _VERDICTS and one.verdict != ruling.verdict
+    return LaterRow(
+        words=words.sentence(": ".join([told, *parts])),
+        note=one.note,
+        at=one.at,
+        against=against,
+        link=f"/agents/{agent}/failures/{one.source_id}" if one.source == "failure" else "",
+    )
