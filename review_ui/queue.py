@@ -80,6 +80,7 @@ def show_queue(
         show_to = shown_to(session, viewer.actor)
         unstaffed = skills.unstaffed(session) if viewer.actor.allows("escalated") else []
         waiting = queries.waiting_counts(session, reach)
+    left = waiting.get(agent, 0) if agent else min(sum(waiting.values()), dealing.COUNTED_UP_TO)
     return render(
         request,
         "queue/page.html",
@@ -87,7 +88,8 @@ def show_queue(
         rows=[_row(item, viewer.login, now, alike.get(item.id, "")) for item in found[:PAGE]],
         may_select=any(item.id in alike for item in found[:PAGE]),
         waiting=sorted(waiting.items()),
-        left=waiting.get(agent, 0) if agent else min(sum(waiting.values()), dealing.COUNTED_UP_TO),
+        left=left,
+        listed=max(left, len(found)) if page == 1 and not wanted.narrowed else left,  # second looks are not counted
         saved=saved,
         show_to=show_to,
         unstaffed=[queue.words for queue in unstaffed],

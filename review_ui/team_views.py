@@ -27,7 +27,9 @@ _HELP = {
 class QueueRow:
     agent: str
     line: str
+    kind: str  # as the page of the queue has it
     waiting: int
+    more: bool  # than was counted
     held: int
     ages: tuple[int, ...]
     soon: int
@@ -97,9 +99,11 @@ def queue_rows(found: Standing) -> list[QueueRow]:
         old = (queue.waiting, *queue.ages, 0)
         ages = tuple(before - after for before, after in pairwise(old))
         line = "second line" if queue.level > 1 else f"{queue.kind}s"
+        kind = "escalated" if queue.level > 1 else queue.kind
+        more = (queue.agent, queue.level) in found.cut
         rows.append(
             QueueRow(
-                queue.agent, line, queue.waiting, queue.held, ages, queue.soon, queue.late, queue.oldest,
+                queue.agent, line, kind, queue.waiting, more, queue.held, ages, queue.soon, queue.late, queue.oldest,
             )
         )  # fmt: skip
     return rows

@@ -24,13 +24,14 @@ from routing.alike.api import agents_of, rule_each
 from routing.alike.schemas import BulkItemOut
 from routing.alike.service import Group
 from routing.reviews import queries
-from routing.reviews.api import agent_entry
+from routing.reviews import service as desk
+from routing.reviews.api import agent_entry, lease_of
 from routing.snapshot import AgentEntry
 
 router = APIRouter(prefix="/review", include_in_schema=False)
 
 _MOST = 200
-_ITEM = "item-"
+_ITEM, _TOLD = "item-", "told-"
 Items = Annotated[list[UUID], Query(alias="item", max_length=_MOST)]
 
 
@@ -65,11 +66,13 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Result:
+    """`status`: ruled, refused, or undone since; `why` it was refused; `undo_until`: None where it no longer can be."""
+
     id: UUID
     case_id: str
     status: str
     why: str
-    undo: bool
+    undo_until: datetime | None
 
 
 @router.get("/together")
@@ -100,11 +103,27 @@ def rule(request: Request, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Respon
         ctx, _fingerprints(form), form.text("note")[:4000], signature=form.text("signature"), agent=entry,
         actor=viewer.actor,
     )  # fmt: skip
-    now = ctx.clock.now()
     with ctx.db.read() as session:
-        results = [_result(session, one, now) for one in found]
-    done = sum(one.status != "refused" for one in results)
-    return render(request, "alike/done.html", viewer=viewer, results=results, done=done, now=now)
+        results = [_result(session, one, ctx.clock.now()) for one in found]
+    return _done(request, viewer, results)
+
+
+@router.post("/together/undo")
+def undo(request: Request, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Response:
+    """Take one of the rulings back, and stay with the list. The case is on the desk again."""
+    viewer.actor.require("review")
+    now = ctx.clock.now()
+    item_id, told = _uuid(form.text("undo")), _told(form)
+    with ctx.db.begin() as session:
+        desk.undo(session, item_id, actor=viewer.actor, now=now, lease=lease_of(ctx))
+    with ctx.db.read() as session:
+        results = [_as_it_stands(session, viewer, one, why, now) for one, why in told.items()]
+    return _done(request, viewer, results)
+
+
+def _done(request: Request, viewer: Viewer, results: Sequence[Result]) -> Response:
+    done = sum(one.status == "ruled" for one in results)
+    return render(request, "alike/done.html", viewer=viewer, results=results, done=done)
 
 
 def selectable(session: Session, viewer: Viewer, agents: Mapping[str, AgentEntry], now: datetime) -> dict[UUID, str]:
@@ -151,17 +170,39 @@ def _why_left(item_id: UUID, other: set[UUID], alike: set[UUID]) -> str:
 
 
 def _fingerprints(form: Posted) -> dict[UUID, str]:
-    found = {}
-    for name in form.model_extra or {}:
-        if name.startswith(_ITEM):
-            try:
-                found[UUID(name.removeprefix(_ITEM))] = form.text(name)
-            except ValueError:
-                raise Invalid("the form names a case that is none; go back to the queue") from None
-    return found
+    return _by_item(form, _ITEM)
+
+
+def _told(form: Posted) -> dict[UUID, str]:
+    """What the list said of each case: why it was left out, or nothing."""
+    return _by_item(form, _TOLD)
+
+
+def _by_item(form: Posted, prefix: str) -> dict[UUID, str]:
+    names = [name for name in form.model_extra or {} if name.startswith(prefix)]
+    return {_uuid(name.removeprefix(prefix)): form.text(name)[:200] for name in names[:_MOST]}
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Invalid("the form names a case that is none; go back to the queue") from None
 
 
 def _result(session: Session, one: BulkItemOut, now: datetime) -> Result:
     why = one.problem.title if one.problem is not None else ""
-    undo = one.undo_until is not None and one.undo_until > now
-    return Result(one.id, queries.get_item(session, one.id).case_id, one.status, why, undo)
+    until = one.undo_until if one.undo_until is not None and one.undo_until > now else None
+    status = "refused" if one.status == "refused" else "ruled"
+    return Result(one.id, queries.get_item(session, one.id).case_id, status, why, until)
+
+
+def _as_it_stands(session: Session, viewer: Viewer, item_id: UUID, why: str, now: datetime) -> Result:
+    """The same after one of them was taken back."""
+    item = queries.get_item(session, item_id)
+    ruling = queries.standing_rulings(session, [item_id]).get(item_id)
+    if why or ruling is None or ruling.login != viewer.login:
+        undone = not why and queries.undone_by(session, item_id, viewer.login) is not None
+        return Result(item_id, item.case_id, "undone" if undone else "refused", why, None)
+    until = item.concludes_at if item.concludes_at is not None and item.concludes_at > now else None
+    return Result(item_id, item.case_id, "ruled", "", until)

@@ -66,6 +66,11 @@ def when(at: datetime | None) -> Markup:
     return Markup('<time datetime="{}" data-when="moment">{}</time>').format(stamp(at), text)
 
 
+def clock(at: datetime) -> Markup:
+    """A moment of today to the second; the page's script turns it into the reader's zone."""
+    return Markup('<time datetime="{}" data-when="clock">{}</time>').format(stamp(at), f"{at:%H:%M:%S} UTC")
+
+
 def on_day(at: datetime | date | None) -> Markup:
     if at is None:
         return escape(DASH)
@@ -187,6 +192,7 @@ def lines(text: str) -> Markup:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "when": when,
+    "clock": clock,
     "on_day": on_day,
     "away": away,
     "coming": coming,

@@ -19,6 +19,7 @@ function paintTheme(name = savedTheme()) {
 /* times: the server writes UTC, the reader sees their own zone */
 const MOMENT = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const MOMENT_OF_A_YEAR = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 const FULL = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
 export function localTimes(part = document) {
@@ -28,6 +29,7 @@ export function localTimes(part = document) {
     time.title = FULL.format(at);
     const near = Math.abs(Date.now() - at.getTime()) < 300 * 86_400_000;
     if (time.dataset.when === "moment") time.textContent = (near ? MOMENT : MOMENT_OF_A_YEAR).format(at);
+    if (time.dataset.when === "clock") time.textContent = CLOCK.format(at);
     if (time.dataset.when === "day") time.textContent = DAY.format(at);
   }
 }

@@ -166,7 +166,10 @@ def leave(session: Session, *, actor: Actor, everything: bool = False) -> int:
 
 def claim(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease: timedelta) -> ReviewItem:
     """Hold this case; a conflict names who has it and until when, or says that it is for somebody else."""
-    _require_reach(session, queries.get_item(session, item_id), actor)
+    found = queries.get_item(session, item_id)
+    if found.level not in levels_of(actor):
+        actor.require("escalated")  # before anything is told of it
+    _require_reach(session, found, actor)
     item = dealing.try_claim(session, item_id, actor.name, now=now, until=now + lease)
     if item is None and is_alone(session, actor):
         item = dealing.try_claim(session, item_id, actor.name, now=now, until=now + lease, alone=True)
@@ -175,8 +178,6 @@ def claim(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease
         if found.state == "waiting" and not _is_held(found, now):
             raise NotForYou(f"case {found.case_id} is for somebody else")
         raise why_not(found, actor)
-    if item.level not in levels_of(actor):
-        actor.require("escalated")
     send_after_commit(session, "reviews:changed")
     return item
 
@@ -343,6 +344,8 @@ def event_row(item: ReviewItem, ruling: Ruling, actor: Actor) -> dict[str, Any]:
 
 
 def why_not(item: ReviewItem, actor: Actor) -> Conflict:
+    if item.level not in levels_of(actor):
+        actor.require("escalated")
     if item.state != "waiting":
         return AlreadyEnded(f"the review of case {item.case_id} has ended: {item.state}", state=item.state)
     if item.claimed_by is None or (item.ahead and item.claimed_by == actor.name):

@@ -4,17 +4,17 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, case, func, select, union_all
+from sqlalchemy import ColumnElement, Integer, Subquery, case, func, select, union_all
 from sqlalchemy.orm import Session
 
 from routing.domain.reach import Reach
 from routing.gold.queries import GOLD
 from routing.reviews.dealing.lines import TURN, WAITING, Known, Narrow, lines, shown_kind
+from routing.reviews.dealing.queries import COUNTED_UP_TO, agents_waiting
 from routing.reviews.tables import ReviewItem
 from routing.tallies.queries import RULED
 
-COUNTED_UP_TO = 50_000
-"""How much of a line is counted, from its front; where more waits, nobody needs to know how much."""
+_AGENTS_AT_ONCE = 50  # of one statement; SQLite takes no more than 500 parts
 _LEVELS = (1, 2)
 _RULED = ("approved", "edited", "rejected")
 _NO_GOLD: ColumnElement[bool] = ReviewItem.kind != GOLD
@@ -51,16 +51,30 @@ class Work(NamedTuple):
 def waiting(
     session: Session, agent: str | None, now: datetime, *, soon: datetime, before: Sequence[datetime]
 ) -> list[Queue]:
-    """By agent, line and kind; `soon`: due by then, and not late yet."""
+    """
+    By agent, line and kind; `soon`: due by then, and not late yet. Of each line of an agent the front is counted,
+    `COUNTED_UP_TO` cases: what is late stands there.
+    """
     columns = (
         ReviewItem.agent, ReviewItem.level, shown_kind.label("kind"), ReviewItem.created_at, ReviewItem.due_at,
         ReviewItem.claimed_until, ReviewItem.priority, ReviewItem.id,
     )  # fmt: skip
-    fronts = [
-        select(*columns).where(WAITING, line, _NO_GOLD).order_by(*TURN).limit(COUNTED_UP_TO).subquery()
-        for line in lines(Narrow(agent), Reach(_LEVELS), Known())
-    ]
-    some = union_all(*(select(front) for front in fronts)).subquery()
+    agents = [agent] if agent is not None else agents_waiting(session)
+    found: list[Queue] = []
+    for start in range(0, len(agents), _AGENTS_AT_ONCE):
+        fronts = [
+            select(*columns).where(WAITING, line, _NO_GOLD).order_by(*TURN).limit(COUNTED_UP_TO).subquery()
+            for name in agents[start : start + _AGENTS_AT_ONCE]
+            for line in lines(Narrow(name), Reach(_LEVELS), Known())
+        ]
+        some = union_all(*(select(front) for front in fronts)).subquery()
+        found += _counted(session, some, now, soon, before)
+    return found
+
+
+def _counted(
+    session: Session, some: Subquery, now: datetime, soon: datetime, before: Sequence[datetime]
+) -> list[Queue]:
     place = some.c.agent, some.c.level, some.c.kind
     late = some.c.due_at < now
     wanted = (

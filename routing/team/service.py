@@ -22,6 +22,7 @@ from routing.people import verdicts
 from routing.people.queries import Scope
 from routing.people.service import Reviewer
 from routing.people.verdicts import Agreement
+from routing.reviews.dealing.queries import COUNTED_UP_TO
 from routing.tallies.queries import ruled
 from routing.team import queries
 from routing.team.queries import Ended, Queue
@@ -65,11 +66,16 @@ class Standing:
     load: tuple[Load, ...]
 
     @property
-    def counted_all(self) -> bool:
-        by_line = Counter[int]()
+    def cut(self) -> frozenset[tuple[str, int]]:
+        """The lines, by agent and level, in which more waits than was counted."""
+        by_line = Counter[tuple[str, int]]()
         for queue in self.queues:
-            by_line[queue.level] += queue.waiting
-        return all(waiting < queries.COUNTED_UP_TO for waiting in by_line.values())
+            by_line[queue.agent, queue.level] += queue.waiting
+        return frozenset(line for line, waiting in by_line.items() if waiting >= COUNTED_UP_TO)
+
+    @property
+    def counted_all(self) -> bool:
+        return not self.cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class Compared:
 
 
 def standing(session: Session, agent: str | None, *, since: datetime, now: datetime) -> Standing:
-    """Five statements, however much waits."""
+    """Six statements, however much waits; one more for every fifty agents of which something does."""
     before = [now - age for age in AGES]
     return Standing(
         agent=agent,

@@ -54,7 +54,9 @@ def test_a_range_is_chosen_by_keys_confirmed_on_a_page_and_undone_one_by_one(sit
     expect(page.get_by_role("heading", name="5 cases approved")).to_be_visible()
     assert [ruling.bulk for ruling in rulings(site)] == [True] * 5
     page.get_by_role("button", name="Undo form-3").click()
-    expect(page.locator("#case-h")).to_have_text("form-3")
+    expect(page.get_by_role("heading", name="4 cases approved")).to_be_visible()
+    expect(page.get_by_role("row", name="form-3")).to_contain_text("Taken back")
+    expect(page.get_by_role("row", name="form-2")).to_contain_text("can be undone until")
     assert states(site)["form-3"] == "waiting"
     assert states(site)["form-2"] == "approved"
 

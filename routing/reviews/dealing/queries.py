@@ -168,6 +168,11 @@ def lines_of(session: Session, wanted: Narrow, reach: Reach) -> list[Line]:
     return lines(wanted, reach, Known((), agents, segments))
 
 
+def agents_waiting(session: Session) -> Sequence[str]:
+    """Of which something waits."""
+    return _from_one_to_the_next(session, ReviewItem.agent)
+
+
 def _from_one_to_the_next(
     session: Session, column: InstrumentedAttribute[str], *within: ColumnElement[bool]
 ) -> Sequence[str]:

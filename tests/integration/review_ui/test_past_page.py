@@ -109,7 +109,7 @@ def test_a_case_that_waits_for_them_blind_in_another_attempt_is_closed(ctx: Cont
     with ctx.db.begin() as session:
         session.get_one(ReviewItem, desk.item_of(ctx, other.decision.id).id).arm = BLIND
 
-    assert "asks for an answer before it shows the output" in read(ctx, f"/review/past/{item.id}", status=409)
+    assert "Your own answer comes first" in read(ctx, f"/review/past/{item.id}", status=409)
 
 
 def test_a_gold_case_is_a_case_like_any_other_until_its_result_is_told(ctx: Context) -> None:

@@ -8,6 +8,7 @@ from kit.context import Context
 from kit.ids import new_id
 from routing import tasks
 from routing.reviews.tables import ReviewItem
+from routing.team import queries, service
 from tests import factories
 from tests.integration.review_ui import house
 from tests.integration.review_ui.test_people_page import MONDAY, ctx_clock, reviews, verdicts, words
@@ -52,12 +53,27 @@ class TestWork:
         page = read(ctx)
 
         assert "4 cases wait: 2 late, 1 more due within the hour." in page
+        assert 'href="/review/queue?agent=digits&amp;kind=review"' in page
         assert "2 late</span>" in page
         assert "1 at risk</span>" in page
         with house.client(ctx) as client:
             [queue] = client.get("/v1/team", headers=key(ctx)).json()["queues"]
         assert (queue["waiting"], queue["late"], queue["soon"]) == (4, 2, 1)
         assert [queue[f"older_than_{age}"] for age in ("1_hour", "8_hours", "1_day")] == [2, 2, 1]
+
+    def test_of_each_line_only_the_front_is_counted_and_the_page_says_so(
+        self, ctx: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(queries, "COUNTED_UP_TO", 3)
+        monkeypatch.setattr(service, "COUNTED_UP_TO", 3)
+        with ctx.db.begin() as session:
+            now = ctx.clock.now()
+            session.add_all(item(now, now + timedelta(hours=hours)) for hours in (-1.0, 2.0, 3.0, 4.0, 5.0))
+
+        page = read(ctx)
+
+        assert "More than 3 cases wait: 1 late" in page
+        assert "<strong>3+</strong>" in page
 
     def test_what_ended_is_in_time_late_or_by_nobody(self, ctx: Context) -> None:
         now = ctx.clock.now()

@@ -577,6 +577,19 @@ class TestEscalation:
         assert (decision.outcome, decision.outcome_output) == ("edited", "no")
         assert len(rows(ctx, Ruling)) == 2
 
+    def test_a_reviewer_who_asks_for_it_by_its_id_is_told_nothing_of_it(
+        self, ctx: Context, alice: Actor, lead: Actor
+    ) -> None:
+        item = held(ctx, alice)
+        rule(ctx, alice, item, "escalate")
+        second = claim(ctx, lead, only_item(ctx, item.decision_id, level=2).id)
+
+        for verb in (claim, rule):
+            with pytest.raises(Forbidden) as told:
+                verb(ctx, alice, second.id if verb is claim else second)
+            assert item.case_id not in str(told.value)
+            assert lead.name not in str(told.value)
+
     def test_ends_there_because_nobody_could_take_it_further(self, ctx: Context, alice: Actor, lead: Actor) -> None:
         item = held(ctx, alice)
         rule(ctx, alice, item, "escalate")
