@@ -159,6 +159,7 @@ function send(sent, submitter) {
   put(next.parts);
   begin(true);
   endsAt = now() + whole * 1000;   // the answer says it to the second
+  paintLease();                    // or it is shown as nearly over until the next second
   sending ||= deliver().finally(() => { sending = null; });
 }
 async function deliver() {

@@ -15,7 +15,7 @@ from tests.integration.review_ui import house
 
 pytestmark = pytest.mark.browser
 
-DWELL = 2500  # ms; judging opens when this case can have been read
+AT_ONCE = {"least_seconds": 0.0, "seconds_per_1000_characters": 0.0}
 ALL = {"blind_share": 0.0, "judged_differing_share": 1.0, "judged_same_share": 1.0}
 
 
@@ -32,7 +32,7 @@ def judgements(site: Site) -> list[Judgement]:
 
 def test_somebody_says_who_was_right_without_knowing_whose_output_is_whose(site: Site, visit: Visit) -> None:
     house.people(site.ctx)
-    house.agent(site.ctx, settings=house.DIGITS | {"supervision": ALL}, phase=Phase.SHADOW)
+    house.agent(site.ctx, settings=house.DIGITS | {"supervision": ALL, "desk": AT_ONCE}, phase=Phase.SHADOW)
     both(site, "form-1", 1)
     both(site, "form-2", 1)
 
@@ -44,7 +44,6 @@ def test_somebody_says_who_was_right_without_knowing_whose_output_is_whose(site:
     assert "1.9.0" not in page.content()
     expect(page.get_by_text("Differs")).to_have_count(1)
     assert findings(page) == []
-    page.wait_for_timeout(DWELL)
     page.keyboard.press("a")  # nothing here is approved
     expect(page.locator(".dock-note")).to_contain_text("1 to 4")
     page.keyboard.press("1")
@@ -53,13 +52,11 @@ def test_somebody_says_who_was_right_without_knowing_whose_output_is_whose(site:
     page.set_viewport_size({"width": 390, "height": 844})
     page.emulate_media(color_scheme="dark")
     assert [*findings(page), *sideways(page)] == []
-    page.wait_for_timeout(DWELL)
     page.get_by_text("What would have been right").click()
     page.get_by_label("Digit").last.fill("70")
     page.get_by_role("button", name="Neither is").click()
     expect(page.get_by_role("alert").first).to_contain_text("Nothing was stored")
     page.get_by_label("Digit").last.fill("3")
-    page.wait_for_timeout(DWELL)
     page.get_by_role("button", name="Neither is").click()
     expect(page.get_by_text("The queue is empty")).to_be_visible()
 

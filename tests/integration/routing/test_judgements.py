@@ -96,14 +96,14 @@ class TestAsking:
             ctx, "letters", supervision={"blind_share": 0.0, "judged_differing_share": 0.5, "judged_same_share": 0.2}
         )
         rollout = factories.rollout(ctx, "letters", phase=Phase.SHADOW)
-        for n in range(40):
+        for n in range(16):
             factories.decision(ctx, f"l-{n}", agent="letters")
             factories.human_output(ctx, f"l-{n}", "no" if n % 2 else "yes", agent="letters")
         tasks.settle(ctx)
 
         asked = {row.case_id for row in rows(ctx, ReviewItem)}
-        at = [judged_position(ctx.secret, rollout.id, f"l-{n}") for n in range(40)]
-        assert asked == {f"l-{n}" for n in range(40) if at[n] < (0.5 if n % 2 else 0.2)}
+        at = [judged_position(ctx.secret, rollout.id, f"l-{n}") for n in range(16)]
+        assert asked == {f"l-{n}" for n in range(16) if at[n] < (0.5 if n % 2 else 0.2)}
         assert counts(0.1, Shares(0.5, 0.2))
         assert not counts(0.3, Shares(0.5, 0.2))
 
