@@ -24,6 +24,8 @@ _SAID_BY = {
     "bulk": "Somebody approved it together with other cases",
     "second": "A second reviewer looked at it, knowing nothing of the first",
     "adjudication": "Somebody ruled between two people who differed",
+    "judgement": "Somebody said who was right, the agent or a person",
+    "extra_judgement": "Somebody said who was right, the agent or a person",
     "human_output": "Somebody did the case without the agent",
     "failure": "A failure was reported",
     "cancelled": "The agent took the case back",
