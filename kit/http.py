@@ -203,8 +203,8 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
 
-def get_context(request: Request) -> Context:
-    """The process's context, put there by the composition root."""
+async def get_context(request: Request) -> Context:
+    """The process's context, put there by the composition root. On the loop: a thread for it takes far longer."""
     return cast("Context", request.app.state.ctx)
 
 

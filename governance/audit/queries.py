@@ -13,12 +13,12 @@ from governance.audit.tables import AuditCheckpoint, AuditEvent
 from kit.tables import described
 
 _EVENTS = described(AuditEvent)
-_ADD = insert(_EVENTS)
+ADD = insert(_EVENTS)
 _OF_A_PLACE = _EVENTS.c.id.type, _EVENTS.c.place.type, _EVENTS.c.leaf.type
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    session.connection().execute(_ADD, rows)
+    session.connection().execute(ADD, rows)
 
 
 def last_checkpoint(session: Session) -> AuditCheckpoint | None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
 from governance.actors import Actor
 from governance.people import queries, service
@@ -26,13 +27,13 @@ from kit.wire import decode_cursor, encode_cursor
 _scheme = HTTPBearer(auto_error=False, scheme_name="key", description="A key of an agent or of a person.")
 
 
-def current_actor(
+async def current_actor(
     request: Request,
     _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_scheme)],
 ) -> Actor:
-    """Who is calling; a key nobody knows is refused in words."""
-    keyring = cast("Keyring", request.app.state.keyring)
-    return keyring.actor(request.headers.get("authorization"))
+    """Who is calling; a key nobody knows is refused in words. From memory on the loop, else in a thread."""
+    keyring, authorization = cast("Keyring", request.app.state.keyring), request.headers.get("authorization")
+    return keyring.known(authorization) or await run_in_threadpool(keyring.actor, authorization)
 
 
 ActorDep = Annotated[Actor, Depends(current_actor)]

@@ -11,7 +11,7 @@ from governance.people.api import ActorDep
 from kit.context import Context
 from kit.errors import Invalid, NotFound, Place
 from kit.http import Ctx, StrictRoute
-from kit.wire import decode_cursor, encode_cursor
+from kit.wire import Out, decode_cursor, encode_cursor
 from routing.domain.judging import JUDGEMENT
 from routing.domain.sampling import BLIND
 from routing.gold.dealing import Dealer
@@ -131,10 +131,10 @@ def _offset(position: str | None) -> int:
 
 
 @router.post("/queue/claim", responses={204: {"description": "Nothing waits."}}, response_model=ClaimedOut)
-def claim_next(request: Request, body: ClaimIn, actor: ActorDep, ctx: Ctx) -> Response | ClaimedOut:
+def claim_next(request: Request, body: ClaimIn, actor: ActorDep, ctx: Ctx) -> Response:
     """
     The next case in turn, held for you; the one you hold already, if there is one. With `ahead`, the ones after it
-    are held for you for a minute each time you ask.
+    are held for you for a minute at least each time you ask.
     """
     actor.require("review")
     now, agent, segment = ctx.clock.now(), body.agent, body.segment
@@ -147,7 +147,12 @@ def claim_next(request: Request, body: ClaimIn, actor: ActorDep, ctx: Ctx) -> Re
             return Response(status_code=204)
         shown = queries.outputs_of(session, [item, *after])
         held, *following = (held_out(session, one, shown.get(one.decision_id)) for one in (item, *after))
-        return ClaimedOut(**dict(held), next=following)
+        return _json(ClaimedOut(**dict(held), next=following))
+
+
+def _json(body: Out, status: int = 200) -> Response:
+    """The answer as it goes out: the framework would look at it once more, in a thread of its own."""
+    return Response(body.model_dump_json(), status_code=status, media_type="application/json")
 
 
 @router.post("/queue/leave")
@@ -192,9 +197,10 @@ def release(request: Request, item_id: UUID, actor: ActorDep, ctx: Ctx) -> None:
 @router.post(
     "/reviews/{item_id}/ruling",
     status_code=201,
+    response_model=RulingOut,
     responses={200: {"model": RulingOut, "description": "You had said just that before; it was recorded once."}},
 )
-def rule(request: Request, item_id: UUID, body: RulingIn, actor: ActorDep, ctx: Ctx, response: Response) -> RulingOut:
+def rule(request: Request, item_id: UUID, body: RulingIn, actor: ActorDep, ctx: Ctx) -> Response:
     """
     Approve, edit, reject or escalate a case you hold. The agent is told when you can no longer undo it. The same sent
     again, after an answer that got lost, is answered with the same ruling.
@@ -205,8 +211,8 @@ def rule(request: Request, item_id: UUID, body: RulingIn, actor: ActorDep, ctx: 
         item = queries.get_item(session, item_id)
         entry = agent_entry(request, item.agent)
         given = service.give(session, item, said, agent=entry, actor=actor, now=ctx.clock.now())
-        response.status_code = 201 if given.new else 200
-        return RulingOut(**{name: getattr(given.ruling, name) for name in _RULING}, undo_until=given.undo_until)
+        out = RulingOut(**{name: getattr(given.ruling, name) for name in _RULING}, undo_until=given.undo_until)
+    return _json(out, 201 if given.new else 200)
 
 
 @router.post(

@@ -93,7 +93,7 @@ class _Rows:
         state = service.ENDS[ruling.ruling]
         one.item.state, one.item.ended_at = state, one.at
         self.items.append({"id": one.item.id, "state": state, "claimed_by": actor.name, "ended_at": one.at})
-        self.rulings.append({column: getattr(ruling, column) for column in _RULING})
+        self.rulings.append(service.row_of(ruling))
         self.labels.append(concluding.label_row(one.item, ruling))
         if one.item.kind == "review":
             outcome = concluding.outcome_row(one.decision, ruling, state)
@@ -108,9 +108,6 @@ class _Rows:
         queries.set_outcomes(session, self.outcomes)
         if self.events:
             audit_queries.add(session, self.events)
-
-
-_RULING = tuple(column.key for column in Ruling.__table__.columns)
 
 
 def _tell(session: Session, recorded: Sequence[Recorded], rulings: Sequence[Ruling]) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from governance.audit import queries as audit
 from kit.db import execute_core
 from kit.dialects import insert_new, skip_locked
 from kit.errors import NotFound
@@ -44,6 +45,12 @@ _ENDING = (
     .returning(*_ITEMS.c)
 )
 _RULED = insert(described(Ruling))
+_GIVEN = [column for column in described(Ruling).columns if column.name != "undone_at"]
+_RULED_AND_NOTED = audit.ADD.add_cte(
+    insert(described(Ruling))
+    .values({column.name: bindparam(f"ruling_{column.name}", type_=column.type) for column in _GIVEN})
+    .cte("ruled")
+)
 _OUTPUTS = select(
     Decision.id, Decision.input, Decision.output, Decision.action, Decision.amount, Decision.confidence,
     Decision.trace, Decision.reasons,
@@ -131,6 +138,15 @@ def try_end(
 
 def insert_ruling(session: Session, row: dict[str, Any]) -> None:
     execute_core(session, _RULED, row)
+
+
+def insert_ruling_with_event(session: Session, row: dict[str, Any], event: dict[str, Any]) -> None:
+    """Both on one way there and back, where the database can."""
+    if session.get_bind().dialect.name != "postgresql":
+        insert_ruling(session, row)
+        audit.add(session, [event])
+        return
+    execute_core(session, _RULED_AND_NOTED, event | {f"ruling_{name}": value for name, value in row.items()})
 
 
 def try_undo(session: Session, item_id: UUID, login: str, *, now: datetime, until: datetime) -> ReviewItem | None:

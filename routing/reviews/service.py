@@ -15,7 +15,6 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from governance.actors import Actor
-from governance.audit import queries as audit_queries
 from governance.audit import service as audit
 from kit.db import send_after_commit
 from kit.errors import Conflict, Invalid, Place
@@ -260,14 +259,16 @@ def give(session: Session, item: ReviewItem, said: Said, *, agent: AgentEntry, a
         if (before := _given_before(session, item, said, actor)) is not None:
             return before  # the same, by another request at the same moment
         raise why_not(item, actor)
-    ruling = _record(session, ended, said, concluding.judge(said, agent, look), actor, now)
+    ruling = _ruling(ended, said, concluding.judge(said, agent, look), actor, now)
+    if ended.kind == GOLD:  # the record tells of it when it is concluded
+        queries.insert_ruling(session, row_of(ruling))
+    else:
+        queries.insert_ruling_with_event(session, row_of(ruling), event_row(ended, ruling, actor))
     opinions.weigh(session, ended, look, ruling, agent)
     if until is None:
         concluding.conclude(session, ended, look(), ruling, now)
     else:
         send_after_commit(session, "routing.conclude", about=agent.settings.undo_seconds)
-    if ended.kind != GOLD:  # of which the record tells when it is concluded
-        audit_queries.add(session, [event_row(ended, ruling, actor)])
     send_after_commit(session, "reviews:changed")
     return Given(ruling, until, new=True)
 
@@ -373,33 +374,31 @@ def check(agent: AgentEntry, said: Said, look: Callable[[], Decision]) -> None:
             raise Invalid("the edited output does not fit the agent's schema", places=places)
 
 
-def _record(
-    session: Session,
-    item: ReviewItem,
-    said: Said,
-    judged: tuple[str | None, str | None],
-    actor: Actor,
-    now: datetime,
-) -> Ruling:
-    held = (now - item.claimed_at).total_seconds() if item.claimed_at and not said.bulk else 0.0
-    row = {
-        "id": new_id(),
-        "item_id": item.id,
-        "decision_id": item.decision_id,
-        "login": actor.name,
-        "ruling": said.ruling,
-        "output": said.output if said.ruling == "edit" else None,
-        "reason_code": said.reason_code,
-        "note": said.note,
-        "fingerprint": said.fingerprint,
-        "held_seconds": held,
-        "bulk": said.bulk,
-        "verdict": judged[0],
-        "severity": judged[1],
-        "at": now,
-    }
-    queries.insert_ruling(session, row)
-    return Ruling(**row)
+def _ruling(item: ReviewItem, said: Said, judged: tuple[str | None, str | None], actor: Actor, now: datetime) -> Ruling:
+    return Ruling(
+        id=new_id(),
+        item_id=item.id,
+        decision_id=item.decision_id,
+        login=actor.name,
+        ruling=said.ruling,
+        output=said.output if said.ruling == "edit" else None,
+        reason_code=said.reason_code,
+        note=said.note,
+        fingerprint=said.fingerprint,
+        held_seconds=(now - item.claimed_at).total_seconds() if item.claimed_at and not said.bulk else 0.0,
+        bulk=said.bulk,
+        verdict=judged[0],
+        severity=judged[1],
+        at=now,
+    )
+
+
+def row_of(ruling: Ruling) -> dict[str, Any]:
+    """The ruling as it is stored when it is given."""
+    return {name: getattr(ruling, name) for name in _RULING}
+
+
+_RULING = tuple(column.key for column in Ruling.__table__.columns if column.key != "undone_at")
 
 
 def release_expired(session: Session, now: datetime) -> int:
