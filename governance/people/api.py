@@ -33,7 +33,8 @@ async def current_actor(
 ) -> Actor:
     """Who is calling; a key nobody knows is refused in words. From memory on the loop, else in a thread."""
     keyring, authorization = cast("Keyring", request.app.state.keyring), request.headers.get("authorization")
-    return keyring.known(authorization) or await run_in_threadpool(keyring.actor, authorization)
+    known = keyring.known(authorization)
+    return known if known is not None else await run_in_threadpool(keyring.actor, authorization)
 
 
 ActorDep = Annotated[Actor, Depends(current_actor)]
