@@ -1,13 +1,13 @@
 """What SQLite and PostgreSQL do differently, all of it, in one small place."""
 
 import json
-import re
 from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
+import orjson
 from sqlalchemy import (
     JSON,
     ColumnElement,
@@ -59,9 +59,6 @@ class UtcTime(TypeDecorator[datetime]):
 Json = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 
 
-_HUGE = re.compile(r"\d{20}")
-
-
 def read_json(text: str | bytes | float) -> Any:
     """
     JSONB writes 1e300 out with all its zeros; what only a float can hold comes back as the float it was.
@@ -70,8 +67,10 @@ def read_json(text: str | bytes | float) -> Any:
     """
     if isinstance(text, int | float):
         return text
-    text = text if isinstance(text, str) else text.decode()
-    return json.loads(text, parse_int=_integer_or_float if _HUGE.search(text) else None)
+    try:
+        return orjson.loads(text)  # what has more than 64 bits is a float to it
+    except orjson.JSONDecodeError:  # half a character, or deeper than it goes
+        return json.loads(text, parse_int=_integer_or_float)
 
 
 def _integer_or_float(digits: str) -> int | float:
