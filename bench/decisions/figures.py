@@ -53,10 +53,15 @@ class Rounds(list[Measured]):
             f"{self.slower:.1f}",
         )
 
-    def core_cells(self) -> tuple[str, ...]:
-        """What each part of ours took, and what was left to whatever else ran on the machine."""
+    def core_cells(self, machine: int) -> tuple[str, ...]:
+        """
+        What each part of ours took, and what was left to whatever else ran on the machine; then what a decision took
+        of all parts in microseconds of a core, and how many a second that allows on so many cores.
+        """
         taken = [self.cores(part) for part in _PARTS]
-        return tuple(f"{share:.2f}" for share in (*taken, max(0.0, self.cores("machine") - sum(taken))))
+        shares = (f"{share:.2f}" for share in (*taken, max(0.0, self.cores("machine") - sum(taken))))
+        each = sum(taken) / self.decisions
+        return *shares, f"{1e6 * each:,.0f}", f"{machine / each:,.0f}"
 
     def bound(self, web_processes: int, machine: int) -> str:
         """What kept it from being faster."""

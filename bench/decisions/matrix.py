@@ -34,9 +34,11 @@ def run(effort: Effort) -> Section:
         "ours p50 / p99 ms", "p99 ratio",
     )  # fmt: skip
     cores = section.table(
-        "database", "web processes", "connections", "web", "database", "workers", "generator", "others", "bounded by",
+        "database", "web processes", "connections", "web", "database", "workers", "generator", "others",
+        "µs of a core a decision", "so the machine allows /s", "bounded by",
         note="Cores that each part took while ours was measured; `others` is what did not belong to it: the system, and"
-        " on a machine that was not quiet other people's work, which then is what the figures show.",
+        " on a machine that was not quiet other people's work, which then is what the figures show. What the parts of"
+        " ours took together for one decision says how many the cores of this machine could make if nothing waited.",
     )  # fmt: skip
     for database in services.DATABASES:
         with services.folder_for_servers() as folder, cell.one(database, folder, web_processes=2) as (service, noop):
@@ -60,7 +62,8 @@ def _add(rates: Table, cores: Table, where: tuple[str, int, int], rounds: Rounds
         rates.add(*cells, claim=claim, met=rounds.ratio >= RATIO and rounds.slower <= P99)
     else:
         rates.add(*cells)
-    cores.add(*where, *rounds.core_cells(), rounds.bound(web, os.cpu_count() or 1))
+    machine = os.cpu_count() or 1
+    cores.add(*where, *rounds.core_cells(machine), rounds.bound(web, machine))
 
 
 def _variants(section: Section, effort: Effort) -> None:
