@@ -37,9 +37,10 @@ def count(session: Session, rows: Sequence[Counted]) -> None:
             day = row.decided_at.date()
             new[row.rollout_id].update((attribute, value, day) for attribute, value in kinds(row))
     added = []
+    before = queries.known(session, [(rollout_id, *key) for rollout_id, counts in new.items() for key in counts])
     for rollout_id, counts in new.items():
-        days = {day for _, _, day in counts}
-        place = _Places(session, rollout_id, {(attribute, value) for attribute, value, _ in counts}, days)
+        pairs = {(attribute, value) for attribute, value, _ in counts}
+        place = _Places(session, rollout_id, pairs, before.get(rollout_id, set()))
         cells: Counter[tuple[str, str, date]] = Counter()
         for (attribute, value, day), cases in counts.items():
             if (kept := place.of(attribute, value)) is not None:
@@ -87,8 +88,9 @@ def _text(value: Any) -> str | None:
 class _Places:
     """Where the values of one version are counted: under their own name while there is room, else as the rest."""
 
-    def __init__(self, session: Session, rollout_id: UUID, pairs: set[_Pair], days: set[date]) -> None:
-        self._known = queries.known(session, rollout_id, pairs, days)
+    def __init__(self, session: Session, rollout_id: UUID, pairs: set[_Pair], on_these_days: set[_Pair]) -> None:
+        unseen = pairs - on_these_days
+        self._known = on_these_days | (queries.known_on_any_day(session, rollout_id, unseen) if unseen else set())
         new = {attribute for attribute, _ in pairs - self._known}
         self._values = queries.values_of(session, rollout_id, new) if new else {}
         self._attributes = {attribute for attribute, _ in self._known} | self._values.keys()

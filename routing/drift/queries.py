@@ -1,5 +1,6 @@
 """Statements on what kinds of cases came in, and on how the router split them."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
@@ -36,32 +37,28 @@ def attributes_of(session: Session, rollout_id: UUID) -> set[str]:
     return set(session.scalars(select(names.c.attribute).where(names.c.attribute.is_not(None))))
 
 
-def known(
-    session: Session, rollout_id: UUID, pairs: Collection[tuple[str, str]], days: Collection[date]
-) -> set[tuple[str, str]]:
+def known(session: Session, keys: Collection[tuple[UUID, str, str, date]]) -> dict[UUID, set[tuple[str, str]]]:
     """
-    Those of these (attribute, value) pairs that were counted before. First on these days, where most are found by their
-    whole key; only what is new there is looked for among all days.
+    The (attribute, value) pairs of each version that were counted on that day: one look by the whole key for all
+    versions, since a round may bring cases of hundreds.
     """
-    found = _known(session, rollout_id, pairs, AttributeTotal.day.in_(days))
-    new = [pair for pair in pairs if pair not in found]
-    return found | _known(session, rollout_id, new)
+    whole = tuple_(AttributeTotal.rollout_id, AttributeTotal.attribute, AttributeTotal.value, AttributeTotal.day)
+    wanted, found = list(keys), defaultdict[UUID, set[tuple[str, str]]](set)
+    for start in range(0, len(wanted), _CHUNK):
+        of_these = whole.in_(wanted[start : start + _CHUNK])
+        pair = AttributeTotal.rollout_id, AttributeTotal.attribute, AttributeTotal.value
+        for rollout_id, attribute, value in session.execute(select(*pair).where(of_these)):
+            found[rollout_id].add((attribute, value))
+    return found
 
 
-def _known(
-    session: Session, rollout_id: UUID, pairs: Collection[tuple[str, str]], *where: ColumnElement[bool]
-) -> set[tuple[str, str]]:
+def known_on_any_day(session: Session, rollout_id: UUID, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of these (attribute, value) pairs of a version that were counted before."""
     wanted, found = list(pairs), set[tuple[str, str]]()
     for start in range(0, len(wanted), _CHUNK):
-        rows = session.execute(
-            select(AttributeTotal.attribute, AttributeTotal.value)
-            .where(
-                AttributeTotal.rollout_id == rollout_id,
-                tuple_(AttributeTotal.attribute, AttributeTotal.value).in_(wanted[start : start + _CHUNK]),
-                *where,
-            )
-            .distinct()
-        )
+        pair = tuple_(AttributeTotal.attribute, AttributeTotal.value)
+        of_these = AttributeTotal.rollout_id == rollout_id, pair.in_(wanted[start : start + _CHUNK])
+        rows = session.execute(select(AttributeTotal.attribute, AttributeTotal.value).where(*of_these).distinct())
         found |= {(attribute, value) for attribute, value in rows}
     return found
 
