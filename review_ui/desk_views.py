@@ -20,6 +20,7 @@ from review_ui.pages import Posted, Viewer
 from review_ui.shown import Shown, label_of, plain, pretty, show_all
 from review_ui.trace import Tab, steps_of
 from rollout.agents.schemas import RejectReason
+from rollout.domain.words import NBSP
 from routing.cases.tables import Decision
 from routing.domain.judging import JUDGE
 from routing.domain.opinions import ADJUDICATION
@@ -214,7 +215,7 @@ def _veiled(item: ReviewItem, decision: Decision, agent: AgentEntry, seconds: in
         case_id=item.case_id,
         version=item.version,
         kind="blind",
-        why=f"{item.arm_probability or 0.0:.0%} of cases ask you first, so that agreeing stays a decision.",
+        why=f"{100 * (item.arm_probability or 0.0):.0f}{NBSP}% of cases ask you first; so agreeing stays a decision.",
         facts=[("Segment", decision.segment)] if decision.segment else [],
         tabs=_tabs(decision, agent, veiled=True),
         fields=blank_fields(decision.output, agent.settings),

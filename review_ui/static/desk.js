@@ -223,7 +223,7 @@ function refused(status, problem) {
 const again = (entry) => Object.assign(() => send(entry.form, entry.submitter), { maybe: true });
 function offline(on) {
   const banner = $("[data-offline]");
-  if (on && banner.hidden) $("[data-since]").textContent = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  if (on && banner.hidden) $("[data-since]").textContent = new Date().toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
   banner.hidden = !on;
   $("[data-offline-words]").textContent = unsent?.maybe ? "No answer came. Try again: what arrived is recorded once." : "Nothing is ruled until the connection is back.";
   if (on && !unsent?.maybe) say("Nothing was recorded.");
@@ -291,7 +291,7 @@ Object.assign(handlers, {
   undo,
   restore() {
     if (reasonsOpen()) { openReasons(false); $("[data-region=case] h1").focus({ preventScroll: true }); return; }
-    for (const row of changed()) { control(row).value = control(row).dataset.was; compare(control(row)); }
+    for (const row of changed()) { control(row).value = control(row).dataset.was; compare(control(row)); forgetError(control(row)); }
     label();
     saveDraft();
     document.activeElement?.blur();
@@ -342,8 +342,16 @@ $$("[data-desk]").forEach((told) => {   // what a page that was opened anew can 
   if (Number(told.dataset.undoSeconds) > 0) done.push({ item: told.dataset.undoItem, parts: null, until: now() + Number(told.dataset.undoSeconds) * 1000 });
 });
 
+/** What was wrong was said of what stood there before. */
+function forgetError(field) {
+  if (field.getAttribute("aria-invalid") !== "true") return;
+  for (const name of ["aria-invalid", "aria-describedby"]) field.removeAttribute(name);
+  field.closest(".out-row, .field")?.querySelector(".error")?.remove();
+  if (!$("[data-region=case] [aria-invalid]")) $("[data-region=case] .banner[role=alert]")?.remove();
+}
 /* editing: the difference stands under the field, the source of the value is marked */
 document.addEventListener("input", (event) => {
+  forgetError(event.target);
   if (event.target.closest(".out-row")) { compare(event.target); label(); }
   if (event.target.closest(".out-row, [data-draft], #note")) saveDraft();
 });
@@ -379,7 +387,7 @@ function showLost(problem) {
   if (!lost) lostAt = now();
   lost = true;
   hideBanners();
-  const until = problem.held_until ? ` until ${new Date(problem.held_until).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}` : "";
+  const until = problem.held_until ? ` until ${new Date(problem.held_until).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })}` : "";
   $("[data-holder]").textContent = problem.held_by && problem.held_by !== desk.dataset.viewer ? `${problem.held_by} has it${until}.` : `${capital(problem.detail || "It went back to the queue")}.`;
   $("[data-lease-lost]").hidden = false;
 }
@@ -426,7 +434,7 @@ addEventListener("pageshow", (event) => { if (event.persisted) location.reload()
 /* live: how much waits; an empty desk looks again when something comes */
 listen(async (told) => {
   const agent = desk.dataset.agent, left = agent ? told.waiting[agent] || 0 : told.left, was = $("[data-left]");
-  if (was) was.textContent = many(left);
+  if (was) was.textContent = many(Math.max(left, held() ? 1 : 0));   // some of what one holds is not counted
   if (held() || desk.ariaBusy === "true" || behind.length || Boolean(left) === Boolean($("#next"))) return;
   const answer = await fetch(location.href, { headers: BACKGROUND });
   if (answer.ok && !held()) adopt(await answer.text(), now());

@@ -56,7 +56,7 @@ def test_a_range_is_chosen_by_keys_confirmed_on_a_page_and_undone_one_by_one(sit
     page.get_by_role("button", name="Undo form-3").click()
     expect(page.get_by_role("heading", name="4 cases approved")).to_be_visible()
     expect(page.get_by_role("row", name="form-3")).to_contain_text("Taken back")
-    expect(page.get_by_role("row", name="form-2")).to_contain_text("can be undone until")
+    expect(page.get_by_role("row", name="form-2")).to_contain_text("undo until")
     assert states(site)["form-3"] == "waiting"
     assert states(site)["form-2"] == "approved"
 
