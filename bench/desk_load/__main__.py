@@ -34,8 +34,8 @@ REPORT = Path(__file__).resolve().parents[1] / "desk-load.md"
 _NEXT_CASE, _RULINGS = 20.0, 200.0  # milliseconds at the 95th percentile; a second
 _PEERS = {"label_studio": "Label Studio", "awaithumans": "awaithumans"}
 _ELSEWHERE = (
-    "Of both, measured elsewhere and not beside ours: a full cycle of 332 ms and of 32 ms, an agent that waits woken "
-    "514 ms after the ruling."
+    "Measured elsewhere and not beside ours: a full cycle of 332 ms with Label Studio and of 32 ms with awaithumans, and "
+    "514 ms from a ruling until a waiting agent is woken."
 )
 _UNDO = 10  # seconds, as an agent has it that says nothing of it
 
@@ -73,13 +73,12 @@ def measured(effort: Effort) -> Section:
         "beside it. No agent has a webhook, so no ruling writes a message. The no-op is a FastAPI application that "
         "stores nothing, "
         f"asked twice a cycle, in {effort.web_processes} processes as well. A case counts as handed to two where a "
-        "reviewer gets it, to look at or as one of their next, after another one had it.",
+        f"reviewer gets it, to look at or as one of their next, after another one had it. {_ELSEWHERE}",
     )
     section.left_out += [
         f"{name}: not installed" if importlib.util.find_spec(module) is None else f"{name}: no measurement of it here"
         for module, name in _PEERS.items()
     ]
-    section.left_out.append(_ELSEWHERE)
     with folder_for_servers() as folder, postgres(folder) as server, database("postgresql", folder, server) as url:
         with noop(folder, web_processes=effort.web_processes) as ports:
             nothing = Job(ports, [""] * effort.reviewers, min(effort.rulings, 10_000), path="/noop")
