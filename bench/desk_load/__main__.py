@@ -34,8 +34,8 @@ REPORT = Path(__file__).resolve().parents[1] / "desk-load.md"
 _NEXT_CASE, _RULINGS = 20.0, 200.0  # milliseconds at the 95th percentile; a second
 _PEERS = {"label_studio": "Label Studio", "awaithumans": "awaithumans"}
 _ELSEWHERE = (
-    "Measured elsewhere and not beside ours: a full cycle of 332 ms with Label Studio and of 32 ms with awaithumans, and "
-    "514 ms from a ruling until a waiting agent is woken."
+    "Measured elsewhere and not beside ours: a full cycle of 332 ms with Label Studio and of 32 ms with awaithumans, "
+    "and 514 ms from a ruling until a waiting agent is woken."
 )
 _UNDO = 10  # seconds, as an agent has it that says nothing of it
 
