@@ -6,16 +6,18 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, column, func, select, tuple_, values
 from sqlalchemy.orm import Session
 
 from kit.dialects import insert_or_add
+from kit.tables import described
 from rollout.gates.tables import Total
 from routing.drift.tables import AttributeTotal
 from routing.tallies.tables import DrawTotal
 
 _KEYS = ["rollout_id", "attribute", "value", "day"]
 _CHUNK = 400
+_WHOLE = [column(key.name, key.type) for key in described(AttributeTotal).primary_key]
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]]) -> None:
@@ -42,12 +44,15 @@ def known(session: Session, keys: Collection[tuple[UUID, str, str, date]]) -> di
     The (attribute, value) pairs of each version that were counted on that day: one look by the whole key for all
     versions, since a round may bring cases of hundreds.
     """
-    whole = tuple_(AttributeTotal.rollout_id, AttributeTotal.attribute, AttributeTotal.value, AttributeTotal.day)
     wanted, found = list(keys), defaultdict[UUID, set[tuple[str, str]]](set)
     for start in range(0, len(wanted), _CHUNK):
-        of_these = whole.in_(wanted[start : start + _CHUNK])
+        given = values(*_WHOLE, name="given").data(wanted[start : start + _CHUNK]).cte()
+        # Joined and not `IN`, for which one of the databases reads the whole table.
+        same = (getattr(AttributeTotal, column.name) == given.c[column.name] for column in _WHOLE)
         pair = AttributeTotal.rollout_id, AttributeTotal.attribute, AttributeTotal.value
-        for rollout_id, attribute, value in session.execute(select(*pair).where(of_these)):
+        for rollout_id, attribute, value in session.execute(
+            select(*pair).join_from(given, AttributeTotal, and_(*same))
+        ):
             found[rollout_id].add((attribute, value))
     return found
 
