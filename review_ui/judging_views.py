@@ -65,7 +65,10 @@ def _same_field(differing: str, path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class JudgedView:
-    """Empty words where there is nothing to say. `rows`: by person, how often they are wrong."""
+    """
+    `counts`: how often each was said. `rows`: by person, how often they are wrong. `open`: what is not judged or left
+    out; empty where there is nothing of that.
+    """
 
     words: str
     asked: int

@@ -167,12 +167,12 @@ def _by_decision(labels: Sequence[Label]) -> defaultdict[UUID, list[Label]]:
 
 def _that_counts(labels: Sequence[Label], *, compared: bool) -> Label | None:
     """
-    The label of the highest rank, and of those the one given last. What was said of an earlier human output does not
-    stand in for one that could not be compared.
+    The label of the highest rank, and of those the one given last. One below all ranks never counts, alone neither.
+    What was said of an earlier human output does not stand in for one that could not be compared.
     """
     found = None
     for label in labels:
-        if label.source == "human_output" and not compared:
+        if rank_of(label.source) < 0 or (label.source == "human_output" and not compared):
             continue
         if found is None or rank_of(label.source) >= rank_of(found.source):
             found = label

@@ -199,6 +199,9 @@ def replace_totals(session: Session, counted: dict[Cohort, Counts]) -> None:
         session.execute(insert(Total), rows)
 
 
+_COUNTING = [source for source, rank in RANKS.items() if rank >= 0]
+
+
 def _counted_wrongly() -> ColumnElement[bool]:
     label = aliased(Label)
     # As settling has it: a label of an earlier human output does not stand in for one that could not be compared.
@@ -207,8 +210,8 @@ def _counted_wrongly() -> ColumnElement[bool]:
     minor = and_(label.verdict == "override", label.severity == "minor")
     verdict = (
         select(case((severe, "severe"), (minor, "minor"), else_=label.verdict))
-        .where(label.decision_id == Decision.id, not_(failed))
-        .order_by(case(RANKS, value=label.source, else_=-1).desc(), label.at.desc(), label.id.desc())
+        .where(label.decision_id == Decision.id, label.source.in_(_COUNTING), not_(failed))
+        .order_by(case(RANKS, value=label.source).desc(), label.at.desc(), label.id.desc())
         .limit(1)
         .correlate(Decision)
         .scalar_subquery()

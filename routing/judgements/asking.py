@@ -82,19 +82,19 @@ def follow(
 
 def _may_be_asked(one: Compared, now: datetime) -> bool:
     row = one.decision
-    if row.rollout_id is None or row.superseded_by is not None or one.kind not in _OPEN_KINDS:
+    if row.superseded_by is not None or one.kind not in _OPEN_KINDS:
         return False
     return now - min(row.occurred_at or row.decided_at, one.human.occurred_at or now) <= LONGEST_AGO
 
 
-def shares_of(agent: AgentEntry) -> Shares:
+def _shares_of(agent: AgentEntry) -> Shares:
     supervision = agent.settings.supervision
     return Shares(supervision.judged_differing_share, supervision.judged_same_share)
 
 
 def _drawn(one: Compared, agent: AgentEntry, draw: Draw) -> dict[str, Any] | None:
-    """What is kept of the draw; None where the case is not drawn."""
-    row, shares, differed = one.decision, shares_of(agent), _OPEN_KINDS[one.kind]
+    """What is kept of the draw; None where the case is not drawn, or is of a version that nobody registered."""
+    row, shares, differed = one.decision, _shares_of(agent), _OPEN_KINDS[one.kind]
     if row.rollout_id is None:
         return None
     position = judged_position(draw.secret, row.rollout_id, row.case_id)
@@ -115,8 +115,6 @@ def _drawn(one: Compared, agent: AgentEntry, draw: Draw) -> dict[str, Any] | Non
 
 def _ask(session: Session, one: Compared, wanted: dict[str, Any], draw: Draw, now: datetime) -> None:
     decision, item_id = one.decision, new_id()
-    if decision.rollout_id is None:
-        return
     session.add(
         Judgement(
             item_id=item_id,
@@ -144,7 +142,6 @@ def _ask(session: Session, one: Compared, wanted: dict[str, Any], draw: Draw, no
             **_shown_now(one, draw, now),
         )
     )
-    session.flush()  # the same case of the next comparison must find it
     _note(session, "judgement.asked", one, item_id, now)
 
 

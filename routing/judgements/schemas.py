@@ -115,9 +115,14 @@ def in_words(found: Figures | None) -> str:
     if not found.judged:
         return "Nothing can be said yet: nobody has judged a case that was drawn."
     differed = found.agent_alone + found.person_alone + found.both + found.neither
-    told = f"Of {words.plural(differed, 'case')} in which the two differed, "
-    agent, person = found.agent_alone + found.both, found.person_alone + found.both
-    told += f"the agent was right in {agent:,} and the person in {person:,}."
-    if found.same_wrong:
-        told += f" In {words.plural(found.same_wrong, 'case')} both said the same, and it was wrong."
-    return told
+    told = []
+    if differed:
+        agent, person = found.agent_alone + found.both, found.person_alone + found.both
+        told.append(
+            f"Of {words.plural(differed, 'case')} in which the two differed, the agent was right in {agent:,} and the "
+            f"person in {person:,}."
+        )
+    if same := found.same_right + found.same_wrong:
+        wrong = f"{found.same_wrong:,} {'was' if found.same_wrong == 1 else 'were'} wrong"
+        told.append(f"Of {words.plural(same, 'case')} in which both said the same, {wrong}.")
+    return " ".join(told)

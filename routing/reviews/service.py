@@ -325,6 +325,8 @@ def _why_no_undo(item: ReviewItem, actor: Actor) -> Conflict:
         return AlreadyEnded(f"the review of case {item.case_id} has ended: {item.state}", state=item.state)
     if item.claimed_by != actor.name:
         return NotYours(f"{item.claimed_by or 'nobody'} ruled on case {item.case_id}; only they can undo it")
+    if concluding.nobody_waits(item):
+        return TooLateToUndo(f"the ruling on case {item.case_id} can be undone no more; it stands")
     return TooLateToUndo(f"the ruling on case {item.case_id} was passed on to the agent already; it stands")
 
 

@@ -85,6 +85,19 @@ def test_nobody_else_opens_it_nor_who_took_the_ruling_back(ctx: Context) -> None
     read(ctx, f"/review/past/{item.id}", login="ravi", status=404)
     read(ctx, f"/review/past/{new_id()}", status=404)
 
+    house.agent(ctx, "letters", settings=house.DIGITS | {"undo_seconds": 30})
+    stored = house.case(ctx, "form-2", "letters")
+    item = desk.claim(ctx, RITA, desk.item_of(ctx, stored.decision.id).id)
+    desk.rule(ctx, RITA, item)
+    assert "form-2" in read(ctx, "/review/past")
+    read(ctx, f"/review/past/{item.id}")
+    desk.undo(ctx, RITA, item)
+
+    read(ctx, f"/review/past/{item.id}", status=404)
+    listed = read(ctx, "/review/past")
+    assert "form-1" in listed
+    assert "form-2" not in listed
+
 
 def test_what_others_say_stays_closed_while_somebody_is_asked_who_is_to_know_nothing_of_it(ctx: Context) -> None:
     item = ruled(ctx, "form-1")

@@ -231,6 +231,16 @@ class TestJudging:
         found = web.get("/v1/agents/letters/judgements", headers=keys["lena"]).json()
         assert (found["judged"], found["agent_wrong"]) == (1, {"share": None, "lower": 0.0, "upper": 1.0})
 
+    def test_that_it_is_too_late_to_undo_one_is_told_in_words_that_are_true_of_it(
+        self, ctx: Context, web: TestClient, keys: Any
+    ) -> None:
+        both(ctx)
+        held = claim(web, keys["rita"])
+        judge(web, keys["rita"], held, "A")
+        refused = web.post(f"/v1/reviews/{held['id']}/undo", headers=keys["rita"])
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/too-late-to-undo")
+        assert "agent" not in refused.json()["detail"]
+
     def test_a_ruling_is_refused_and_a_judgement_of_anything_else(
         self, ctx: Context, web: TestClient, keys: Any
     ) -> None:

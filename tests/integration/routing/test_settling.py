@@ -12,6 +12,7 @@ from governance.audit.tables import AuditEvent
 from kit.clock import FixedClock
 from kit.context import Context
 from kit.errors import Problem
+from kit.ids import new_id
 from kit.tasks import REGISTRY
 from rollout.domain.phase import Phase
 from rollout.domain.totals import Counts
@@ -391,6 +392,26 @@ class TestComparisonThatFails:
         settle(ctx)
 
         assert shadow(ctx) == {"cases": 1}
+
+    def test_one_that_counts_in_no_gate_does_not_either_where_it_is_left_alone(
+        self, ctx: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        row = factories.decision(ctx)
+        factories.human_output(ctx, output="no")
+        settle(ctx)
+        with ctx.db.begin() as session:
+            session.add(
+                Label(
+                    decision_id=row.id, verdict="agree", severity=None, source="extra_judgement", source_id=new_id(),
+                    person="rita", note="", at=ctx.clock.now(),
+                )
+            )  # fmt: skip
+        _break_comparing(monkeypatch)
+        factories.human_output(ctx, output="maybe")
+        settle(ctx)
+
+        assert (shadow(ctx), decision(ctx, row.id).label) == ({"cases": 1}, None)
+        assert_recount_agrees(ctx)
 
 
 def _break_comparing(monkeypatch: pytest.MonkeyPatch) -> None:
