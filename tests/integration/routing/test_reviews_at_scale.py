@@ -56,20 +56,33 @@ def _row(ctx: Context, number: int, rollout: Rollout) -> dict[str, Any]:
 
 @contextmanager
 def plans(ctx: Context) -> Iterator[list[str]]:
-    """The plan of every statement on the queue that is sent meanwhile."""
+    """How every statement on the queue that is sent meanwhile reads it."""
     found: list[str] = []
-    word = "EXPLAIN QUERY PLAN " if ctx.db.dialect == "sqlite" else "EXPLAIN "
+    sqlite = ctx.db.dialect == "sqlite"
 
     def explain(_: Any, cursor: Any, statement: str, parameters: Any, *__: Any) -> None:
         if "review_items" in statement:
-            cursor.execute(word + statement, parameters)
-            found.append(f"{statement}\n" + "\n".join(str(row[-1]) for row in cursor.fetchall()))
+            cursor.execute(("EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN (FORMAT JSON) ") + statement, parameters)
+            rows = cursor.fetchall()
+            nodes = [str(row[-1]) for row in rows] if sqlite else _queue_itself(rows[0][0][0]["Plan"])
+            found.append(f"{statement}\n" + "\n".join(nodes) + "\n")
 
     event.listen(ctx.db.engine, "before_cursor_execute", explain)
     try:
         yield found
     finally:
         event.remove(ctx.db.engine, "before_cursor_execute", explain)
+
+
+def _queue_itself(node: dict[str, Any]) -> list[str]:
+    """
+    A plan of PostgreSQL, but for what is asked of each item that is found: how that is looked up depends on what the
+    planner knows of tables in which these tests have no rows.
+    """
+    of_the_queue = node.get("Relation Name") == "review_items"
+    below = [one for one in node.get("Plans", ()) if not (of_the_queue and one["Parent Relationship"] == "SubPlan")]
+    this = f"{node['Node Type']} on {node.get('Relation Name')} using {node.get('Index Name')}"
+    return [this, *(line for one in below for line in _queue_itself(one))]
 
 
 @pytest.mark.parametrize("agent", [None, "claims"])
@@ -152,6 +165,8 @@ def test_every_way_to_narrow_the_queue_reads_an_index(ctx: Context) -> None:
         ][:50]  # fmt: skip
         assert any("ix_review_items_waiting" in plan for plan in found), found
         for plan in found:
+            if "review_items.id IN" in plan:
+                continue  # those fifty by their ids
             assert "Seq Scan on review_items" not in plan, plan
             assert "SCAN review_items\n" not in plan, plan
 
