@@ -1,5 +1,7 @@
 # Everything starts here. `make help` lists the targets; the first call of any of them sets itself up.
 PYTHON ?= python3
+# The one on the path, or where pyenv keeps it.
+OLDEST_PYTHON ?= $(or $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10)),python3.10)
 ARGS ?=
 MINUTES ?= 30
 VENV := .venv
@@ -7,12 +9,13 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PEERS := .venv-bench/.ready
 ADAPTERS := .venv-adapters/.ready
+OLDEST := .venv-oldest/.ready
 DECISION_PEERS := .venv-bench-decisions/.ready
 SOURCES := kit evidence governance rollout routing review_ui cli demo web_app.py celery_app.py
 export PYTHONPATH := clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-adapters check lint types floors templates migrations openapi up lock bench bench-decisions bench-growth bench-desk bench-desk-load bench-replay bench-evidence soak clean
+.PHONY: help demo test test-adapters test-oldest check lint types floors templates migrations openapi up lock bench bench-decisions bench-growth bench-desk bench-desk-load bench-replay bench-evidence soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,10 +25,13 @@ demo: $(READY)  ## a real agent through all five phases, then pages to look at (
 
 test: $(READY)  ## every test, on SQLite and PostgreSQL, with real processes and a real browser
 	$(RUN) -m tools.run_tests $(ARGS)
-	@$(if $(ARGS),true,$(MAKE) --no-print-directory test-adapters)
+	@$(if $(ARGS),true,$(MAKE) --no-print-directory test-adapters test-oldest)
 
 test-adapters: $(READY) $(ADAPTERS)  ## the client's adapters and examples, with the libraries they are for
 	@test ! -e $(ADAPTERS) || .venv-adapters/bin/python -m tools.test_adapters $(ARGS)
+
+test-oldest: $(OLDEST)  ## the client's own tests on the oldest Python it promises
+	@test ! -e $(OLDEST) || (cd clients/python && PYTHONPATH=src ../../.venv-oldest/bin/python -m pytest -q $(ARGS))
 
 check: $(READY) lint types floors templates migrations openapi test  ## what CI runs: all rules, then all tests
 
@@ -80,7 +86,7 @@ lock: $(READY)  ## resolve requirements.lock anew
 	$(RUN) -m tools.lock
 
 clean:  ## remove the environment and everything made
-	rm -rf $(VENV) .venv-adapters .venv-bench .venv-bench-decisions var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-adapters .venv-oldest .venv-bench .venv-bench-decisions var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Phasegate needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
@@ -112,3 +118,11 @@ $(ADAPTERS): clients/python/requirements-adapters.txt
 		--disable-pip-version-check --require-hashes --requirement clients/python/requirements-adapters.txt \
 		&& touch $(ADAPTERS) || { echo "NOT TESTED: the adapters of the client, their libraries cannot be installed" >&2; \
 		test -z "$$CI"; }
+
+$(OLDEST): clients/python/requirements-oldest.txt
+	@if ! $(OLDEST_PYTHON) --version >/dev/null 2>&1; then \
+		echo "NOT TESTED: the client on Python 3.10, there is no $(OLDEST_PYTHON) here" >&2; exit 0; fi; \
+		echo "Setting up Python 3.10 for the client in .venv-oldest (once)"; \
+		$(OLDEST_PYTHON) -m venv --clear .venv-oldest && .venv-oldest/bin/python -m pip install --quiet \
+		--disable-pip-version-check --require-hashes --requirement $< && touch $(OLDEST) \
+		|| echo "NOT TESTED: the client on Python 3.10, its libraries cannot be installed" >&2

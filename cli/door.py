@@ -69,8 +69,10 @@ class _NoKeyNeeded:
 
     acting: Actor
 
-    def actor(self, _authorization: str | None) -> Actor:
+    def known(self, _authorization: str | None) -> Actor:
         return self.acting
+
+    actor = known
 
 
 @contextmanager

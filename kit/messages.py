@@ -70,7 +70,7 @@ class Notifier:
                 self._busy = False
                 self._changed.notify_all()
                 while (name := self._next()) is None:
-                    self._changed.wait(_AGAIN if self._waiting else None)
+                    self._changed.wait(self._until_the_next())
                 things = self._waiting.pop(name)  # before it is sent: what is announced from now on may be news
                 self._busy = True
             self._tell(" ".join([name, *sorted(things)]))
@@ -85,6 +85,11 @@ class Notifier:
                 self._told[name] = now
                 return name
         return None
+
+    def _until_the_next(self) -> float | None:
+        """Seconds until the time of one that waits has come; None where nothing waits."""
+        since = [time.monotonic() - self._told[name] for name in self._waiting]
+        return max(0.0, _AGAIN - max(since)) if since else None
 
     def _tell(self, name: str) -> None:
         # Broad on purpose: Redis, its client and Celery fail in many ways, and the thread must outlive all of them.

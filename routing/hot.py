@@ -78,7 +78,7 @@ class HotPath:
 
     async def decide(self, actor: Actor, agent: str, case: CaseIn) -> Stored:
         """Route one case and return once its decision is committed."""
-        if not self.holder.current.has_version(agent, case.version) and self.holder.may_look_again():
+        if not self.holder.current.has_version(agent, case.version) and self._may_look_now():
             await self._look_again()  # it may have been registered a moment ago, too; else a person does the case
         now = self.ctx.clock.now()
         entry = prepare(self.holder.current, agent, case, secret=self.ctx.secret, now=now)
@@ -89,6 +89,9 @@ class HotPath:
         if self._look_to_come is None:
             self._look_to_come = asyncio.ensure_future(self._look_when_due())
         await asyncio.shield(self._look_to_come)
+
+    def _may_look_now(self) -> bool:
+        return self.holder.may_look_again() and not self._one_look.locked()
 
     async def _look_when_due(self) -> None:
         async with self._one_look:

@@ -3,6 +3,7 @@ Resolves anew what is installed: every version with hashes, for every platform, 
 
 `requirements.lock` is our own environment, `clients/python/requirements-adapters.txt` the one with the libraries that
 the client has adapters for: they want versions of their own, and the service wants none of them.
+`clients/python/requirements-oldest.txt` is what the client is tested with on the oldest Python it promises.
 """
 
 import subprocess
@@ -11,10 +12,12 @@ import tempfile
 import venv
 from pathlib import Path
 
-_HOW = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-header", "--quiet")
+_HOW = ("--universal", "--generate-hashes", "--no-emit-index-url", "--no-header", "--quiet")
+_CLIENT = "clients/python"
 _FILES = (
-    ("pyproject.toml", "--extra", "demo", "--extra", "dev", "--output-file", "requirements.lock"),
-    ("clients/python/pyproject.toml", "--all-extras", "--output-file", "clients/python/requirements-adapters.txt"),
+    ("3.11", "pyproject.toml", "--extra", "demo", "--extra", "dev", "--output-file", "requirements.lock"),
+    ("3.11", f"{_CLIENT}/pyproject.toml", "--all-extras", "--output-file", f"{_CLIENT}/requirements-adapters.txt"),
+    ("3.10", f"{_CLIENT}/pyproject.toml", "--extra", "tests", "--output-file", f"{_CLIENT}/requirements-oldest.txt"),
 )
 
 
@@ -24,8 +27,8 @@ def main() -> int:
         venv.create(folder, with_pip=True)
         python = Path(folder) / "bin" / "python"
         subprocess.run([python, "-m", "pip", "install", "--quiet", "uv"], check=True)
-        for what in _FILES:
-            command = [python, "-m", "uv", "pip", "compile", *what, *_HOW, *sys.argv[1:]]
+        for version, *what in _FILES:
+            command = [python, "-m", "uv", "pip", "compile", "--python-version", version, *what, *_HOW, *sys.argv[1:]]
             if status := subprocess.run(command, check=False).returncode:
                 return status
     return 0

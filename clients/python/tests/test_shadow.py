@@ -197,6 +197,32 @@ def test_a_task_that_takes_too_long_is_cancelled_and_too_many_are_dropped() -> N
     assert ended.count("cancelled") == counts.timed_out >= 2
 
 
+def test_tasks_for_which_there_is_no_room_are_dropped_at_once() -> None:
+    seen: list[int] = []
+
+    async def control(number: int) -> int:
+        return number
+
+    async def run() -> ShadowCounts:
+        free = asyncio.Event()
+
+        async def candidate(number: int) -> None:
+            await free.wait()
+            seen.append(number)
+
+        shadow = AsyncShadow(control, candidate, timeout=PATIENCE, workers=2, waiting=1)
+        for number in range(5):
+            assert await shadow(number) == number
+        free.set()
+        assert await shadow.join(PATIENCE)
+        return shadow.counts
+
+    counts = asyncio.run(run())
+
+    assert (counts.calls, counts.dropped, counts.timed_out) == (5, 2, 0)
+    assert sorted(seen) == [0, 1, 2]
+
+
 def test_what_was_seen_is_told_to_phasegate(stored: Callable[..., dict[str, Any]]) -> None:
     told: list[tuple[str, bytes]] = []
 
