@@ -33,7 +33,7 @@ from tests.system.postgresql import own_server
 from tests.system.scene import Scene, scene, settings_for
 
 CHILDREN = ("valkey", "web", "worker", "delivery", "beat")
-PAGES = ("/agents", "/agents/claims", "/review/queue", "/agents/refunds", "/agents/claims/watch")
+PAGES = ("/agents", "/agents/claims", "/agents/claims/people", "/agents/refunds", "/agents/claims/watch")
 MOST_GROWTH = 80  # megabytes, of any process with all it started; pages and first uses warm up for a while
 MOST_AN_HOUR = 100  # megabytes, by the slope after warming up,
 LONG_ENOUGH = 600  # where it was watched for these seconds: over a shorter time a slope says nothing
