@@ -14,6 +14,7 @@ from review_ui.blind_form import beside
 from review_ui.desk_views import kind_of
 from review_ui.opinions_views import Change, words_of
 from routing.reviewer.past import Later, Line, Past
+from routing.reviews.service import ENDS
 from routing.reviews.tables import Ruling
 from routing.snapshot import AgentEntry, SnapshotHolder
 
@@ -122,6 +123,8 @@ def _came_of_it(found: Past) -> str:
     """In words that would fit any case: of a gold case whose result is not told they say no more and no less."""
     if found.item.concludes_at is not None:
         return "Nothing yet: your ruling can still be undone on the desk."
+    if found.item.state != ENDS[found.ruling.ruling]:
+        return "Nothing: the case ended before your ruling was passed on."
     if found.ruling.bulk:
         return "You ruled on it together with other cases, so it counts in no figure."
     if found.outcome is not None:

@@ -23,18 +23,20 @@ from rollout.agents import queries as agent_queries
 from routing.domain.reach import House, Need, Reviewer
 from routing.people import service as people
 from routing.skills import service
-from routing.skills.schemas import QueueIn, SkillsIn, Tag
+from routing.skills.schemas import (
+    LONGEST_SEGMENT,
+    LONGEST_TAG,
+    MOST_SKILLS,
+    MOST_SKILLS_OF_A_QUEUE,
+    MOST_TEAMS,
+    Tag,
+)
 
 router = APIRouter(prefix="/teams", include_in_schema=False)
 
 Login = Annotated[str, Path(max_length=128, pattern=r"^[^\x00]*$")]
-Segment = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
+Segment = Annotated[str, Query(max_length=LONGEST_SEGMENT, pattern=r"^[^\x00]*$")]
 _TAG: TypeAdapter[str] = TypeAdapter(Tag)
-_MOST = {
-    name: next(one.max_length for one in shape.model_fields[name].metadata if hasattr(one, "max_length"))
-    for shape, name in ((SkillsIn, "teams"), (SkillsIn, "skills"))
-}
-_MOST_OF_A_QUEUE = next(one.max_length for one in QueueIn.model_fields["skills"].metadata if hasattr(one, "max_length"))
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ class Draft:
         if wrong is not None:
             self.errors[name] = (
                 f"“{wrong}” is no {what}: write it in small letters and digits, with dots, dashes or underscores "
-                f"inside, at most 64 of them, like {what}-2"
+                f"inside, at most {LONGEST_TAG} of them, like {what}-2"
             )
         elif len(said) > most:
             self.errors[name] = f"these are {len(said)}, and at most {most} can be kept"
@@ -94,7 +96,8 @@ def set_person(request: Request, login: Login, viewer: ViewerDep, ctx: Ctx, form
     """Give a person exactly these teams and skills."""
     service.may_arrange(viewer.actor)
     draft = Draft({"teams": form.text("teams"), "skills": form.text("skills")})
-    teams, skills = (draft.tags(f"{what}s", what, _MOST[f"{what}s"]) for what in ("team", "skill"))
+    teams = draft.tags("teams", "team", MOST_TEAMS)
+    skills = draft.tags("skills", "skill", MOST_SKILLS)
     if draft.errors:
         return _person(request, viewer, ctx, login, draft)
     with ctx.db.begin() as session:
@@ -170,11 +173,11 @@ def _refused(session: Session, need: Need, *, new: bool, said: bool) -> dict[str
 def _need(draft: Draft) -> Need:
     typed = draft.typed
     team = draft.tags("team", "team", 1)
-    skills = draft.tags("skills", "skill", _MOST_OF_A_QUEUE)
+    skills = draft.tags("skills", "skill", MOST_SKILLS_OF_A_QUEUE)
     if not typed["agent"]:
         draft.errors["agent"] = "choose whose queue it is"
-    if len(typed["segment"]) > 128:  # noqa: PLR2004 - what a segment holds
-        draft.errors["segment"] = "a segment has at most 128 characters"
+    if len(typed["segment"]) > LONGEST_SEGMENT:
+        draft.errors["segment"] = f"a segment has at most {LONGEST_SEGMENT} characters"
     if not typed["team"] and not typed["skills"]:
         draft.errors["team"] = "name a team or a skill; a queue that takes neither is everybody's"
     return Need(typed["agent"], typed["segment"], team[0] if team else None, frozenset(skills))

@@ -6,7 +6,7 @@ anything happens, and again afterwards where something has changed meanwhile.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -14,8 +14,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.orm import Session
 
-from kit.errors import Invalid
+from kit.errors import Conflict, Invalid
 from kit.http import Ctx
+from review_ui import words
 from review_ui.forms import out_fields
 from review_ui.pages import FormDep, Posted, Viewer, ViewerDep, render
 from review_ui.shown import Shown
@@ -31,7 +32,7 @@ from routing.snapshot import AgentEntry
 router = APIRouter(prefix="/review", include_in_schema=False)
 
 _MOST = 200
-_ITEM, _TOLD = "item-", "told-"
+_ITEM, _TOLD, _CASE = "item-", "told-", "case-"
 Items = Annotated[list[UUID], Query(alias="item", max_length=_MOST)]
 
 
@@ -66,7 +67,10 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`status`: ruled, refused, or undone since; `why` it was refused; `undo_until`: None where it no longer can be."""
+    """
+    `status`: ruled, refused, undone since, or void where the case ended before the ruling was passed on. `why` it was
+    refused, or could not be undone; `undo_until`: None where it no longer can be.
+    """
 
     id: UUID
     case_id: str
@@ -110,20 +114,33 @@ def rule(request: Request, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Respon
 
 @router.post("/together/undo")
 def undo(request: Request, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Response:
-    """Take one of the rulings back, and stay with the list. The case is on the desk again."""
+    """
+    Take one of the rulings back, and stay with the list. The case is on the desk again; where it is too late, the list
+    says so beside it.
+    """
     viewer.actor.require("review")
     now = ctx.clock.now()
-    item_id, told = _uuid(form.text("undo")), _told(form)
-    with ctx.db.begin() as session:
-        desk.undo(session, item_id, actor=viewer.actor, now=now, lease=lease_of(ctx))
+    item_id = _uuid(form.text("undo"))
+    refused: Conflict | None = None
+    try:
+        with ctx.db.begin() as session:
+            desk.undo(session, item_id, actor=viewer.actor, now=now, lease=lease_of(ctx))
+    except Conflict as problem:
+        refused = problem
     with ctx.db.read() as session:
-        results = [_as_it_stands(session, viewer, one, why, now) for one, why in told.items()]
-    return _done(request, viewer, results)
+        results = _as_they_stand(session, viewer, form, now)
+    if refused is None:
+        return _done(request, viewer, results)
+    if item_id not in {one.id for one in results}:
+        raise refused
+    why = words.sentence(refused.detail)
+    results = [replace(one, why=one.why or why) if one.id == item_id else one for one in results]
+    return _done(request, viewer, results, status=409)
 
 
-def _done(request: Request, viewer: Viewer, results: Sequence[Result]) -> Response:
+def _done(request: Request, viewer: Viewer, results: Sequence[Result], *, status: int = 200) -> Response:
     done = sum(one.status == "ruled" for one in results)
-    return render(request, "alike/done.html", viewer=viewer, results=results, done=done)
+    return render(request, "alike/done.html", viewer=viewer, status=status, results=results, done=done)
 
 
 def selectable(session: Session, viewer: Viewer, agents: Mapping[str, AgentEntry], now: datetime) -> dict[UUID, str]:
@@ -173,11 +190,6 @@ def _fingerprints(form: Posted) -> dict[UUID, str]:
     return _by_item(form, _ITEM)
 
 
-def _told(form: Posted) -> dict[UUID, str]:
-    """What the list said of each case: why it was left out, or nothing."""
-    return _by_item(form, _TOLD)
-
-
 def _by_item(form: Posted, prefix: str) -> dict[UUID, str]:
     names = [name for name in form.model_extra or {} if name.startswith(prefix)]
     return {_uuid(name.removeprefix(prefix)): form.text(name)[:200] for name in names[:_MOST]}
@@ -197,12 +209,28 @@ def _result(session: Session, one: BulkItemOut, now: datetime) -> Result:
     return Result(one.id, queries.get_item(session, one.id).case_id, status, why, until)
 
 
-def _as_it_stands(session: Session, viewer: Viewer, item_id: UUID, why: str, now: datetime) -> Result:
-    """The same after one of them was taken back."""
-    item = queries.get_item(session, item_id)
+def _as_they_stand(session: Session, viewer: Viewer, form: Posted, now: datetime) -> list[Result]:
+    """
+    The same after one of them was taken back. What was left out is said again as the list said it; of the others only
+    those that this person ruled on are looked up, since a form can name any case.
+    """
+    names = _by_item(form, _CASE)
+    found = [
+        Result(item_id, names.get(item_id, ""), "refused", why, None)
+        if why
+        else _as_it_stands(session, viewer, item_id, now)
+        for item_id, why in _by_item(form, _TOLD).items()
+    ]
+    return [one for one in found if one is not None]
+
+
+def _as_it_stands(session: Session, viewer: Viewer, item_id: UUID, now: datetime) -> Result | None:
     ruling = queries.standing_rulings(session, [item_id]).get(item_id)
-    if why or ruling is None or ruling.login != viewer.login:
-        undone = not why and queries.undone_by(session, item_id, viewer.login) is not None
-        return Result(item_id, item.case_id, "undone" if undone else "refused", why, None)
+    if ruling is None or ruling.login != viewer.login:
+        undone = queries.undone_by(session, item_id, viewer.login) is not None
+        return Result(item_id, queries.get_item(session, item_id).case_id, "undone", "", None) if undone else None
+    item = queries.get_item(session, item_id)
+    if item.state != desk.ENDS[ruling.ruling]:
+        return Result(item_id, item.case_id, "void", "The case ended before your ruling was passed on.", None)
     until = item.concludes_at if item.concludes_at is not None and item.concludes_at > now else None
     return Result(item_id, item.case_id, "ruled", "", until)

@@ -6,14 +6,17 @@ from pydantic import Field, StringConstraints
 
 from kit.wire import Out, Strict
 
-Tag = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
+LONGEST_TAG, LONGEST_SEGMENT = 64, 128
+MOST_TEAMS, MOST_SKILLS, MOST_SKILLS_OF_A_QUEUE = 50, 100, 20
+
+Tag = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=LONGEST_TAG)]
 
 
 class SkillsIn(Strict):
     """The teams a person is in and what they can do: languages, subjects. Exactly these."""
 
-    teams: Annotated[tuple[Tag, ...], Field(max_length=50)] = ()
-    skills: Annotated[tuple[Tag, ...], Field(max_length=100)] = ()
+    teams: Annotated[tuple[Tag, ...], Field(max_length=MOST_TEAMS)] = ()
+    skills: Annotated[tuple[Tag, ...], Field(max_length=MOST_SKILLS)] = ()
 
 
 class SkillsOut(Out):
@@ -25,9 +28,9 @@ class SkillsOut(Out):
 class QueueIn(Strict):
     """Whose queue it is and what its cases take; an empty segment is all that no other queue of the agent names."""
 
-    segment: Annotated[str, StringConstraints(max_length=128)] = ""
+    segment: Annotated[str, StringConstraints(max_length=LONGEST_SEGMENT)] = ""
     team: Tag | None = None
-    skills: Annotated[tuple[Tag, ...], Field(max_length=20)] = ()
+    skills: Annotated[tuple[Tag, ...], Field(max_length=MOST_SKILLS_OF_A_QUEUE)] = ()
 
 
 class QueuesIn(Strict):

@@ -33,8 +33,8 @@ def read(ctx: Context, address: str, login: str = "rita", status: int = 200) -> 
     return words(answer.text)
 
 
-def ruled(ctx: Context, case_id: str, ruling: str = "approve", **said: object) -> ReviewItem:
-    stored = house.case(ctx, case_id)
+def ruled(ctx: Context, case_id: str, ruling: str = "approve", *, agent: str = "digits", **said: object) -> ReviewItem:
+    stored = house.case(ctx, case_id, agent)
     item = desk.claim(ctx, RITA, desk.item_of(ctx, stored.decision.id).id)
     desk.rule(ctx, RITA, item, ruling, **said)
     clock = ctx.clock
@@ -80,9 +80,14 @@ def test_a_past_case_shows_what_was_shown_the_own_ruling_and_what_came_of_it_and
 
 
 def test_nobody_else_opens_it_nor_who_took_the_ruling_back(ctx: Context) -> None:
-    item = ruled(ctx, "form-1")
+    house.agent(ctx, "letters", settings=house.DIGITS | {"undo_seconds": 90})
+    item = ruled(ctx, "form-1", agent="letters")
 
+    assert "can still be undone" in read(ctx, f"/review/past/{item.id}")
     read(ctx, f"/review/past/{item.id}", login="ravi", status=404)
+    desk.undo(ctx, RITA, item)
+    read(ctx, f"/review/past/{item.id}", status=404)
+    assert "form-1" not in read(ctx, "/review/past")
     read(ctx, f"/review/past/{new_id()}", status=404)
 
     house.agent(ctx, "letters", settings=house.DIGITS | {"undo_seconds": 30})
@@ -97,6 +102,17 @@ def test_nobody_else_opens_it_nor_who_took_the_ruling_back(ctx: Context) -> None
     listed = read(ctx, "/review/past")
     assert "form-1" in listed
     assert "form-2" not in listed
+
+
+def test_a_ruling_on_a_case_that_was_replaced_before_it_was_passed_on_came_to_nothing(ctx: Context) -> None:
+    house.agent(ctx, "letters", settings=house.DIGITS | {"undo_seconds": 90})
+    item = ruled(ctx, "form-1", agent="letters")
+    house.case(ctx, "form-1", "letters", attempt=2)
+
+    page = read(ctx, f"/review/past/{item.id}")
+
+    assert "Nothing: the case ended before your ruling was passed on." in page
+    assert "Your ruling was taken." not in page
 
 
 def test_what_others_say_stays_closed_while_somebody_is_asked_who_is_to_know_nothing_of_it(ctx: Context) -> None:

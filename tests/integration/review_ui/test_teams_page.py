@@ -79,9 +79,18 @@ def test_what_leaves_cases_to_nobody_is_asked_once_more_before_it_is_stored(ctx:
     assert (status, needs(ctx)) == (200, [])
 
 
+MANY = " ".join(f"tag-{number}" for number in range(101))
 REFUSED: list[tuple[str, dict[str, str], str]] = [
     ("/teams/people/rita", {"teams": "North Pole", "skills": ""}, "“North” is no team: write it in small letters"),
     ("/teams/people/rita", {"teams": "", "skills": "c++"}, "“c++” is no skill:"),
+    ("/teams/people/rita", {"teams": MANY, "skills": MANY}, "These are 101, and at most 50 can be kept."),
+    ("/teams/people/rita", {"teams": "", "skills": MANY}, "These are 101, and at most 100 can be kept."),
+    ("/teams/queue", {"agent": "digits", "skills": MANY}, "These are 101, and at most 20 can be kept."),
+    (
+        "/teams/queue",
+        {"agent": "digits", "segment": "s" * 129, "team": "north"},
+        "A segment has at most 128 characters",
+    ),
     ("/teams/queue", {"agent": "digits"}, "Name a team or a skill; a queue that takes neither"),
     ("/teams/queue", {"agent": "none", "team": "north"}, "There is no such agent; choose one."),
     ("/teams/queue", {"agent": "digits", "team": "north south"}, "These are 2, and at most 1 can be kept."),
