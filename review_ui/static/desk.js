@@ -257,7 +257,8 @@ function openReasons(open) {
   if (!reasons()) return;
   reasons().toggleAttribute("data-off", !open);
   $("[data-cmd=reject]")?.setAttribute("aria-expanded", String(open));
-  say(open ? `Choose a reason with 1 to ${$$("[data-reason]").length}.${repeated() ? " R repeats the last one." : ""} Esc closes.` : "");
+  const keys = ` with 1 to ${$$("[data-reason]").length}.${repeated() ? " R repeats the last one." : ""} Esc closes.`;
+  say(open ? `Choose a reason${matchMedia("(pointer: coarse)").matches ? "." : keys}` : "");
 }
 /** The reason given last, if this agent knows it, too: its number may mean something else here. */
 const repeated = () => lastReason && $$("button[name=ruling]", reasons()).find((button) => button.value === lastReason);

@@ -53,6 +53,33 @@ def test_an_edit_shows_the_difference_and_is_approved_from_the_field(site: Site,
     assert rulings(site)[0].output == {"digit": 3}
 
 
+def test_how_a_reason_is_chosen_is_said_with_keys_only_where_there_are_keys(desk: Page) -> None:
+    note = desk.locator(".dock-note")
+    desk.locator("[data-cmd=reject]").click()
+    expect(note).to_have_text("Choose a reason with 1 to 3. Esc closes.")
+    desk.keyboard.press("Escape")
+
+    desk.context.new_cdp_session(desk).send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    desk.locator("[data-cmd=reject]").click()
+
+    expect(note).to_have_text("Choose a reason.")
+
+
+def test_the_warning_that_a_case_goes_back_soon_moves_nothing(desk: Page) -> None:
+    places = desk.evaluate("""() => {
+        const place = (name) => document.querySelector(name).getBoundingClientRect().toJSON();
+        const before = [place(".case"), place(".dock")];
+        document.querySelector("[data-lease-warning]").hidden = false;
+        const after = [place(".case"), place(".dock")], banner = place("[data-lease-warning]");
+        document.querySelector("[data-lease-warning]").hidden = true;
+        return { before, after, banner };
+    }""")
+
+    assert places["banner"]["height"] > 0
+    assert places["after"] == places["before"]
+    assert places["banner"]["bottom"] <= places["before"][1]["top"] + 1
+
+
 def test_letters_in_a_field_decide_nothing_and_enter_does_not_either(site: Site, desk: Page) -> None:
     settled(desk)
     desk.locator("#out-2").fill("")
