@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from kit import dialects, patience
+from kit.errors import Problem
 from kit.turns import Turns
 
 log = structlog.get_logger(__name__)
@@ -71,10 +72,12 @@ class Database:
     def read(self) -> Iterator[Session]:
         """A consistent view that cannot write; the database itself refuses."""
         with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
-            yield session
-            # Its end is the same as a rollback, after which the driver would prepare every statement anew.
-            session.expunge_all()
-            session.commit()
+            try:
+                yield session
+            except Problem:  # an answer like any other
+                _end_reading(session)
+                raise
+            _end_reading(session)
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[Connection]:
@@ -95,6 +98,12 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _end_reading(session: Session) -> None:
+    """The same as a rollback, after which the driver would prepare every statement anew."""
+    session.expunge_all()
+    session.commit()
 
 
 def execute_core(session: Session, statement: Executable, given: Mapping[str, Any]) -> CursorResult[*tuple[Any, ...]]:

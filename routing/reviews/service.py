@@ -128,20 +128,21 @@ def claim_with_ahead(session: Session, wish: Wish, count: int) -> tuple[ReviewIt
     item = _next(session, wish, held)
     if item is None:
         return None, []
-    return item, _ahead(session, wish, count, [one for one in held[1] if one.id != item.id]) if count else []
+    return item, _ahead(session, wish, count, held[1]) if count else []
 
 
 def _held(session: Session, wish: Wish) -> tuple[ReviewItem | None, list[ReviewItem]]:
     return dealing.held_at_all(session, wish.actor.name, wish.now, agent=wish.agent, segment=wish.segment)
 
 
-def _next(session: Session, wish: Wish, held: tuple[ReviewItem | None, Sequence[ReviewItem]]) -> ReviewItem | None:
+def _next(session: Session, wish: Wish, held: tuple[ReviewItem | None, list[ReviewItem]]) -> ReviewItem | None:
+    """What it tries of those held ahead it takes off the list: it is the next one, or theirs no more."""
     login, until = wish.actor.name, wish.until
     # It may have ended meanwhile, by another request of the same person.
     if held[0] is not None and (renewed := queries.try_renew(session, held[0].id, login, until=until)):
         return renewed
-    for waiting in held[1]:
-        item = dealing.try_claim(session, waiting.id, login, now=wish.now, until=until)
+    while held[1]:
+        item = dealing.try_claim(session, held[1].pop(0).id, login, now=wish.now, until=until)
         if item is not None:
             return item
     return next(iter(in_turn.take(session, wish, 1)), None)
@@ -149,7 +150,8 @@ def _next(session: Session, wish: Wish, held: tuple[ReviewItem | None, Sequence[
 
 def _ahead(session: Session, wish: Wish, count: int, held: Sequence[ReviewItem]) -> list[ReviewItem]:
     short = [one.id for one in held if one.claimed_until is None or one.claimed_until < wish.now + AHEAD_AT_LEAST]
-    dealing.renew_ahead(session, short, wish.actor.name, until=wish.now + AHEAD_FOR)
+    renewed = dealing.renew_ahead(session, short, wish.actor.name, until=wish.now + AHEAD_FOR)
+    held = [*(one for one in held if one.id not in short), *renewed]
     more = replace(wish, until=wish.now + AHEAD_FOR, but=(), unseen=True)
     new = in_turn.take(session, more, count - len(held)) if len(held) < count else []
     return sorted([*held, *new], key=dealing.turn_of)

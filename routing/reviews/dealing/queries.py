@@ -148,11 +148,18 @@ def _held(
     return seen, [one for one in found if one.ahead]
 
 
-def renew_ahead(session: Session, ids: Sequence[UUID], login: str, *, until: datetime) -> None:
-    """Hold on to cases nobody has seen yet."""
-    if ids:
-        mine = ReviewItem.id.in_(ids), WAITING, ReviewItem.claimed_by == login, ReviewItem.ahead.is_(True)
-        session.execute(update(ReviewItem).where(*mine).values(claimed_until=until))
+def renew_ahead(session: Session, ids: Sequence[UUID], login: str, *, until: datetime) -> list[ReviewItem]:
+    """Hold on to cases nobody has seen yet; those of them that are still theirs, as they are now."""
+    return _read(session, _RENEWING_AHEAD, {"ids": list(ids), "login": login, "until": until}) if ids else []
+
+
+_RENEWING_AHEAD = (
+    update(_ITEMS)
+    .where(ReviewItem.id.in_(bindparam("ids", expanding=True)), WAITING)
+    .where(ReviewItem.claimed_by == _LOGIN, ReviewItem.ahead.is_(True))
+    .values(claimed_until=_UNTIL)
+    .returning(*_ITEMS.c)
+)
 
 
 def lines_of(session: Session, wanted: Narrow, reach: Reach) -> list[Line]:

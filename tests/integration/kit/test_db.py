@@ -1,8 +1,9 @@
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from governance.audit import service as audit
@@ -10,6 +11,7 @@ from governance.audit.tables import AuditEvent
 from governance.people.tables import Person
 from kit.context import Context
 from kit.db import Database, send_after_commit
+from kit.errors import NotFound
 from tests import factories
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -66,6 +68,23 @@ class TestRead:
 
         with ctx.db.read() as session:
             assert session.get(Person, "alice") is not None
+
+    @pytest.mark.parametrize("answer", [None, NotFound("there is no such thing")])
+    def test_ends_with_a_commit_also_where_the_answer_is_a_refusal(
+        self, ctx: Context, answer: Exception | None
+    ) -> None:
+        ends: list[str] = []
+        event.listen(ctx.db.engine, "commit", commit := lambda _: ends.append("commit"))
+        event.listen(ctx.db.engine, "rollback", rollback := lambda _: ends.append("rollback"))
+
+        with suppress(NotFound), ctx.db.read() as session:
+            session.scalars(select(Person.login)).all()
+            if answer is not None:
+                raise answer
+        event.remove(ctx.db.engine, "commit", commit)
+        event.remove(ctx.db.engine, "rollback", rollback)
+
+        assert ends == ["commit"]
 
     def test_sees_one_moment_however_often_it_looks(self, ctx: Context) -> None:
         with ctx.db.read() as session:

@@ -115,6 +115,39 @@ def test_what_is_held_long_enough_is_not_written_again(ctx: Context, clock: Fixe
     assert _held_until(ctx) == {clock.now() + service.AHEAD_FOR}
 
 
+def test_what_is_held_on_to_is_told_with_its_new_time(ctx: Context, clock: FixedClock, alice: Actor) -> None:
+    take(ctx, alice)
+    clock.move(timedelta(seconds=40))
+
+    wish = Wish(alice, clock.now(), clock.now() + LEASE, needs=())
+    with ctx.db.begin() as session:
+        _, following = service.claim_with_ahead(session, wish, AHEAD)
+
+    assert {one.claimed_until for one in following} == _held_until(ctx) == {clock.now() + service.AHEAD_FOR}
+    assert [one.case_id for one in following] == ["c-1", "c-2", "c-3"]
+
+
+def test_a_case_that_ended_while_the_next_was_claimed_is_not_among_those_that_follow(
+    ctx: Context, alice: Actor
+) -> None:
+    item, _ = take(ctx, alice)
+    approve(ctx, alice, item)
+    ended: list[str] = []
+
+    def end(_: Any, cursor: Any, statement: str, *__: Any) -> None:
+        if statement.startswith("UPDATE review_items") and not ended:
+            ended.append("c-1")
+            cursor.execute("UPDATE review_items SET state = 'cancelled' WHERE case_id = 'c-1'")
+
+    event.listen(ctx.db.engine, "before_cursor_execute", end)
+    try:
+        item, following = take(ctx, alice)
+    finally:
+        event.remove(ctx.db.engine, "before_cursor_execute", end)
+
+    assert (ended, item.case_id, following) == (["c-1"], "c-2", ["c-3", "c-4", "c-5"])
+
+
 def _held_until(ctx: Context) -> set[Any]:
     return {item.claimed_until for item in rows(ctx, ReviewItem) if item.ahead}
 
