@@ -1,5 +1,6 @@
 """The benchmark of decisions runs, and counts what it does: one short cell with the real parts, no times asserted."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def test_a_cell_counts_every_decision_it_was_told_of() -> None:
         section = Section("a cell", "")
         stored.check(section, service, database, [single, many], more=len(waited))
         effort = desk_load.Effort(reviewers=8, waiting=100, rulings=24, paced=8, every=0.1)
-        desk_load.measure(desk := Section("a desk", ""), service, effort, desk_load.Worked())
+        desk_load.measure(desk := Section("a desk", ""), service, effort, desk_load.Worked(), time.monotonic())
 
     assert single.no_op is not None
     assert single.no_op.unexpected == {}
