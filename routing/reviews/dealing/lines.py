@@ -4,7 +4,7 @@ are found without looking at the others; whoever wants more than one line looks 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
@@ -82,28 +82,42 @@ def lines(wanted: Narrow, reach: Reach, known: Known) -> list[Line]:
     ]
 
 
+def _line(level: int, place: "_Place", span: Conditions) -> Line:
+    whole = _whole(level, place.agent, place.segment, place.limits)
+    return and_(whole, *place.more, *span) if place.more or span else whole
+
+
 @lru_cache(maxsize=1024)
-def _line(level: int, place: Conditions, span: Conditions) -> Line:
-    """The same object for the same line, where its parts are: a statement that reads it is made once."""
-    return and_(ReviewItem.level == level, *place, *span)
+def _whole(level: int, agent: str | None, segment: str | None, limits: tuple[Limit, ...]) -> Line:
+    """What claims read: the same object for the same line, so that a statement which reads it is made once."""
+    return and_(ReviewItem.level == level, *of_agent(agent, segment), *_within(limits))
 
 
-def _places(wanted: Narrow, reach: Reach, level: int, known: Known) -> list[Conditions]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in the queue: of all, where nothing is named; `more` is made anew each time."""
+
+    agent: str | None
+    segment: str | None = None
+    limits: tuple[Limit, ...] = ()
+    more: Conditions = ()
+
+
+def _places(wanted: Narrow, reach: Reach, level: int, known: Known) -> list[_Place]:
     limits = reach.of(level)
+    place = _Place(wanted.agent, wanted.segment, tuple(limits.values()))
+    kind = (shown_kind == wanted.kind,) if wanted.kind is not None else ()
     if wanted.case_id is not None:
-        kind = [shown_kind == wanted.kind] if wanted.kind is not None else []
-        place = of_agent(wanted.agent, wanted.segment)
-        return [(ReviewItem.case_id == wanted.case_id, *place, *kind, *_within(limits.values()))]
+        return [replace(place, more=(ReviewItem.case_id == wanted.case_id, *kind))]
     if wanted.segment is not None and wanted.agent is not None:
         worked = reach.allows(level, wanted.agent, wanted.segment)
-        return [of_agent(wanted.agent, wanted.segment)] if worked else []
-    if wanted.kind is not None:
-        place = (*of_agent(wanted.agent, wanted.segment), *_within(limits.values()))
-        return [(shown_kind == wanted.kind, ReviewItem.rollout_id == rollout, *place) for rollout in known.rollouts]
+        return [replace(place, limits=())] if worked else []
+    if kind:
+        return [replace(place, more=(*kind, ReviewItem.rollout_id == rollout)) for rollout in known.rollouts]
     if not limits or wanted.segment is not None:
-        return [(*of_agent(wanted.agent, wanted.segment), *_within(limits.values()))]
+        return [place]
     agents = [wanted.agent] if wanted.agent is not None else known.agents
-    return [place for agent in agents for place in _of_limited(agent, limits.get(agent), known)]
+    return [one for agent in agents for one in _of_limited(agent, limits.get(agent), known)]
 
 
 @lru_cache(maxsize=1024)
@@ -113,14 +127,14 @@ def of_agent(agent: str | None, segment: str | None) -> Conditions:
     return place if segment is None else (*place, ReviewItem.segment == segment)
 
 
-def _of_limited(agent: str, limit: Limit | None, known: Known) -> list[Conditions]:
+def _of_limited(agent: str, limit: Limit | None, known: Known) -> list[_Place]:
     """An agent's cases as one line, or one for each segment."""
     if limit is None:
-        return [of_agent(agent, None)]
+        return [_Place(agent)]
     if limit.all_but and len(known.segments[agent]) > _SEGMENTS:
-        return [(*of_agent(agent, None), *_within([limit]))]
+        return [_Place(agent, limits=(limit,))]
     segments = known.segments[agent] if limit.all_but else sorted(limit.segments)
-    return [of_agent(agent, segment) for segment in segments if limit.allows(segment)]
+    return [_Place(agent, segment) for segment in segments if limit.allows(segment)]
 
 
 def _within(limits: Iterable[Limit]) -> list[ColumnElement[bool]]:
