@@ -148,8 +148,34 @@ def _ask(session: Session, one: Compared, wanted: dict[str, Any], draw: Draw, no
 def _shown_now(one: Compared, draw: Draw, now: datetime) -> dict[str, Any]:
     """Its times and its fingerprint, which is of which two are compared: one of what they say would confirm a guess."""
     until = now + draw.within(one.decision)
-    shown = hashlib.sha256(one.comparison_id.bytes + one.decision.id.bytes).hexdigest()
+    shown = _fingerprint(one.comparison_id, one.decision.id)
     return {"fingerprint": shown, "created_at": now, "due_at": until, "expires_at": until, "state": "waiting"}
+
+
+def _fingerprint(comparison_id: UUID, decision_id: UUID) -> str:
+    return hashlib.sha256(comparison_id.bytes + decision_id.bytes).hexdigest()
+
+
+def undone(session: Session, item: ReviewItem, now: datetime) -> None:
+    """A judgement was taken back: what was corrected while it stood is shown anew, or withdrawn, as if it came now."""
+    row = queries.of_item(session, item.id)
+    found = queries.comparison_now(session, row.decision_id)
+    if found is None or found[0].id == row.comparison_id:
+        return
+    comparison, human = found
+    differed = _OPEN_KINDS.get(comparison.kind)
+    shares = Shares(row.differing_share, row.same_share)
+    if differed is None or not row.position < shares.of(differed=differed):
+        item.state, item.ended_at, row.withdrawn_at = "superseded", now, now
+        item.claimed_by = item.claimed_at = item.claimed_until = None
+    else:
+        item.fingerprint, item.not_for = _fingerprint(comparison.id, row.decision_id), human.person
+        row.comparison_id, row.human_output_id, row.person = comparison.id, human.id, human.person
+        row.differed, row.severity = differed, comparison.severity
+    audit.record(
+        session, SYSTEM, "judgement.asked" if item.state == "waiting" else "judgement.withdrawn", item.id, now=now,
+        agent=item.agent, case_id=item.case_id, decision_id=row.decision_id,
+    )  # fmt: skip
 
 
 def _corrected(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from routing.cases.tables import ComparisonRow, DecisionKey, HumanOutput
 from routing.domain.judging import JUDGEMENT
 from routing.judgements.tables import Judgement
-from routing.reviews.tables import ReviewItem, Ruling
+from routing.reviews.tables import Opened, ReviewItem, Ruling
 
 MOST_WAITING = 1000
 """Judgements that wait of one agent. Where there are more, people do not keep up, and no other one is asked for."""
@@ -76,6 +76,14 @@ def differences(session: Session, row: Judgement) -> list[Any]:
     return list(session.scalars(wanted).one())
 
 
+def comparison_now(session: Session, decision_id: UUID) -> tuple[ComparisonRow, HumanOutput] | None:
+    """Of a decision with what is now said that a person did; None where those two were not compared yet."""
+    current = and_(HumanOutput.id == ComparisonRow.human_output_id, HumanOutput.superseded.is_(False))
+    wanted = select(ComparisonRow, HumanOutput).join(HumanOutput, current)
+    found = session.execute(wanted.where(ComparisonRow.decision_id == decision_id)).first()
+    return None if found is None else (found[0], found[1])
+
+
 def waiting(session: Session, agent: str) -> int:
     """Counted no further than `MOST_WAITING`."""
     kind = func.coalesce(ReviewItem.shown_as, ReviewItem.kind) == literal_column(f"'{JUDGEMENT}'")
@@ -131,6 +139,27 @@ def knows(login: str | BindParameter[str]) -> ColumnElement[bool]:
         and_(Ruling.item_id == other.id, Ruling.login == login, Ruling.undone_at.is_(None)),
     )
     return or_(did.correlate(ReviewItem), ruled.correlate(ReviewItem))
+
+
+def has_seen(login: str | BindParameter[str]) -> ColumnElement[bool]:
+    """
+    That this person looks at another item of the same case, of whichever version, or has looked at it and given it
+    back: they may tell by it which output is whose. For a few items only. It keeps a judgement from somebody and opens
+    nothing to them, since who gives a case back at once has not looked at it.
+    """
+    held, read = aliased(ReviewItem), aliased(ReviewItem)
+    holds = exists().where(
+        and_(held.state == literal_column("'waiting'"), held.claimed_by == login, held.ahead.is_(False)),
+        and_(held.agent == ReviewItem.agent, held.case_id == ReviewItem.case_id, held.id != ReviewItem.id),
+    )
+    opened = exists().where(
+        DecisionKey.agent == ReviewItem.agent,
+        DecisionKey.case_id == ReviewItem.case_id,
+        read.decision_id == DecisionKey.decision_id,
+        read.id != ReviewItem.id,
+        and_(Opened.item_id == read.id, Opened.login == login),
+    )
+    return or_(holds.correlate(ReviewItem), opened.correlate(ReviewItem))
 
 
 def to_judge(session: Session, agent: str, case_ids: Collection[str], login: str) -> set[str]:

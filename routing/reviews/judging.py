@@ -14,7 +14,8 @@ from routing.judgements import service as judgements
 from routing.judgements.service import Judged, NothingToJudge
 from routing.reviews import concluding, queries
 from routing.reviews import service as desk
-from routing.reviews.refusals import ShownOtherwise
+from routing.reviews.dealing import queries as dealing
+from routing.reviews.refusals import NotForYou, ShownOtherwise
 from routing.reviews.service import Given
 from routing.reviews.tables import ReviewItem
 from routing.snapshot import AgentEntry
@@ -30,6 +31,8 @@ def judge(session: Session, item_id: UUID, said: Judged, *, agent: AgentEntry, a
         return before
     if said.fingerprint != item.fingerprint:
         raise ShownOtherwise("the case changed since it was shown to you; look at it again, your draft is kept")
+    if not dealing.may_judge(session, item_id, actor.name):
+        raise NotForYou(f"case {item.case_id} is for somebody who has seen no output of it; give it back")
     decision = queries.decision_of(session, item)
     judgements.check(session, agent, row, decision, said)
     until = concluding.undoable_until(agent, now)

@@ -25,6 +25,7 @@ from routing.domain.judging import JUDGE, JUDGED, JUDGEMENT
 from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.gold.dealing import Dealer
 from routing.gold.queries import GOLD
+from routing.judgements import asking as judgements
 from routing.judgements.service import JudgeInstead
 from routing.opinions import service as opinions
 from routing.reviews import concluding, in_turn, queries
@@ -316,6 +317,8 @@ def undo(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease:
     detail |= {"ruling_id": str(ruling.id), "ruling": ruling.ruling}
     if item.kind != GOLD:
         audit.record(session, actor.name, "review.undone", item.id, now=now, **detail)
+    if item.kind == JUDGEMENT:
+        judgements.undone(session, item, now)
     send_after_commit(session, "reviews:changed")
     return item
 

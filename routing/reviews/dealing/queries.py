@@ -42,7 +42,7 @@ from routing.domain.judging import JUDGEMENT
 from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.domain.reach import Reach
 from routing.gold.tables import GoldDeal
-from routing.judgements.queries import knows
+from routing.judgements.queries import has_seen, knows
 from routing.reviews.dealing.lines import TURN, WAITING, Known, Line, Narrow, free, lines, of_agent, shown_kind
 from routing.reviews.tables import ReviewItem, Ruling
 
@@ -80,7 +80,13 @@ def may_be_dealt(login: str | BindParameter[str], *, alone: bool = False) -> lis
 
 def _not_judged_by_who_knows(login: str | BindParameter[str]) -> ColumnElement[bool]:
     """Who was right is never for somebody who knows whose output is whose."""
-    return or_(ReviewItem.kind != literal_column(f"'{JUDGEMENT}'"), ~knows(login))
+    return or_(ReviewItem.kind != literal_column(f"'{JUDGEMENT}'"), ~or_(knows(login), has_seen(login)))
+
+
+def may_judge(session: Session, item_id: UUID, login: str) -> bool:
+    """Whether this person still knows nothing that would tell whose output is whose."""
+    wanted = select(ReviewItem.id).where(ReviewItem.id == item_id, _not_judged_by_who_knows(login))
+    return session.scalar(wanted) is not None
 
 
 _ANOTHER = ReviewItem.kind.in_((literal_column(f"'{SECOND}'"), literal_column(f"'{ADJUDICATION}'")))
@@ -101,9 +107,16 @@ def _ruled_by(login: str | BindParameter[str]) -> ColumnElement[bool]:
 
 @lru_cache(maxsize=256)
 def _mine(agent: str | None, segment: str | None) -> Select[*tuple[Any, ...]]:
-    """What somebody holds, seen or not."""
+    """
+    What somebody holds, seen or not. A judgement of which they came to know more than they may goes back at the end of
+    its lease.
+    """
     mine = ReviewItem.claimed_by == _LOGIN, ReviewItem.claimed_until >= _NOW
-    return select(_ITEMS).where(WAITING, *mine, *of_agent(agent, segment)).order_by(*TURN)
+    return (
+        select(_ITEMS)
+        .where(WAITING, *mine, _not_judged_by_who_knows(_LOGIN), *of_agent(agent, segment))
+        .order_by(*TURN)
+    )
 
 
 def _read(session: Session, statement: Executable, given: Mapping[str, Any]) -> list[ReviewItem]:
@@ -285,7 +298,7 @@ def try_claim(
 
 @cache
 def _claiming_one(alone: bool) -> Update:
-    mine = and_(WAITING, ReviewItem.claimed_by == _LOGIN)
+    mine = and_(WAITING, ReviewItem.claimed_by == _LOGIN, _not_judged_by_who_knows(_LOGIN))
     seen = and_(mine, ReviewItem.claimed_until >= _NOW, ReviewItem.ahead.is_(False))
     since = case((seen, ReviewItem.claimed_at), else_=_NOW)
     wanted = or_(and_(free(_NOW), *may_be_dealt(_LOGIN, alone=alone)), mine)

@@ -291,6 +291,31 @@ class TestTheVeil:
         tasks.conclude(ctx)
         assert (seen("rita"), the(ctx, Judgement).said) == ([200, 200], "both")
 
+    def test_a_correction_that_comes_while_it_can_be_undone_is_what_is_judged_when_it_is(
+        self, ctx: Context, web: TestClient, keys: Any
+    ) -> None:
+        factories.agent(ctx, "letters", undo_seconds=30, supervision=ALL | {"judged_same_share": 0.0})
+        factories.rollout(ctx, "letters", phase=Phase.SHADOW)
+        for case_id, corrected in (("c-1", "maybe"), ("c-2", "yes")):
+            factories.decision(ctx, case_id, agent="letters")
+            factories.human_output(ctx, case_id, "no", agent="letters", person="paul")
+            tasks.settle(ctx)
+            held = claim(web, keys["rita"])
+            assert judge(web, keys["rita"], held, "A").status_code == 201
+            factories.human_output(ctx, case_id, corrected, agent="letters", person="paul")
+            tasks.settle(ctx)
+            back = web.post(f"/v1/reviews/{held['id']}/undo", headers=keys["rita"])
+            assert back.status_code == 200, back.text
+            if corrected == "maybe":
+                assert {one["output"] for one in back.json()["pair"]["outputs"]} == {"yes", "maybe"}
+                assert judge(web, keys["rita"], held, "A").json()["type"] == "/problems/shown-otherwise"
+                assert judge(web, keys["rita"], back.json(), "A").status_code == 201
+            else:  # it is no case any more that was drawn
+                assert claim(web, keys["rita"]) is None
+
+        assert sorted(one.state for one in rows(ctx, ReviewItem)) == ["judged", "superseded"]
+        assert web.get("/v1/agents/letters/judgements", headers=keys["lena"]).json()["asked"] == 1
+
     def test_a_time_out_is_nobodys_answer_and_widens_what_is_known(
         self, ctx: Context, web: TestClient, keys: Any, clock: FixedClock
     ) -> None:
@@ -304,3 +329,65 @@ class TestTheVeil:
         assert (found["asked"], found["judged"], found["unjudged"]) == (1, 0, 1)
         assert found["agent_wrong"] == {"share": None, "lower": 0.0, "upper": 1.0}
         assert web.get(FIGURES, headers=keys["rita"]).status_code == 403
+
+    def test_what_is_held_ahead_is_for_nobody_who_has_ruled_on_the_case_since(
+        self, ctx: Context, web: TestClient, keys: Any
+    ) -> None:
+        review = also_for_people(ctx)
+        held = web.post(f"/v1/reviews/{review.id}/claim", headers=keys["rita"]).json()
+        assert web.post("/v1/queue/leave", headers=keys["rita"]).status_code < 300
+        with ctx.db.begin() as session:  # as it was dealt before she had anything to do with the case
+            item = session.get_one(ReviewItem, judgement(ctx).id)
+            item.claimed_by, item.claimed_at, item.ahead = "rita", ctx.clock.now(), True
+            item.claimed_until = ctx.clock.now() + timedelta(seconds=90)
+        web.post(f"/v1/reviews/{review.id}/claim", headers=keys["rita"])
+        said = {"ruling": "approve", "fingerprint": held["fingerprint"]}
+        assert web.post(f"/v1/reviews/{review.id}/ruling", json=said, headers=keys["rita"]).status_code == 201
+
+        assert claim(web, keys["rita"]) is None
+        assert web.post(f"/v1/reviews/{judgement(ctx).id}/claim", headers=keys["rita"]).status_code == 409
+
+    def test_who_looks_at_another_output_of_the_case_or_has_read_it_is_not_asked(
+        self, ctx: Context, web: TestClient, keys: Any, clock: FixedClock
+    ) -> None:
+        review = also_for_people(ctx)
+        mine = f"/v1/reviews/{review.id}"
+        asked = f"/v1/reviews/{judgement(ctx).id}/claim"
+        web.post(f"{mine}/claim", headers=keys["rita"])
+        assert web.post(asked, headers=keys["rita"]).status_code == 409
+        clock.move(timedelta(minutes=5))
+        web.post(f"{mine}/release", headers=keys["rita"])
+
+        assert web.post(asked, headers=keys["rita"]).status_code == 409
+        assert claim(web, keys["rita"])["id"] == str(review.id)
+
+    def test_who_reads_another_output_of_the_case_meanwhile_does_not_answer_anew(
+        self, ctx: Context, web: TestClient, keys: Any
+    ) -> None:
+        factories.agent(ctx, "letters", undo_seconds=30, supervision=ALL)
+        review = also_for_people(ctx, agent="letters")
+        held = web.post(f"/v1/reviews/{judgement(ctx).id}/claim", headers=keys["rita"]).json()
+        assert judge(web, keys["rita"], held, "A").status_code == 201
+        web.post(f"/v1/reviews/{review.id}/claim", headers=keys["rita"])
+        assert web.post(f"/v1/reviews/{held['id']}/undo", headers=keys["rita"]).status_code == 200
+
+        refused = judge(web, keys["rita"], held, "B")
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/not-for-you")
+
+
+def also_for_people(ctx: Context, agent: str = "claims") -> ReviewItem:
+    """The review of a second version's output; of the first version's, in shadow, somebody is asked who was right."""
+    if agent != "claims":
+        factories.rollout(ctx, agent, phase=Phase.SHADOW)
+    factories.rollout(ctx, agent, version="v9", phase=Phase.SUPERVISED)
+    factories.decision(ctx, agent=agent)
+    factories.decision(ctx, agent=agent, version="v9")
+    factories.human_output(ctx, output="no", agent=agent, person="paul")
+    tasks.settle(ctx)
+    [review] = [one for one in rows(ctx, ReviewItem) if one.kind == "review"]
+    return review
+
+
+def judgement(ctx: Context) -> ReviewItem:
+    [item] = [one for one in rows(ctx, ReviewItem) if one.kind == "judgement"]
+    return item
