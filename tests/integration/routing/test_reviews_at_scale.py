@@ -98,7 +98,7 @@ def test_the_next_case_is_found_in_the_order_of_an_index(ctx: Context, role: str
         )
 
     assert item is not None
-    looked = [plan for plan in found if "claimed_by = " not in plan.partition("WHERE")[2]]
+    looked = [plan for plan in found if " review_items.claimed_by = " not in plan.partition("WHERE")[2]]
     assert len(looked) == (1 if role == "reviewer" else 2)
     for plan in looked:
         _reads_an_index_in_order(plan)
@@ -113,7 +113,7 @@ def test_the_next_case_of_a_segment_is_found_in_an_index_of_what_has_one(ctx: Co
         service.claim_next(session, actor=actor, now=ctx.clock.now(), lease=LEASE, **part)  # type: ignore[arg-type]
         service.ahead(session, actor=actor, now=ctx.clock.now(), count=2, **part)  # type: ignore[arg-type]
 
-    looked = [plan for plan in found if "claimed_by = " not in plan.partition("WHERE")[2]]
+    looked = [plan for plan in found if " review_items.claimed_by = " not in plan.partition("WHERE")[2]]
     assert looked
     for plan in looked:
         assert "ix_review_items_waiting_in_segment" in plan, plan
@@ -134,7 +134,7 @@ def test_the_next_case_of_who_works_a_part_of_the_queue_is_found_in_the_order_of
 
     assert item is not None
     assert (item.agent, item.segment) != ("claims", "north")
-    looked = [plan for plan in found if "claimed_by = " not in plan.partition("WHERE")[2]]
+    looked = [plan for plan in found if " review_items.claimed_by = " not in plan.partition("WHERE")[2]]
     assert len(looked) == 4  # the agents, the segments of one of them, the first case of each line, the claim
     for plan in looked:
         _reads_an_index_in_order(plan)
