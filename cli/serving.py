@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -40,13 +40,14 @@ def up(
     settings = Settings().model_copy(update=changed)
     began = time.monotonic()
     try:
-        with _one_stop_signal(), Stack(settings, workers=workers, say=say) as stack:
+        with _one_stop_signal() as asked, Stack(settings, workers=workers, say=say) as stack:
             _greet(stack, time.monotonic() - began)
-            while True:
+            while not asked():
                 stack.tend()
                 time.sleep(_TEND_EVERY)
     except _AskedToStop:
-        say("Stopped.")
+        pass
+    say("Stopped.")
 
 
 def demo(context: typer.Context) -> None:
@@ -59,8 +60,13 @@ class _AskedToStop(BaseException):
 
 
 @contextmanager
-def _one_stop_signal() -> Iterator[None]:
-    """The first one stops us, also in the middle of starting; a second must not leave half of the service running."""
+def _one_stop_signal() -> Iterator[Callable[[], bool]]:
+    """
+    The first one stops us, also in the middle of starting; a second must not leave half of the service running.
+
+    Whether it came is to be asked as well: where it interrupts the clearing away of objects, Python only prints what
+    is raised, and goes on.
+    """
     asked = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -72,7 +78,7 @@ def _one_stop_signal() -> Iterator[None]:
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield lambda: asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
