@@ -18,7 +18,7 @@ import numpy as np
 import scipy
 from scipy import special
 
-from evidence.binomial import checked_rate, design_points
+from evidence.binomial import checked_rate, smallest_sample
 from evidence.thresholds.chain import Step, exact_tests, walk
 from evidence.thresholds.groups import Groups, Tie
 from evidence.thresholds.starts import Fit, fitted, fixed_start, learned_start, unsureness
@@ -174,9 +174,7 @@ def shape(groups: Groups) -> Shape | None:
 
 def least_labels(risk: float = 0.05, delta: float = 0.05) -> int:
     """Fewer accepted cases than this, all of them right, show nothing: 59 at 5 % and 5 %, 149 at 2 %, 299 at 1 %."""
-    risk, delta = checked_rate(risk, "risk"), checked_rate(delta, "delta")
-    estimate = math.ceil(math.log(delta) / math.log1p(-risk)) + 1
-    return int(design_points(estimate, risk, delta)[0])
+    return smallest_sample(0, risk, delta)
 
 
 def _band(groups: Groups, first: int, last: int) -> Band:
