@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 _AFTER_COMMIT = "after_commit"
 _LONGEST_LOCK = 30.0  # seconds
-_CONNECTIONS = 25  # of a process at most, but for those that it was told to keep; beyond it, callers wait
+_CONNECTIONS = 25  # of a process at most, where nothing else was asked for
 _IN_EACH_OTHERS_WAY = "40"  # the class of PostgreSQL's errors for deadlocks and the like
 
 
@@ -35,11 +35,11 @@ class Database:
     TimeoutError; 0: PostgreSQL may take as long as it likes, as when it migrates.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 5, seconds: float = 0) -> None:
+    def __init__(self, url: str, *, pool_size: int = _CONNECTIONS, seconds: float = 0) -> None:
         self.engine: Engine = create_engine(
             _with_driver(url),
             pool_size=pool_size,
-            max_overflow=max(0, _CONNECTIONS - pool_size),
+            max_overflow=0,  # it would be closed after each use: under load, every other call would connect anew
             pool_use_lifo=True,  # those in use know the statements
             pool_timeout=seconds or _LONGEST_LOCK,
             json_deserializer=dialects.read_json,

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = 8000
-    pool_size: int = Field(20, description="Database connections a process keeps, once so many were wanted at once.")
+    pool_size: int = Field(20, ge=1, description="Database connections of a process at most; it keeps those it opened.")
     max_body_bytes: int = Field(4 * 1024 * 1024, description="Largest request body, bytes.")
     max_import_bytes: int = Field(256 * 1024 * 1024, description="Largest uploaded suite, bytes.")
     answer_seconds: float = Field(8.0, ge=1, description="How long a web process waits for the database; then 503.")

@@ -89,11 +89,17 @@ def test_the_server_is_told_to_let_go_of_what_is_left_behind(db: Database) -> No
 
 def test_a_pool_that_is_empty_is_waited_for_no_longer_either(postgres_url: str) -> None:
     db = Database(postgres_url, pool_size=1, seconds=1)
-    held = [db.engine.connect() for _ in range(25)]  # as many as a process may have
-    with pytest.raises(PoolTimeout):
+    with db.engine.connect(), pytest.raises(PoolTimeout):
         one(db)
-    for connection in held:
+    db.close()
+
+
+def test_a_connection_is_kept_for_the_next_however_many_were_wanted_at_once(postgres_url: str) -> None:
+    db = Database(postgres_url, pool_size=4, seconds=1)
+    opened = [db.engine.connect() for _ in range(4)]
+    for connection in opened:
         connection.close()
+    assert db.engine.pool.checkedin() == 4  # type: ignore[attr-defined]
     db.close()
 
 
