@@ -10,7 +10,7 @@ from kit.context import Context
 from kit.tasks import task
 from routing import queries, snapshot
 from routing.alike import service as alike
-from routing.cases import settling
+from routing.cases import repeats, settling
 from routing.delivery import service as delivery
 from routing.delivery.courier import Courier
 from routing.judgements.asking import Draw
@@ -24,6 +24,7 @@ _NO_MORE_AFTER = 20.0  # seconds of one run; with the last message it ends withi
 _ROUNDS_OF_OVERDUE = 50
 _OVERDUE_AT_ONCE = 100
 _CONCLUDED_AT_ONCE = 100
+_KEYS_AT_ONCE = 1000
 
 
 @task("routing.settle", every=1)
@@ -88,6 +89,18 @@ def forget_opened(ctx: Context) -> int:
     """Who had which case before them is kept for a day."""
     with ctx.db.begin() as session:
         return alike.forget_opened(session, ctx.clock.now())
+
+
+@task("routing.forget_keys", every=600)
+def forget_keys(ctx: Context) -> int:
+    """Keys of human outputs that are no longer promised to be known. In small steps: others write too."""
+    done = 0
+    while True:
+        with ctx.db.begin() as session:
+            count = repeats.forget_keys(session, ctx.clock.now(), _KEYS_AT_ONCE)
+        done += count
+        if count < _KEYS_AT_ONCE:
+            return done
 
 
 @task("routing.conclude", every=1)

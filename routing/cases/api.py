@@ -12,7 +12,7 @@ from kit.http import Ctx, StrictRoute
 from kit.wire import decode_cursor, encode_cursor
 from rollout.agents import service as agents
 from rollout.failures.schemas import FailureOut
-from routing.cases import queries, service
+from routing.cases import queries, repeats, service
 from routing.cases.history import CaseOut, case_out, without_rulings
 from routing.cases.outcomes import outcome_of
 from routing.cases.schemas import (
@@ -27,6 +27,8 @@ from routing.gold import queries as gold
 from routing.supervision import veil
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["cases"])
+
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
 
 
 @router.get("/agents/{agent}/decisions")
@@ -66,13 +68,24 @@ def _as_place(position: str) -> queries.PagePlace:
 
 
 @router.post("/agents/{agent}/human-outputs", status_code=201)
-def add_human_outputs(agent: str, body: HumanOutputsBody, actor: ActorDep, ctx: Ctx) -> HumanOutputsOut:
-    """Store what people did for cases, one or up to 1,000, before or after the agent's output."""
+def add_human_outputs(
+    agent: str,
+    body: HumanOutputsBody,
+    actor: ActorDep,
+    ctx: Ctx,
+    idempotency_key: IdempotencyKey = None,
+) -> HumanOutputsOut:
+    """
+    Store what people did for cases, one or up to 1,000, before or after the agent's output. With an
+    `Idempotency-Key`, the same request sent again within 30 days gets the same answer and changes nothing, whatever
+    was corrected meanwhile.
+    """
     actor.require("report", agent)
     items = body.items if isinstance(body, HumanOutputsIn) else [body]
     with ctx.db.begin() as session:
         agents.get_agent(session, agent)
-        stored = service.add_human_outputs(session, agent, items, actor=actor, now=ctx.clock.now())
+        now = ctx.clock.now()
+        stored = repeats.add_human_outputs(session, agent, items, key=idempotency_key, actor=actor, now=now)
         return HumanOutputsOut(items=stored)
 
 
@@ -83,7 +96,7 @@ def report_failure(
     actor: ActorDep,
     ctx: Ctx,
     response: Response,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> FailureOut:
     """
     Report a production error of this decision. A critical one stops advancing at once. With an

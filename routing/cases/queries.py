@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from governance.audit.tables import AuditEvent
@@ -16,7 +16,16 @@ from kit.errors import NotFound
 from kit.tables import described
 from rollout.versions.tables import PolicyRevision
 from routing.archives import queries as archives
-from routing.cases.tables import ComparisonRow, Counted, Decision, DecisionKey, HumanOutput, Label, Unsettled
+from routing.cases.tables import (
+    AnsweredKey,
+    ComparisonRow,
+    Counted,
+    Decision,
+    DecisionKey,
+    HumanOutput,
+    Label,
+    Unsettled,
+)
 from routing.reviews.tables import ReviewItem, Ruling
 
 
@@ -119,6 +128,28 @@ def insert_human_outputs(session: Session, rows: Sequence[dict[str, Any]]) -> se
     """Insert what is not there yet, by case and revision; the ids that were inserted."""
     statement = insert_new(session.get_bind().dialect.name, HumanOutput.__table__)
     return set(session.scalars(statement.returning(HumanOutput.__table__.c.id), list(rows)))
+
+
+def take_key(session: Session, row: dict[str, Any]) -> AnsweredKey | None:
+    """Store that this key is being answered; None where it is new. A twin waits here until the first one has ended."""
+    table = described(AnsweredKey)
+    statement = insert_new(session.get_bind().dialect.name, table).values(row).returning(table.c.key)
+    if session.execute(statement).first() is not None:
+        return None
+    return session.get_one(AnsweredKey, (row["agent"], row["key"]))
+
+
+def answer_key(session: Session, agent: str, key: str, answer: list[Any]) -> None:
+    of_this = AnsweredKey.agent == agent, AnsweredKey.key == key
+    answered = update(AnsweredKey).where(*of_this).values(answer=answer)
+    session.execute(answered.execution_options(synchronize_session=False))
+
+
+def forget_keys(session: Session, before: datetime, limit: int) -> int:
+    """Of what was answered before then, as many as this; how many there were."""
+    old = select(AnsweredKey.agent, AnsweredKey.key).where(AnsweredKey.answered_at < before).limit(limit)
+    gone = delete(AnsweredKey).where(tuple_(AnsweredKey.agent, AnsweredKey.key).in_(old)).returning(AnsweredKey.key)
+    return len(session.scalars(gone.execution_options(synchronize_session=False)).all())
 
 
 def supersede_human_outputs(session: Session, ids: Sequence[UUID]) -> None:

@@ -227,6 +227,24 @@ class HumanOutput(Table):
     unsettled: Mapped[bool] = mapped_column(Boolean, default=True)
 
 
+class AnsweredKey(Table):
+    """
+    How a request with this Idempotency-Key was answered, so that it is answered so again and changes nothing more.
+
+    Of human outputs only: a failure's id follows from its key, and a decision's key is its case. Written with what the
+    request stored, in one transaction, and kept for `repeats.KEPT_FOR`.
+    """
+
+    __tablename__ = "answered_keys"
+    __table_args__ = (Index(None, "answered_at"),)
+
+    agent: Mapped[str] = mapped_column(String(128), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))  # of the request, to tell a repeat from another one
+    answer: Mapped[list[Any]]
+    answered_at: Mapped[datetime]
+
+
 class ComparisonRow(Table):
     """One comparison of a version's output with what a person did; kept also when a correction replaces it."""
 

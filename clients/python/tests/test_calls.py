@@ -249,7 +249,16 @@ class TestReporting:
         stored = stage.play(stage.calls.add_human_outputs(items, None))
 
         assert [row.case_id for row in stored] == [item.case_id for item in items]
-        assert len(stage.sent) == 3
+        assert len({send.request.idempotency_key for send in stage.sent}) == len(stage.sent) == 3
+
+    def test_human_outputs_keep_their_key_in_every_try_and_have_the_callers_where_it_gives_one(self) -> None:
+        items = [HumanOutput(f"form-{number}", "7") for number in range(1001)]
+        rows = [{"id": "h", "case_id": item.case_id, "revision": 1, "status": "created"} for item in items]
+        stage = Stage(RESET, ok({"items": rows[:1000]}), ok({"items": rows[1000:]}))
+
+        stage.play(stage.calls.add_human_outputs(items, None, "night-7"))
+
+        assert [send.request.idempotency_key for send in stage.sent] == ["night-7", "night-7", "night-7:1000"]
 
     @pytest.mark.parametrize("trouble", [REFUSED_CONNECTION, RESET, Reply(500), Reply(503), Reply(429)])
     def test_a_failure_report_that_is_sent_again_is_the_same_report(self, trouble: Result) -> None:

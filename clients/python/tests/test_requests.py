@@ -73,14 +73,16 @@ def test_names_in_a_path_cannot_leave_their_segment() -> None:
 def test_one_human_output_goes_alone_and_many_go_as_items() -> None:
     items = [HumanOutput("form-1", "7", person="rita"), HumanOutput("form-2", None)]
 
-    assert body_of(requests.add_human_outputs("reader", items[:1])) == {
+    assert body_of(requests.add_human_outputs("reader", items[:1], key="k")) == {
         "case_id": "form-1", "output": "7", "person": "rita",
     }  # fmt: skip
-    assert body_of(requests.add_human_outputs("reader", items))["items"][1] == {"case_id": "form-2", "output": None}
+    many = requests.add_human_outputs("reader", items, key="k")
+    assert body_of(many)["items"][1] == {"case_id": "form-2", "output": None}
 
 
-def test_only_a_failure_report_needs_a_key_to_be_the_same_when_repeated() -> None:
+def test_all_but_a_decision_need_a_key_to_be_the_same_when_repeated() -> None:
     assert requests.report_failure("d-1", "major", "read a 1 as a 7", key="ticket-7").idempotency_key == "ticket-7"
+    assert requests.add_human_outputs("reader", [HumanOutput("form-1", "7")], key="k-1").idempotency_key == "k-1"
     assert requests.decide(proposal()).idempotency_key is None
 
 

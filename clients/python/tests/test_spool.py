@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,8 @@ def decision(number: int, size: int = 10) -> Entry:
 
 
 def human_output(number: int) -> Entry:
-    return Entry("/v1/agents/reader/human-outputs", json.dumps({"n": number}).encode())
+    body = json.dumps({"n": number}).encode()
+    return Entry("/v1/agents/reader/human-outputs", body, idempotency_key=f"key-{number}")
 
 
 @pytest.fixture
@@ -41,6 +43,7 @@ def spool_in(tmp_path: Path) -> Iterator[Callable[..., Spool]]:
 
 
 Make = Callable[..., Spool]
+PROMISED = {"synchronous": 3, "journal_mode": "delete", "locking_mode": "exclusive"}  # 3 is EXTRA, 2 were FULL
 
 
 def keep(spool: Spool, *entries: Entry) -> None:
@@ -94,6 +97,14 @@ class TestKeeping:
 
     def test_nobody_else_may_read_the_cases(self, spool_in: Make) -> None:
         assert spool_in().folder.stat().st_mode & 0o077 == 0
+
+    def test_a_file_is_the_clients_alone_and_every_commit_of_it_reaches_the_disk(self, spool_in: Make) -> None:
+        """Asked of the open connection: `synchronous` is no matter of the file, so another one would not know."""
+        spool = spool_in()
+        with spool._file() as store:
+            said = {name: store._db.execute(f"PRAGMA {name}").fetchone()[0] for name in PROMISED}
+
+        assert said == PROMISED
 
 
 class TestBounds:
@@ -195,6 +206,20 @@ class TestOtherProcesses:
         assert drain(first) == [decision(1), decision(2), human_output(2)]
         assert spool_in().state().waiting == 0
 
+    def test_files_of_a_release_without_keys_are_read_and_taken_over(self, spool_in: Make) -> None:
+        spool = spool_in()
+        spool.close()
+        for number in (0, 1):
+            with closing(sqlite3.connect(spool.folder / f"spool-{number}.db")) as older, older:
+                older.execute("DROP TABLE IF EXISTS waiting")
+                older.execute(OF_AN_EARLIER_RELEASE)
+                older.execute("INSERT INTO waiting (path, body, kept_at) VALUES ('/v1/x', ?, '')", (b"%d" % number,))
+
+        newer = spool_in()
+        newer.adopt()
+
+        assert drain(newer) == [Entry("/v1/x", b"0"), Entry("/v1/x", b"1")]
+
     def test_what_is_in_use_or_does_not_fit_stays_where_it_is(self, spool_in: Make) -> None:
         first, second = spool_in(entries=1), spool_in()
         keep(second, decision(2), decision(3))
@@ -234,6 +259,11 @@ class TestOtherProcesses:
         spool.adopt()
         assert {entry.key for entry in drain(spool)} == {decision(n).key for n in (1, 2, 3)}
 
+
+OF_AN_EARLIER_RELEASE = """
+    CREATE TABLE waiting (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE, path TEXT NOT NULL,
+                          body BLOB NOT NULL, tries INTEGER NOT NULL DEFAULT 0, kept_at TEXT NOT NULL)
+"""
 
 KEEP_FOR_EVER = """
     import sys

@@ -44,9 +44,12 @@ class Server:
         self.is_back = False
         self.refusal: tuple[int, dict[str, Any]] | None = None
         self.told: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        """Of every try, answered or not."""
 
     def __call__(self, exchange: Any) -> None:
         body = json.loads(exchange.server.seen[-1])
+        self.keys.append(exchange.headers["Idempotency-Key"])
         if not self.is_back:
             exchange.answer(503, b"")
         elif self.refusal is not None and body.get("case_id") == "bad":
@@ -174,6 +177,8 @@ class TestHumanOutputs:
         assert [item.status for item in more][:1] == ["spooled"]
         assert (left, direct.status) == (0, "created")
         assert [body["output"] for body in server.told] == ["a", "b", "a", "z"]
+        *tries, b, a, z = server.keys
+        assert (len(set(tries)), len({*tries, b, a, z}), None in tries) == (1, 4, False)
 
     def test_that_can_neither_be_sent_nor_kept_raise(
         self, ask: Callable[..., Any], serve: Serve, server: Server, tmp_path: Path

@@ -227,11 +227,16 @@ class Calls:
             if in_vain:
                 yield Pause(min(self._backoff(in_vain, most=2.0), left))
 
-    def add_human_outputs(self, items: Sequence[HumanOutput], agent: str | None) -> Call[list[StoredHumanOutput]]:
+    def add_human_outputs(
+        self, items: Sequence[HumanOutput], agent: str | None, key: str | None = None
+    ) -> Call[list[StoredHumanOutput]]:
+        key = key if key is not None else str(uuid4())
         stored: list[StoredHumanOutput] = []
         for start in range(0, len(items), requests.LARGEST_BATCH):
             batch = items[start : start + requests.LARGEST_BATCH]
-            request = requests.add_human_outputs(agent or self.agent, batch)
+            # Of this batch, however often it is sent: after a lost answer it must not overwrite a later correction.
+            of_batch = key if start == 0 else f"{key}:{start}"
+            request = requests.add_human_outputs(agent or self.agent, batch, key=of_batch)
             case_ids = [item.case_id for item in batch]
             deadline = self.clock() + self.budget
             try:
@@ -356,7 +361,7 @@ def _told_later(proposal: Proposal) -> Entry:
 
 
 def _entry(request: Request, key: str | None = None) -> Entry:
-    return Entry(request.path, request.body or b"", key)
+    return Entry(request.path, request.body or b"", key, request.idempotency_key)
 
 
 def _untold(decision: Decision, trouble: PhasegateError) -> Decision:

@@ -130,17 +130,23 @@ class Phasegate:
         person: str | None = None,
         occurred_at: datetime | None = None,
         agent: str | None = None,
+        key: str | None = None,
     ) -> StoredHumanOutput:
-        """Tell what a person did for the case, before or after `decide`. Raises when it is not stored."""
+        """
+        Tell what a person did for the case, before or after `decide`. Raises when it is not stored, and after
+        `Unanswered` it may be. With a `key` of your own, telling it again never overwrites a later correction.
+        """
         item = HumanOutput(case_id, output, person, occurred_at)
-        return self._run(self._calls.add_human_outputs([item], agent))[0]
+        return self._run(self._calls.add_human_outputs([item], agent, key))[0]
 
-    def human_outputs(self, items: Iterable[HumanOutput], *, agent: str | None = None) -> list[StoredHumanOutput]:
+    def human_outputs(
+        self, items: Iterable[HumanOutput], *, agent: str | None = None, key: str | None = None
+    ) -> list[StoredHumanOutput]:
         """
         The same for many, 1,000 to a request, each request with the full time. When one raises, those before it
-        are stored; send all of them again, what is there already answers `unchanged`.
+        are stored; send all of them again, with the same `key`: what is there already stays as it is.
         """
-        return self._run(self._calls.add_human_outputs(list(items), agent))
+        return self._run(self._calls.add_human_outputs(list(items), agent, key))
 
     def report_failure(
         self,
@@ -321,14 +327,17 @@ class AsyncPhasegate:
         person: str | None = None,
         occurred_at: datetime | None = None,
         agent: str | None = None,
+        key: str | None = None,
     ) -> StoredHumanOutput:
         """See `Phasegate.human_output`."""
         item = HumanOutput(case_id, output, person, occurred_at)
-        return (await self._run(self._calls.add_human_outputs([item], agent)))[0]
+        return (await self._run(self._calls.add_human_outputs([item], agent, key)))[0]
 
-    async def human_outputs(self, items: Iterable[HumanOutput], *, agent: str | None = None) -> list[StoredHumanOutput]:
+    async def human_outputs(
+        self, items: Iterable[HumanOutput], *, agent: str | None = None, key: str | None = None
+    ) -> list[StoredHumanOutput]:
         """See `Phasegate.human_outputs`."""
-        return await self._run(self._calls.add_human_outputs(list(items), agent))
+        return await self._run(self._calls.add_human_outputs(list(items), agent, key))
 
     async def report_failure(
         self,

@@ -137,7 +137,8 @@ class Delivery:
         return None
 
     def _tell(self, kept: Kept) -> PhasegateError | None:
-        result = self._send(Send(Request("POST", kept.entry.path, kept.entry.body), PATIENCE))
+        request = Request("POST", kept.entry.path, kept.entry.body, kept.entry.idempotency_key)
+        result = self._send(Send(request, PATIENCE))
         if isinstance(result, PhasegateError):
             return result
         if (trouble := trouble_in(result)) is not None:

@@ -125,10 +125,10 @@ def look_at_decision(decision_id: str | None, wait: int) -> Request:
     return Request("GET", f"{path}?wait={wait}" if wait else path)
 
 
-def add_human_outputs(agent: str | None, items: Sequence[HumanOutput]) -> Request:
+def add_human_outputs(agent: str | None, items: Sequence[HumanOutput], *, key: str) -> Request:
     bodies = [_human_output(item, f"items[{index}]") for index, item in enumerate(items)]
     body = bodies[0] if len(bodies) == 1 else {"items": bodies}
-    return Request("POST", f"{_agent(agent)}/human-outputs", encode(body))
+    return Request("POST", f"{_agent(agent)}/human-outputs", encode(body), _header(key, "key"))
 
 
 def _human_output(item: HumanOutput, place: str) -> dict[str, Any]:

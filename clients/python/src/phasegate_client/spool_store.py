@@ -26,26 +26,31 @@ CREATE TABLE IF NOT EXISTS waiting (
     path TEXT NOT NULL,
     body BLOB NOT NULL,
     tries INTEGER NOT NULL DEFAULT 0,
-    kept_at TEXT NOT NULL
+    kept_at TEXT NOT NULL,
+    idempotency_key TEXT
 )"""
+_LATER = ("idempotency_key TEXT",)
+"""Columns that files of earlier releases do not have."""
 
-_SIZE = "length(CAST(path AS BLOB)) + length(body) + length(CAST(coalesce(key, '') AS BLOB))"
+_SIZE = "length(CAST(path AS BLOB)) + length(body) + length(CAST(coalesce(key, idempotency_key, '') AS BLOB))"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """
     A request to be made later. `key` is that of a decision, (agent, case, version, attempt) as JSON: one that waits
-    already is not kept twice. Human outputs have none: each may be a correction of the one before.
+    already is not kept twice. Human outputs have none: each may be a correction of the one before. They have an
+    `idempotency_key`, by which the server knows one that is sent again.
     """
 
     path: str
     body: bytes
     key: str | None = None
+    idempotency_key: str | None = None
 
     @property
     def size(self) -> int:
-        return len(self.path.encode()) + len(self.body) + len((self.key or "").encode())
+        return len(self.path.encode()) + len(self.body) + len((self.key or self.idempotency_key or "").encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +78,19 @@ class Store:
     def add(self, entries: Iterable[Entry]) -> list[int | None]:
         """All of them or, with an error, none: their numbers, None for one whose key waits already."""
         now = datetime.now(timezone.utc).isoformat()  # noqa: TID251 - the agent's clock
-        insert = "INSERT OR IGNORE INTO waiting (key, path, body, kept_at) VALUES (?, ?, ?, ?)"
+        insert = "INSERT OR IGNORE INTO waiting (key, path, body, kept_at, idempotency_key) VALUES (?, ?, ?, ?, ?)"
         numbers = []
         with self._transaction():
             for entry in entries:
-                done = self._db.execute(insert, (entry.key, entry.path, entry.body, now))
+                done = self._db.execute(insert, (entry.key, entry.path, entry.body, now, entry.idempotency_key))
                 numbers.append(done.lastrowid if done.rowcount == 1 else None)
         return numbers
 
     def first(self) -> Kept | None:
         row = self._db.execute(
-            "SELECT number, path, body, key, tries, kept_at FROM waiting ORDER BY number LIMIT 1"
+            "SELECT number, path, body, key, idempotency_key, tries, kept_at FROM waiting ORDER BY number LIMIT 1"
         ).fetchone()
-        return None if row is None else Kept(self.path, row[0], Entry(row[1], bytes(row[2]), row[3]), *row[4:])
+        return None if row is None else Kept(self.path, row[0], Entry(row[1], bytes(row[2]), *row[3:5]), *row[5:])
 
     def all(self) -> list[tuple[int, str | None, int]]:
         """Number, key and size of everything that waits."""
@@ -99,11 +104,12 @@ class Store:
         try:
             self._db.execute("ATTACH ? AS other", (str(path),))
             with self._transaction("EXCLUSIVE"):
+                _bring_up_to_date(self._db, "other")
                 sums = f"SELECT count(*), coalesce(sum({_SIZE}), 0) FROM other.waiting"  # noqa: S608 - as above
                 entries, size = self._db.execute(sums).fetchone()
                 if not 0 < entries <= most_entries or size > most_bytes:
                     return False
-                names = "key, path, body, tries, kept_at"
+                names = "key, path, body, tries, kept_at, idempotency_key"
                 self._db.execute(
                     f"INSERT OR IGNORE INTO main.waiting ({names}) SELECT {names} FROM other.waiting ORDER BY number"  # noqa: S608
                 )
@@ -171,6 +177,7 @@ def _take(path: Path) -> Store | None:
         db.execute("PRAGMA synchronous = EXTRA")
         db.execute("BEGIN EXCLUSIVE")
         db.execute(_WAITING)
+        _bring_up_to_date(db, "main")
         db.execute("COMMIT")
     except sqlite3.Error as error:
         db.close()
@@ -178,6 +185,13 @@ def _take(path: Path) -> Store | None:
             return None
         raise
     return Store(path, db)
+
+
+def _bring_up_to_date(db: sqlite3.Connection, schema: str) -> None:
+    there = {name for _, name, *_ in db.execute(f"PRAGMA {schema}.table_info(waiting)")}
+    for column in _LATER:
+        if there and column.split()[0] not in there:
+            db.execute(f"ALTER TABLE {schema}.waiting ADD COLUMN {column}")
 
 
 def _append_line(path: Path, line: str, at_most: int) -> None:
