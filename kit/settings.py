@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     answer_seconds: float = Field(8.0, ge=1, description="How long a web process waits for the database; then 503.")
     task_seconds: float = Field(60.0, ge=0, description="How long a worker waits for one statement; 0: for ever.")
     writer_backlog: int = Field(2000, description="Decisions that may wait to be stored; beyond it: 503.")
+    writer_backlog_bytes: int = Field(
+        64 * 1024 * 1024, description="Bytes of request bodies whose decisions may wait to be stored; beyond it: 503."
+    )
     writer_batch: int = Field(256, description="Decisions stored in one commit at most.")
     waiters: int = Field(5000, ge=1, description="Callers that may wait for a ruling in a process; beyond it: 503.")
     streams_at_once: int = Field(4, description="Streams of decisions that a process takes at the same time.")

@@ -76,13 +76,13 @@ class HotPath:
             raise NotFound(f"there is no agent “{agent}”")
         return actor
 
-    async def decide(self, actor: Actor, agent: str, case: CaseIn) -> Stored:
-        """Route one case and return once its decision is committed."""
+    async def decide(self, actor: Actor, agent: str, case: CaseIn, *, size: int) -> Stored:
+        """Route one case and return once its decision is committed. `size`: bytes of the body in which it came."""
         if not self.holder.current.has_version(agent, case.version) and self._may_look_now():
             await self._look_again()  # it may have been registered a moment ago, too; else a person does the case
         now = self.ctx.clock.now()
         entry = prepare(self.holder.current, agent, case, secret=self.ctx.secret, now=now)
-        return await self.writer.store(entry, actor.name)
+        return await self.writer.store(entry, actor.name, size=size)
 
     async def _look_again(self) -> None:
         """Return after a look that began after this call; there is one a second at most, for all who wait."""
@@ -102,7 +102,7 @@ class HotPath:
 
     async def answer(self, agent: str, actor: Actor, raw: bytes) -> Answered:
         """The whole call, but for HTTP."""
-        stored = await self.decide(actor, agent, read_case(raw))
+        stored = await self.decide(actor, agent, read_case(raw), size=len(raw))
         body = to_json(decision_body(stored.decision))
         return Answered(201 if stored.new else 200, f"/v1/decisions/{stored.decision.id}", body)
 

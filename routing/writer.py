@@ -1,9 +1,9 @@
 """
 The group commit: one thread per process stores decisions in batches and tells each waiting caller.
 
-A caller gets its answer after the commit that holds its row, or an error, and never in between. The backlog
-is bounded: when it is full the caller gets 503 at once, and the SDK turns that into a person. So is the wait:
-who was not answered in time gets 503, too, and a retry finds what was stored all the same.
+A caller gets its answer after the commit that holds its row, or an error, and never in between. The backlog is
+bounded, in decisions and in bytes: when it is full the caller gets 503 at once, and the SDK turns that into a person.
+So is the wait: who was not answered in time gets 503, too, and a retry finds what was stored all the same.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
+from prometheus_client import Counter, Gauge
 from sqlalchemy.exc import DBAPIError
 
 from kit.context import Context
@@ -27,6 +28,10 @@ log = structlog.get_logger(__name__)
 
 _SHARE_OF_SINGLE_CALLS = 4  # the backlog divided by this is theirs alone
 
+_WAITING = Gauge("phasegate_writer_waiting_decisions", "Decisions that wait to be stored.")
+_WAITING_BYTES = Gauge("phasegate_writer_waiting_bytes", "Bytes of the bodies in which they came.")
+_REFUSED = Counter("phasegate_writer_refused_decisions", "Decisions that were answered 503 since the backlog was full.")
+
 Result = Stored | Problem
 
 
@@ -36,6 +41,8 @@ class _Unit:
 
     entries: Sequence[Entry]
     actor: str
+    size: int
+    """Bytes of the body in which they came."""
     done: asyncio.Future[Sequence[Result]]
     loop: asyncio.AbstractEventLoop
     taken: int = 0
@@ -58,12 +65,15 @@ class Writer:
         self._holder = holder
         self._backlog: deque[_Unit] = deque()
         self._waiting = 0  # entries in the backlog
+        self._waiting_bytes = 0  # of those units from which something is still to be taken
         self._changed = threading.Condition(threading.Lock())
         self._asleep = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._stopping = False
 
     def start(self) -> None:
+        _WAITING.set_function(lambda: self._waiting)
+        _WAITING_BYTES.set_function(lambda: self._waiting_bytes)
         self._thread.start()
 
     def stop(self) -> None:
@@ -73,20 +83,26 @@ class Writer:
             self._changed.notify()
         self._thread.join(timeout=30)
 
-    async def store(self, entry: Entry, actor: str) -> Stored:
-        """Return once the decision is committed; raise rather than let it go unrecorded."""
-        (result,) = await self.store_many((entry,), actor)
+    async def store(self, entry: Entry, actor: str, *, size: int = 0) -> Stored:
+        """
+        Return once the decision is committed; raise rather than let it go unrecorded. `size`: bytes of the body in
+        which it came, 0 where there was none.
+        """
+        (result,) = await self.store_many((entry,), actor, size=size)
         if isinstance(result, Problem):
             raise result
         return result
 
-    async def store_many(self, entries: Sequence[Entry], actor: str) -> Sequence[Result]:
-        """One result for each entry, in order, when all of them are committed; a long list in several commits."""
+    async def store_many(self, entries: Sequence[Entry], actor: str, *, size: int = 0) -> Sequence[Result]:
+        """
+        One result for each entry, in order, when all of them are committed; a long list in several commits. `size`: of
+        all of them.
+        """
         if not entries:
             return ()
         self._holder.answers.begin(self._holder.current.sequence)
         loop = asyncio.get_running_loop()
-        unit = _Unit(entries, actor, loop.create_future(), loop)
+        unit = _Unit(entries, actor, size, loop.create_future(), loop)
         self._hand_over(unit)
         patience = loop.call_later(self._ctx.settings.answer_seconds, _give_up, unit)
         try:
@@ -94,19 +110,29 @@ class Writer:
         finally:
             patience.cancel()
 
-    def _room_for(self, unit: _Unit) -> int:
-        """Lists leave a part of the backlog to single calls, behind which somebody waits."""
-        backlog = self._ctx.settings.writer_backlog
-        return backlog if len(unit.entries) == 1 else backlog - backlog // _SHARE_OF_SINGLE_CALLS
+    def _has_room_for(self, unit: _Unit) -> bool:
+        """
+        Lists leave a part of the backlog to single calls, behind which somebody waits. An empty one takes anything, or
+        what is larger than all of it could never be stored.
+        """
+        settings = self._ctx.settings
+        most, most_bytes = settings.writer_backlog, settings.writer_backlog_bytes
+        if len(unit.entries) > 1:
+            most -= most // _SHARE_OF_SINGLE_CALLS
+            most_bytes -= most_bytes // _SHARE_OF_SINGLE_CALLS
+        fits = self._waiting + len(unit.entries) <= most and self._waiting_bytes + unit.size <= most_bytes
+        return fits or not self._waiting
 
     def _hand_over(self, unit: _Unit) -> None:
         with self._changed:
             if self._stopping:
                 raise Unavailable("the service is shutting down; try again")
-            if self._waiting and self._waiting + len(unit.entries) > self._room_for(unit):
+            if not self._has_room_for(unit):
+                _REFUSED.inc(len(unit.entries))
                 raise Unavailable("too many decisions are waiting to be stored; try again")
             self._backlog.append(unit)
             self._waiting += len(unit.entries)
+            self._waiting_bytes += unit.size
             if self._asleep:
                 self._changed.notify()
 
@@ -138,6 +164,7 @@ class Writer:
             rest = len(unit.entries) - unit.taken
             if unit.done.done() and not unit.done.cancelled():
                 self._waiting -= rest
+                self._waiting_bytes -= unit.size
                 continue
             share = min(rest, room, max(most // 2, 1))
             batch.append(_Slice(unit, unit.entries[unit.taken : unit.taken + share]))
@@ -146,6 +173,8 @@ class Writer:
             room -= share
             if share < rest:
                 self._backlog.append(unit)
+            else:
+                self._waiting_bytes -= unit.size
         return batch
 
     def _store(self, batch: Sequence[_Slice]) -> None:

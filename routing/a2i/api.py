@@ -30,7 +30,7 @@ async def start_human_loop(request: Request, agent: AgentName, body: StartIn, re
     """
     hot = cast("HotPath", request.app.state.hot)
     actor = await hot.known_agent(request.headers.get("authorization"), agent)
-    stored = await hot.decide(actor, agent, service.case_of(body))
+    stored = await hot.decide(actor, agent, service.case_of(body), size=len(await request.body()))
     if not shapes.was_sent(stored.decision):
         raise service.NoLoop(f"case {body.HumanLoopName} was decided before; choose another name")
     response.status_code = 201 if stored.new else 200

@@ -62,11 +62,11 @@ def _case(body: Any) -> CaseIn | Problem:
         return refused
 
 
-async def store(hot: HotPath, actor: Actor, judged: Sequence[Judged]) -> list[Result]:
-    """One result for each, in order; each of them Unavailable while there is no room."""
+async def store(hot: HotPath, actor: Actor, judged: Sequence[Judged], *, size: int) -> list[Result]:
+    """One result for each, in order; each of them Unavailable while there is no room for their `size` in bytes."""
     entries = [one for one in judged if isinstance(one, Entry)]
     try:
-        stored = iter(await hot.writer.store_many(entries, actor.name))
+        stored = iter(await hot.writer.store_many(entries, actor.name, size=size))
     except Unavailable as full:
         stored = iter([full] * len(entries))
     return [next(stored) if isinstance(one, Entry) else one for one in judged]
@@ -94,8 +94,8 @@ class Deciding:
     async def judge(self, bodies: Sequence[Any]) -> list[Judged]:
         return await judge(self.hot, self.agent, bodies)
 
-    async def store(self, judged: Sequence[Judged]) -> list[Result]:
-        return await store(self.hot, self.actor, judged)
+    async def store(self, judged: Sequence[Judged], *, size: int) -> list[Result]:
+        return await store(self.hot, self.actor, judged, size=size)
 
     def told(self, judged: Judged, result: Result) -> dict[str, Any]:
         told: dict[str, Any] = {"status": status(result)}

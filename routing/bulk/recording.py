@@ -36,7 +36,7 @@ class Recording:
     async def judge(self, bodies: Sequence[Any]) -> list[Judged]:
         return [_judged(body) for body in bodies]
 
-    async def store(self, judged: Sequence[Judged]) -> list[Result]:
+    async def store(self, judged: Sequence[Judged], *, size: int) -> list[Result]:  # noqa: ARG002 - no backlog here
         items = [one for one in judged if isinstance(one, HumanOutputIn)]
         stored = iter(await run_in_threadpool(self._store, items) if items else [])
         return [next(stored) if isinstance(one, HumanOutputIn) else one for one in judged]

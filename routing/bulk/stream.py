@@ -73,8 +73,8 @@ class Work(Protocol):
     async def judge(self, bodies: Sequence[Any]) -> list[Any]:
         """What is to be stored, or a Problem; a body that is a Problem already stays one."""
 
-    async def store(self, judged: Sequence[Any]) -> list[Any]:
-        """A result for each, or a Problem; Unavailable is tried again."""
+    async def store(self, judged: Sequence[Any], *, size: int) -> list[Any]:
+        """A result for each, or a Problem; Unavailable is tried again. `size`: of their lines, in bytes."""
 
     def told(self, judged: Any, result: Any) -> dict[str, Any]:
         """`status`, which is as of the single call, and what else a line says beside a problem."""
@@ -116,17 +116,18 @@ class Stream:
     async def _answer(self, chunk: Sequence[Line], judged: Sequence[Any]) -> None:
         with ExitStack() as under_way:
             under_way.enter_context(self.work.under_way())
-            results = await self._stored(judged)
+            results = await self._stored(judged, [len(line.raw or b"") for line in chunk])
             answers = [self._line(*one) for one in zip(chunk, judged, results, strict=True)]
             await self.outbox.put(b"".join(answers), under_way.pop_all().close)
 
-    async def _stored(self, judged: Sequence[Any]) -> list[Any]:
+    async def _stored(self, judged: Sequence[Any], sizes: Sequence[int]) -> list[Any]:
         """Tries again what could not be stored, for a while; raises when nothing can be."""
         results: list[Any] = [one if isinstance(one, Problem) else _NOT_YET for one in judged]
         pause, waited = _FIRST_PAUSE, 0.0
         while True:
             left = [n for n, result in enumerate(results) if isinstance(result, Unavailable)]
-            for n, result in zip(left, await self.work.store([judged[n] for n in left]), strict=True):
+            size = sum(sizes[n] for n in left)
+            for n, result in zip(left, await self.work.store([judged[n] for n in left], size=size), strict=True):
                 results[n] = result
             away = [result for result in results if isinstance(result, Unavailable)]
             if not away:

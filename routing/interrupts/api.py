@@ -36,11 +36,12 @@ async def post_interrupt(request: Request, agent: AgentName, body: InterruptIn, 
     actor = await hot.known_agent(request.headers.get("authorization"), agent)
     first, *others = service.cases_of(body)
     # The first alone: where another interrupt has this id, nothing of this one is stored.
-    stored = await hot.decide(actor, agent, first)
+    size = len(await request.body())
+    stored = await hot.decide(actor, agent, first, size=size)
     rows = [stored.decision]
     now = hot.ctx.clock.now()
     entries = [prepare(hot.holder.current, agent, case, secret=hot.ctx.secret, now=now) for case in others]
-    for result in await hot.writer.store_many(entries, actor.name):
+    for result in await hot.writer.store_many(entries, actor.name, size=size):
         if isinstance(result, Problem):
             raise result
         rows.append(result.decision)

@@ -1,15 +1,29 @@
 """Both clients, through httpx2's function transport."""
 
+import asyncio
 import json
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from phasegate_client import Conflict, HumanOutput, NotAllowed, Phasegate, Route, Unexpected, Unreachable
+from phasegate_client import (
+    AsyncPhasegate,
+    Conflict,
+    Decision,
+    HumanOutput,
+    NotAllowed,
+    Phasegate,
+    Route,
+    TimedOut,
+    Unexpected,
+    Unreachable,
+)
 
 Stored = Callable[..., dict[str, Any]]
 
@@ -24,6 +38,51 @@ class Server:
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
         return httpx2.Response(self.status, json=self.body)
+
+
+class NeverAnswers:
+    """Lets every request run to the end of its time. The clock moves by that, and by nothing else."""
+
+    def __init__(self) -> None:
+        self.allowed: list[float] = []
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.allowed.append(request.extensions["timeout"]["read"])
+        raise httpx2.ReadTimeout("nothing came")
+
+    def clock(self) -> float:
+        return sum(self.allowed)
+
+    def asked_for_one_decision(self, kind: str, **settings: Any) -> Decision:
+        """By a client with the settings that nobody gave."""
+        given = {"agent": "reader", "version": "v1", "transport": httpx2.MockTransport(self), **settings}
+        if kind == "sync":
+            with Phasegate("http://phasegate.test", "secret", **given) as client:
+                client._calls = replace(client._calls, clock=self.clock)
+                return client.decide(case_id="form-1", output="7")
+
+        async def ask() -> Decision:
+            async with AsyncPhasegate("http://phasegate.test", "secret", **given) as client:
+                client._calls = replace(client._calls, clock=self.clock)
+                return await client.decide(case_id="form-1", output="7")
+
+        return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_who_says_nothing_of_time_waits_two_seconds_in_all_for_a_server_that_never_answers(
+    kind: str, tmp_path: Path
+) -> None:
+    without, with_spool = NeverAnswers(), NeverAnswers()
+
+    decisions = [
+        without.asked_for_one_decision(kind),
+        with_spool.asked_for_one_decision(kind, spool=tmp_path),
+    ]
+
+    assert [(one.route, type(one.error)) for one in decisions] == [(Route.HUMAN, TimedOut)] * 2
+    assert without.clock() == 2.0
+    assert with_spool.allowed[0] == pytest.approx(1.7)  # and 0.3 s for the disk
 
 
 def test_decide_asks_and_answers(ask: Callable[..., Any], stored: Stored) -> None:

@@ -115,16 +115,23 @@ def test_the_key_of_one_agent_decides_for_no_other(ctx: Context, client: TestCli
     assert client.post("/v1/agents/refunds/decisions", json=BODY).status_code == 403
 
 
-def test_a_full_backlog_says_when_to_come_again(ctx: Context) -> None:
+@pytest.mark.parametrize("full", [{"writer_backlog": 0}, {"writer_backlog_bytes": 500}])
+def test_a_full_backlog_says_when_to_come_again(ctx: Context, full: dict[str, int]) -> None:
     factories.agent(ctx)
     factories.rollout(ctx)
-    settings = ctx.settings.model_copy(update={"writer_backlog": 0})
-    app = create_app(Context(settings, ctx.db, ctx.clock, ctx.secret))
+    app = create_app(Context(ctx.settings.model_copy(update=full), ctx.db, ctx.clock, ctx.secret))
     with TestClient(app, raise_server_exceptions=False) as client:
+        headers, large = factories.bearer(ctx, agent="claims"), BODY | {"input": "x" * 500}
+        first = client.post(PATH, json=large | {"case_id": "alone"}, headers=headers)  # larger than there is room for
         app.state.writer._waiting = 1  # somebody else's case
-        answer = client.post(PATH, json=BODY, headers=factories.bearer(ctx, agent="claims"))
+        answer = client.post(PATH, json=large, headers=headers)
+        lines = {"items": [large]}
+        batch = client.post(f"{PATH}:batch", json=lines, headers=headers)
+        told = client.get("/metrics").text
 
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert first.status_code == 201
+    assert [(one.status_code, one.headers["retry-after"]) for one in (answer, batch)] == [(503, "1")] * 2
+    assert "phasegate_writer_waiting_decisions 1.0" in told
 
 
 def test_what_nobody_expected_is_answered_and_logged(ctx: Context, client: TestClient, monkeypatch: Any) -> None:

@@ -169,6 +169,72 @@ def test_a_full_backlog_refuses_at_once_and_loses_nothing(ctx: Context, holder: 
     assert stored_in(ctx) == 3
 
 
+class TestBytes:
+    """Of the bodies that wait: a backlog of few and large cases is as full as one of many small ones."""
+
+    @staticmethod
+    def writer(ctx: Context, holder: SnapshotHolder, most: int = 1000) -> Writer:
+        settings = ctx.settings.model_copy(update={"writer_backlog_bytes": most})
+        return Writer(Context(settings, ctx.db, ctx.clock, ctx.secret), holder)
+
+    @staticmethod
+    def handed_over(ctx: Context, small: Writer, *given: tuple[int, int]) -> list[bool]:
+        """Whether units of so many entries and bytes were taken, one after the other, and are stored in the end."""
+
+        async def run() -> list[Any]:
+            calls = [
+                small.store_many([entry(ctx, f"c-{n}-{one}") for one in range(count)], "agent:claims", size=size)
+                for n, (count, size) in enumerate(given)
+            ]
+            waiting = asyncio.gather(*calls, return_exceptions=True)
+            await asyncio.sleep(0)
+            small.start()
+            return await asyncio.wait_for(waiting, 60)
+
+        results = asyncio.run(run())
+        small.stop()
+        assert all(isinstance(found, Unavailable) or {type(one) for one in found} == {Stored} for found in results)
+        return [not isinstance(found, Unavailable) for found in results]
+
+    def test_are_bounded_and_what_still_fits_is_taken(self, ctx: Context, holder: SnapshotHolder) -> None:
+        small = self.writer(ctx, holder)
+
+        assert self.handed_over(ctx, small, (1, 600), (1, 401), (1, 400), (1, 1)) == [True, False, True, False]
+        assert (small._waiting, small._waiting_bytes) == (0, 0)
+        assert stored_in(ctx) == 2
+
+    def test_leave_room_for_single_calls(self, ctx: Context, holder: SnapshotHolder) -> None:
+        small = self.writer(ctx, holder)
+
+        assert self.handed_over(ctx, small, (2, 600), (2, 200), (1, 400)) == [True, False, True]
+
+    def test_one_larger_than_all_of_it_is_taken_when_nothing_waits(self, ctx: Context, holder: SnapshotHolder) -> None:
+        small = self.writer(ctx, holder)
+
+        assert self.handed_over(ctx, small, (1, 5000), (1, 1)) == [True, False]
+
+    def test_of_a_list_count_until_the_last_of_it_is_taken_and_of_who_gave_up_no_more(
+        self, ctx: Context, holder: SnapshotHolder
+    ) -> None:
+        settings = ctx.settings.model_copy(update={"writer_batch": 2, "answer_seconds": 0.05})
+        small = Writer(Context(settings, ctx.db, ctx.clock, ctx.secret), holder)
+
+        async def run() -> list[int]:
+            left = asyncio.ensure_future(small.store_many([entry(ctx, "c-0")], "agent:claims", size=7))
+            await asyncio.gather(left, return_exceptions=True)  # it is told to ask again, and nobody waits for it
+            many = small.store_many([entry(ctx, f"c-{n}") for n in range(1, 4)], "agent:claims", size=100)
+            waiting = asyncio.ensure_future(many)
+            await asyncio.sleep(0)
+            seen = [small._waiting_bytes]
+            while small._waiting:
+                small._drain()
+                seen.append(small._waiting_bytes)
+            waiting.cancel()
+            return seen
+
+        assert asyncio.run(run()) == [107, 100, 0]
+
+
 def test_stopping_stores_what_was_handed_over_and_takes_no_more(ctx: Context, writer: Writer) -> None:
     entries = [entry(ctx, f"c-{n}") for n in range(10)]
 
