@@ -144,10 +144,13 @@ def up(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PHASEGATE_")}
     environment |= {"PHASEGATE_DATA_DIR": str(folder / "var"), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "cli", "up", "--port", str(port)]
+    began = time.monotonic()
     process = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         assert process.stdout is not None
-        assert b"Phasegate is up" in process.stdout.readline()
+        said = process.stdout.readline()
+        print(f"called, it was ready after {time.monotonic() - began:.1f} s; it says: {said.decode().strip()}")
+        assert b"Phasegate is up after" in said
         yield process
     finally:
         process.kill()

@@ -20,6 +20,7 @@ from routing.delivery.courier import Courier
 from routing.delivery.service import Parcel
 from routing.delivery.tables import OutboxMessage, Webhook
 from tests import factories
+from tests.conftest import START
 from tests.racing import together
 from tests.receiver import Receiver, receiving
 from web_app import create_app
@@ -154,6 +155,33 @@ class TestRepeating:
         assert (message.state, message.attempts) == ("delivered", 3)
         assert [one.status for one in receiver.seen] == [500, 503, 204]
         assert [len(bodies) for bodies in receiver.contents().values()] == [1]
+
+    def test_one_that_came_late_is_known_by_its_timestamp_which_no_repeat_changes(
+        self, ctx: Context, clock: FixedClock, receiver: Receiver
+    ) -> None:
+        """As the guide tells receivers to find out what is newer of two messages on one decision."""
+        receiver.answers = [500, 204, 204]
+        webhook(ctx, receiver.url)
+        row = tell(ctx)
+        deliver(ctx)
+        clock.move(timedelta(seconds=1))
+        with ctx.db.begin() as session:
+            found = session.get_one(Decision, row.id)
+            service.tell(session, found, kind="decision.adjudicated", now=ctx.clock.now())
+        deliver(ctx)
+        clock.move(timedelta(seconds=300))
+        deliver(ctx)
+
+        bodies = [json.loads(one.body) for one in receiver.seen]
+        assert [body["type"] for body in bodies] == ["decision.ruled", "decision.adjudicated", "decision.ruled"]
+        happened = [datetime.fromisoformat(body["timestamp"]) for body in bodies]
+        assert happened[0] == happened[2] < happened[1], "when it happened, not when it came"
+        assert [int(one.timestamp) for one in receiver.seen] == [int(START.timestamp()) + s for s in (0, 1, 301)]
+        assert [one.id for one in receiver.seen] == [receiver.seen[n].id for n in (0, 1, 0)]
+        assert {(body["data"]["id"], body["data"]["case_id"], body["data"]["attempt"]) for body in bodies} == {
+            (str(row.id), "c-1", 1)
+        }
+        assert bodies[0]["data"]["outcome"]["at"].startswith("2026-01-05T09:00:00")
 
     def test_does_not_come_before_its_time(self, ctx: Context, clock: FixedClock, receiver: Receiver) -> None:
         receiver.answers = [500]

@@ -1,5 +1,6 @@
 """
-Everything comes twice, at the same moment, or in the wrong order: calls, rulings, tasks, beats, workers.
+Everything comes twice, at the same moment, or in the wrong order: calls, rulings, tasks, beats, workers. And of two web
+processes one is killed.
 
 On PostgreSQL, where transactions really run side by side, with two web processes, two workers and two beats.
 """
@@ -129,6 +130,31 @@ def test_the_same_case_at_the_same_moment_in_two_processes_is_one_case_with_one_
         assert sorted(answer.status_code for answer in answers) == [200] * (2 * TWINS - 1) + [201]
         assert len({answer.json()["id"] for answer in answers}) == 1
         it.load.decided["claims", case_id] = {answers[0].json()["id"]}
+    it.nothing_lost_nothing_twice()
+
+
+def test_one_of_two_web_processes_is_killed_and_the_other_goes_on_until_it_is_replaced(crowd: tuple) -> None:
+    """Whoever was cut off asks the other one, and gets the answer that is stored."""
+    it, other = crowd
+    headers, path = it.load.agents["claims"], "/v1/agents/claims/decisions"
+    it.load.fresh()
+    with it.load.running():
+        it.everybody_works("the load is up")
+        assert it.asked(case_id="told before")[0] == 201
+        it.kill("web")
+        began, slowest = time.monotonic(), 0.0
+        for case_id in ("told before", *(f"meanwhile-{number}" for number in range(20))):
+            asked = time.monotonic()
+            answer = post(other, headers, path, a_case(case_id))()
+            slowest = max(slowest, time.monotonic() - asked)
+            assert answer.status_code == (200 if case_id == "told before" else 201), answer.text
+            it.load.decided.setdefault(("claims", case_id), set()).add(answer.json()["id"])
+        assert not it.stack.child("web").alive, "nobody has started it again yet, so the other one was alone"
+        it.answers_again()
+        back = time.monotonic() - began
+    print(f"one of two: the other answered 21 calls, the slowest after {slowest:.2f} s; back {back:.1f} s; {it.told()}")
+    assert it.load.heard["503"] == 0
+    it.load.fresh()
     it.nothing_lost_nothing_twice()
 
 
