@@ -139,7 +139,7 @@ def test_one_of_two_web_processes_is_killed_and_the_other_goes_on_until_it_is_re
     headers, path = it.load.agents["claims"], "/v1/agents/claims/decisions"
     it.load.fresh()
     with it.load.running():
-        it.everybody_works("the load is up")
+        it.answers_again()
         assert it.asked(case_id="told before")[0] == 201
         it.kill("web")
         began, slowest = time.monotonic(), 0.0
