@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from celery import Celery
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from starlette.routing import BaseRoute
@@ -160,11 +161,15 @@ def create_app(ctx: Context) -> FastAPI:
 
 @functools.cache
 def _routes() -> list[BaseRoute]:
-    """Of everything. The framework works them out at the first call: once in a process, not for each application."""
-    whole = APIRouter(responses={"4XX": _PROBLEM})
-    for router in (*_ROUTERS, *review_ui.ROUTERS, _probes):
-        whole.include_router(router)
-    return whole.routes
+    """
+    Of everything, in one list. A router that is included looks through its own for each call, twice for the one it
+    has; with forty of them that is half of what the framework does.
+    """
+    found = [route for router in (*_ROUTERS, *review_ui.ROUTERS, _probes) for route in router.routes]
+    for route in found:
+        if isinstance(route, APIRoute):
+            route.responses = {"4XX": _PROBLEM} | route.responses
+    return found
 
 
 @contextlib.asynccontextmanager
