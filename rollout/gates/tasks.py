@@ -1,5 +1,8 @@
 """The look at every rollout, and the end of break-glass, every beat."""
 
+import time
+from uuid import UUID
+
 import structlog
 
 from kit.context import Context
@@ -9,23 +12,41 @@ from rollout.versions import queries as version_queries
 
 log = structlog.get_logger(__name__)
 
+_SHARE = 0.25
+_failed: set[UUID] = set()
+"""The last look of this process at them failed. They wait for ever, and must not stand before all others."""
+
 
 @task("rollout.look", every=1)
 def look_at_all(ctx: Context) -> int:
-    """Judge every rollout that is not retired; returns how many were judged. Each stands for itself."""
+    """The sweep: it takes a quarter of the time until the next one, since settling waits for the same workers."""
+    return look_in_turn(ctx, seconds=ctx.settings.beat_seconds * _SHARE)
+
+
+def look_in_turn(ctx: Context, *, seconds: float) -> int:
+    """
+    Judge the rollouts that are not retired until so many seconds are over, one at least; returns how many were judged.
+
+    Those come first that waited longest, so the next call goes on where this one ended. Each stands for itself.
+    """
+    until = time.monotonic() + seconds
     with ctx.db.read() as session:
-        waiting = version_queries.ids_to_look_at(session)
+        waiting = sorted(version_queries.ids_to_look_at(session), key=_failed.__contains__)
     looked = 0
     for rollout_id in waiting:
+        _failed.add(rollout_id)
         try:
             with ctx.db.begin() as session:
                 rollout = version_queries.rollout_by_id(session, rollout_id)
                 if rollout is not None:
                     service.look(session, rollout, now=ctx.clock.now(), sparing=True)
             looked += 1
+            _failed.discard(rollout_id)
         except Exception:
             # One rollout that cannot be judged must not keep the guardrails of the others from firing.
             log.exception("a rollout could not be looked at; the others were", rollout=str(rollout_id))
+        if time.monotonic() >= until:
+            break
     return looked
 
 
