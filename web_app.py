@@ -168,7 +168,7 @@ def _routes() -> list[BaseRoute]:
     found = [route for router in (*_ROUTERS, *review_ui.ROUTERS, _probes) for route in router.routes]
     for route in found:
         if isinstance(route, APIRoute):
-            route.responses = {"4XX": _PROBLEM} | route.responses
+            route.responses = {"4XX": _PROBLEM, **route.responses}
     return found
 
 
