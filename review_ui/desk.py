@@ -9,7 +9,6 @@ and the taking of the next case are two transactions: what was ruled stays ruled
 
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -22,9 +21,11 @@ from review_ui import desk_views as views
 from review_ui import words
 from review_ui.blind_form import read_answer
 from review_ui.forms import out_fields, read_output
+from review_ui.given_back import given_back, remember
 from review_ui.gold_desk import told_of
 from review_ui.opinions_views import one_of_two
-from review_ui.pages import FormDep, Posted, Viewer, ViewerDep, go, in_background, render
+from review_ui.pages import FormDep, Posted, Viewer, ViewerDep, day_begins, go, in_background, render
+from review_ui.wanted import Part
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
 from routing.domain.judging import JUDGEMENT, Right
@@ -43,17 +44,26 @@ from routing.supervision import veil
 router = APIRouter(prefix="/review", include_in_schema=False)
 
 AgentQuery = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
+SegmentQuery = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
 
 _AHEAD = 3  # cases that are in the page before their turn
 
 
 @router.get("")
-def show(request: Request, viewer: ViewerDep, ctx: Ctx, agent: AgentQuery = "", item: UUID | None = None) -> Response:
+def show(
+    request: Request,
+    viewer: ViewerDep,
+    ctx: Ctx,
+    agent: AgentQuery = "",
+    segment: SegmentQuery = "",
+    item: UUID | None = None,
+) -> Response:
     """The case this person holds. Looking takes none: that is a POST."""
     viewer.actor.require("review")
+    part = Part.of(agent, segment)
     with ctx.db.read() as session:
-        held = _held(session, viewer, ctx.clock.now(), agent, item)
-        shown = _shown(request, session, viewer, ctx, agent, held)
+        held = _held(session, viewer, ctx.clock.now(), part, item)
+        shown = _shown(request, session, viewer, ctx, part, held)
     return _desk(request, viewer, shown)
 
 
@@ -84,12 +94,14 @@ def renew(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx, form: Fo
 
 @router.post("/{item_id}/release")
 def release(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Response:
-    """Give the case back and take another one, if there is another."""
+    """Give the case back to others, and take another one, if there is another."""
     viewer.actor.require("review")
     with ctx.db.begin() as session:
         entry = agent_entry(request, queries.get_item(session, item_id).agent)
         service.release(session, item_id, agent=entry, actor=viewer.actor, now=ctx.clock.now())
-    return _go_on(request, viewer, ctx, form, but=(item_id,), said="Given back to the queue.")
+    response = _go_on(request, viewer, ctx, form, but=item_id, said="Given back to the queue.")
+    remember(response, request, item_id, ctx)
+    return response
 
 
 @router.post("/leave", status_code=204)
@@ -215,13 +227,13 @@ def _in_words(said: service.Said, entry: AgentEntry) -> str:
     return {"approve": "Approved.", "edit": "Approved with edits.", "escalate": "Escalated."}[said.ruling]
 
 
-def _held(session: Session, viewer: Viewer, now: datetime, agent: str, item_id: UUID | None) -> ReviewItem | None:
+def _held(session: Session, viewer: Viewer, now: datetime, part: Part, item_id: UUID | None) -> ReviewItem | None:
     """The named case if this person holds it, else the first they hold."""
     if item_id is not None:
         item = queries.get_item(session, item_id)
         if item.state == "waiting" and item.claimed_by == viewer.login and (item.claimed_until or now) >= now:
             return item
-    return dealing.held_by(session, viewer.login, now, agent=agent or None)
+    return dealing.held_by(session, viewer.login, now, agent=part.agent or None, segment=part.segment or None)
 
 
 def _go_on(
@@ -231,34 +243,59 @@ def _go_on(
     form: Posted,
     *,
     item: UUID | None = None,
-    but: tuple[UUID, ...] = (),
+    but: UUID | None = None,
     said: str = "",
     again: bool = False,
 ) -> Response:
-    """The case to look at now: this one, else the one the page shows already, else the next in turn."""
-    agent, now, dealer = form.text("agent"), ctx.clock.now(), dealer_of(request, ctx)
+    """
+    The case to look at now: this one, else the one the page shows already, else the next in turn. What they gave back
+    a while ago comes when nothing else is there; `but`, which they gave back now, does not.
+    """
+    part, now, dealer = _part(form), ctx.clock.now(), dealer_of(request, ctx)
+    just = [] if but is None else [but]
+    unwanted = [*given_back(request), *just]
     with ctx.db.begin() as session:
         held = queries.get_item(session, item) if item is not None else _claim_shown(session, viewer, ctx, form)
-        if held is None:
-            held = service.claim_next(
-                session, actor=viewer.actor, now=now, lease=lease_of(ctx), agent=agent or None, but=but, dealer=dealer
+
+        def take(but: list[UUID]) -> ReviewItem | None:
+            return service.claim_next(
+                session,
+                actor=viewer.actor,
+                now=now,
+                lease=lease_of(ctx),
+                agent=part.agent or None,
+                segment=part.segment or None,
+                but=but,
+                dealer=dealer,
             )
+
+        held = held or take(unwanted) or (take(just) if len(unwanted) > len(just) else None)
     if not in_background(request):
-        asked = [f"{key}={quote(str(value))}" for key, value in (("agent", agent), ("item", item)) if value]
-        return go("/review" + ("?" + "&".join(asked) if asked else ""), said=said)
+        return go(part.address(item), said=said)
     with ctx.db.begin() as session:
         ahead = []
         if held:
             ahead = service.ahead(
-                session, actor=viewer.actor, now=now, count=_AHEAD, agent=agent or None, dealer=dealer
+                session,
+                actor=viewer.actor,
+                now=now,
+                count=_AHEAD,
+                agent=part.agent or None,
+                segment=part.segment or None,
+                but=unwanted,
+                dealer=dealer,
             )
     with ctx.db.read() as session:
         held = queries.get_item(session, held.id) if held is not None else None
-        shown = _shown(request, session, viewer, ctx, agent, held, ahead=[one.id for one in ahead])
+        shown = _shown(request, session, viewer, ctx, part, held, ahead=[one.id for one in ahead])
     shown.have = frozenset(form.text("have").split())
     shown.again = again
     shown.ruled = said if again else f"{said} {words.many(shown.queue.left)} left." if said else ""
     return _desk(request, viewer, shown)
+
+
+def _part(form: Posted) -> Part:
+    return Part.of(form.text("agent"), form.text("segment"))
 
 
 def _claim_shown(session: Session, viewer: Viewer, ctx: Context, form: Posted) -> ReviewItem | None:
@@ -277,7 +314,7 @@ def _once_more(
     with ctx.db.read() as session:
         item = queries.get_item(session, item_id)
         service.require_held(item, viewer.actor)
-        shown = _shown(request, session, viewer, ctx, form.text("agent"), item)
+        shown = _shown(request, session, viewer, ctx, _part(form), item)
     if shown.case is not None:
         shown.case = views.with_problem(shown.case, form, problem)
     shown.again = True
@@ -289,7 +326,7 @@ def _shown(
     session: Session,
     viewer: Viewer,
     ctx: Context,
-    agent: str,
+    part: Part,
     held: ReviewItem | None,
     *,
     ahead: list[UUID] | None = None,
@@ -298,7 +335,7 @@ def _shown(
     now = ctx.clock.now()
     if held is not None and ahead is not None:
         following = [queries.get_item(session, item_id) for item_id in ahead]
-        taken = dealing.looked_at(session, viewer.login, now, agent=agent or None)
+        taken = dealing.looked_at(session, viewer.login, now, agent=part.agent or None, segment=part.segment or None)
         following[:0] = [one for one in taken if one.id != held.id]
     else:
         following = []
@@ -308,7 +345,7 @@ def _shown(
         case=_case(request, session, held, viewer, now) if held is not None else None,
         ahead=[_case(request, session, one, viewer, now) for one in following],
         prefetched=ahead is not None,
-        queue=views.status_of(session, viewer, now, agent),
+        queue=views.status_of(session, viewer, now, part, since=day_begins(request, now)),
         undo_item=ruled.id if ruled is not None else None,
         undo_seconds=views.seconds_until(ruled.concludes_at, now) if ruled is not None else 0,
         lease_seconds=ctx.settings.lease_seconds,

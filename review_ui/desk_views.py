@@ -19,6 +19,7 @@ from review_ui.opinions_views import OneOfTwo
 from review_ui.pages import Posted, Viewer
 from review_ui.shown import Shown, label_of, plain, pretty, show_all
 from review_ui.trace import Tab, steps_of
+from review_ui.wanted import Part
 from rollout.agents.schemas import RejectReason
 from rollout.domain.words import NBSP
 from routing.cases.tables import Decision
@@ -112,12 +113,17 @@ class Status:
     oldest_due: datetime | None
     late: bool
     now: datetime
+    segment: str = ""
     today: dict[str, int] = field(default_factory=dict)
     others: dict[str, int] = field(default_factory=dict)
 
     @property
     def all(self) -> int:
         return self.left + self.done
+
+    @property
+    def address(self) -> str:
+        return Part(self.agent, self.segment).address()
 
     @property
     def done_in_words(self) -> str:
@@ -129,17 +135,22 @@ class Status:
         return ", ".join(parts)
 
 
-def status_of(session: Session, viewer: Viewer, now: datetime, agent: str) -> Status:
+def status_of(session: Session, viewer: Viewer, now: datetime, part: Part, *, since: datetime) -> Status:
+    """`since`: when the viewer's day began."""
+    agent, segment = part.agent, part.segment
     reach = service.reach_of(session, viewer.actor)
     waiting = queries.waiting_counts(session, reach)
-    today = queries.ruled_since(session, viewer.login, now.replace(hour=0, minute=0, second=0, microsecond=0))
-    an_hour = queries.ruled_since(session, viewer.login, now - timedelta(hours=1))
-    narrow = Narrow(agent or None)
+    today = queries.ruled_since(session, viewer.login, since)
+    an_hour = queries.ruled_since(session, viewer.login, now - timedelta(hours=1), one_by_one=True)
+    narrow = Narrow(agent or None, segment or None)
     first = dealing.open_page(session, narrow=narrow, reach=reach, offset=0, limit=1, login=viewer.login)
     due = first[0].due_at if first else None
     left = waiting.get(agent, 0) if agent else min(sum(waiting.values()), dealing.COUNTED_UP_TO)
+    if segment:
+        left = dealing.waiting_of(session, agent, reach, segment)
     return Status(
         agent=agent,
+        segment=segment,
         # A second look is not counted, and is one case all the same when it comes; what is only for others is none.
         left=max(left, len(first)) if first else 0,
         done=sum(today.values()),
@@ -148,7 +159,7 @@ def status_of(session: Session, viewer: Viewer, now: datetime, agent: str) -> St
         late=due is not None and due < now,
         now=now,
         today=today,
-        others={name: count for name, count in sorted(waiting.items()) if name != agent},
+        others={name: count for name, count in sorted(waiting.items()) if segment or name != agent},
     )
 
 

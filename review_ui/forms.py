@@ -7,6 +7,7 @@ digit. The agent's JSON Schema says what a field may be; where it has none, the 
 
 import copy
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,8 @@ class OutField:
     shown: Shown
     options: tuple[tuple[str, str], ...] = ()
     error: str = ""
+    optional: bool = False
+    """Emptied, it is left out: the agent's schema does not ask for it."""
 
     @property
     def name(self) -> str:
@@ -47,7 +50,9 @@ class OutField:
 def out_fields(output: Any, named: Sequence[FieldView], schema: Any) -> list[OutField]:
     """The rows of an output, in the agent's order."""
     views = named_fields(_with_known(output, schema), named, "Output")
-    return [_field(output, view, schema_at(schema, view.path)) for view in views]
+    return [
+        _field(output, view, schema_at(schema, view.path), optional=_optional(output, schema, view)) for view in views
+    ]
 
 
 def with_draft(fields: list[OutField], form: Posted, errors: dict[str, str]) -> list[OutField]:
@@ -68,8 +73,12 @@ def read_output(output: Any, fields: Sequence[OutField], form: Posted) -> Any:
     result = copy.deepcopy(output)
     wrong = []
     for one in changed:
+        text = form.text(one.name)
+        if one.optional and not text.strip():
+            result = _without(result, one.path)
+            continue
         try:
-            value = read_field(one, form.text(one.name))
+            value = read_field(one, text)
         except ValueError as error:
             wrong.append(Place(one.path, str(error), ""))
             continue
@@ -112,6 +121,16 @@ def schema_at(schema: Any, path: str) -> dict[str, Any]:
     return schema if isinstance(schema, dict) else {}
 
 
+def _optional(output: Any, schema: Any, view: FieldView) -> bool:
+    """Whether the output may do without it; where there is no schema nobody knows."""
+    if not view.path:
+        return False
+    *above, last = parse_path(view.path)
+    place = pointer(tuple(above))
+    asked = schema_at(schema, place)
+    return bool(asked) and isinstance(at_path(output, place), dict) and last not in asked.get("required", ())
+
+
 def _types(schema: dict[str, Any], value: Any) -> set[str]:
     said = schema.get("type")
     types = {said} if isinstance(said, str) else set(said) if isinstance(said, list) else set()
@@ -130,7 +149,7 @@ def _type_of(value: Any) -> str:
     return "array" if isinstance(value, list) else "object"
 
 
-def _field(output: Any, view: FieldView, schema: dict[str, Any]) -> OutField:
+def _field(output: Any, view: FieldView, schema: dict[str, Any], *, optional: bool) -> OutField:
     found = at_path(output, view.path)
     written = "" if found is MISSING or found is None else found if isinstance(found, str) else plain(found)
     shown = show(output, view)
@@ -138,9 +157,11 @@ def _field(output: Any, view: FieldView, schema: dict[str, Any]) -> OutField:
     if control == "json":
         written = "" if found is MISSING else pretty(found)
     if control == "select":
-        written = "" if found is MISSING or (found is None and "" in dict(options)) else json.dumps(found)
+        written = "" if found is MISSING or json.dumps(found) not in dict(options) else json.dumps(found)
+        if optional or not written:  # without an empty one a browser shows, and sends, the first choice
+            options = (("", "–"), *options)
     written = written.replace("\r\n", "\n").replace("\r", "\n")
-    return OutField(view.path, view.label, control, written, written, shown, options)
+    return OutField(view.path, view.label, control, written, written, shown, options, optional=optional)
 
 
 def _control(
@@ -155,8 +176,7 @@ def _control(
         said = [] if found is MISSING or json.dumps(found) in there else [found]
         return "select", tuple((json.dumps(one), plain(one)) for one in [*said, *choices])
     if "boolean" in types and (found is MISSING or found is None or isinstance(found, bool)):
-        blank = () if isinstance(found, bool) else (("", "–"),)
-        return "select", (*blank, *YES_NO)
+        return "select", YES_NO
     if isinstance(found, (dict, list)) or (found is MISSING and types & {"object", "array"}):
         return "json", ()
     if types & {"number", "integer"}:
@@ -185,19 +205,38 @@ def _read_json(text: str) -> Any:
         raise ValueError(f"It is not valid JSON: {error.detail}.") from None
 
 
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
+_FRACTION = re.compile(r"-?\d+,\d+")
+
+
 def _read_number(text: str) -> Any:
+    """Many keyboards of phones have a comma and no point; a comma that may be either is asked about."""
     cleaned = text.strip().replace("\u2212", "-").replace("\u00a0", "")
-    if cleaned.count(".") <= 1:
-        cleaned = cleaned.replace(",", "")
     if not cleaned:
         return None
+    whole, fraction = cleaned.replace(",", ""), cleaned.replace(",", ".")
+    thousands = _THOUSANDS.fullmatch(cleaned)
+    if thousands and _FRACTION.fullmatch(cleaned):
+        raise ValueError(f"It may mean {whole} or {fraction.rstrip('0').rstrip('.')}. Write which.")
+    if thousands:
+        cleaned = whole
+    elif _FRACTION.fullmatch(cleaned):
+        cleaned = fraction
     try:
         number = json.loads(cleaned)
     except ValueError:
         number = None
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or abs(number) > 1e300:  # noqa: PLR2004
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) <= 1e300:  # noqa: PLR2004
         raise ValueError("It is not a number. Write 12480.24 or 12,480.24.")
     return number
+
+
+def _without(result: Any, path: str) -> Any:
+    *above, last = parse_path(path)
+    home = at_path(result, pointer(tuple(above)))
+    if isinstance(home, dict):
+        home.pop(last, None)
+    return result
 
 
 def _put(result: Any, path: str, value: Any) -> Any:

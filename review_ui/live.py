@@ -29,6 +29,7 @@ from routing.reviews.dealing import queries as dealing
 log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/review", include_in_schema=False)
 
+_MOST_HELD = 500  # that one event names
 _BETWEEN = 0.5  # seconds from one look to the next
 _AGAIN = 5.0  # seconds after a look that failed
 _HEARTBEAT = 15.0  # seconds; what stands between would else take a silent connection for a dead one
@@ -117,17 +118,19 @@ class Live:
             return {reach: _event(queue_now(session, reach, now)) for reach in wanted}
 
 
-def queue_now(session: Session, reach: Reach, now: datetime) -> dict[str, Any]:
-    """How the queue stands for people who work this part of it."""
+def queue_now(session: Session, reach: Reach, now: datetime, *, most_held: int = _MOST_HELD) -> dict[str, Any]:
+    """
+    How the queue stands for people who work this part of it. Without `held_all`, a case that `held` does not name may
+    be held as well.
+    """
     waiting = queries.waiting_counts(session, reach)
+    held = queries.held_now(session, reach, now, most_held + 1)
     return {
         "left": min(sum(waiting.values()), dealing.COUNTED_UP_TO),
         "waiting": waiting,
         "urgent": dealing.urgent_count(session, reach),
-        "held": {
-            str(item): {"by": login, "until": until.isoformat()}
-            for item, login, until in queries.held_now(session, reach, now)
-        },
+        "held": {str(item): {"by": login, "until": until.isoformat()} for item, login, until in held[:most_held]},
+        "held_all": len(held) <= most_held,
     }
 
 

@@ -5,11 +5,13 @@ A page handler opens its transaction itself; nothing here does, but for the one 
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from pathlib import Path
 from secrets import compare_digest
 from typing import Annotated, Any
 from urllib.parse import quote, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jinja2
 from fastapi import Depends, Form, Request
@@ -27,6 +29,8 @@ from review_ui.static_files import asset
 
 COOKIE = "phasegate_session"
 SAID = "phasegate_said"
+ZONE = "phasegate_zone"
+"""In which time zone the reader's browser is; the page's script says it."""
 BACKGROUND = "phasegate-background"
 """The header with which the page's script asks; it gets fragments and problem+json instead of whole pages."""
 
@@ -180,6 +184,15 @@ def go(address: str, *, said: str = "") -> RedirectResponse:
     if said:
         response.set_cookie(SAID, quote(said), max_age=60, path="/", httponly=True, samesite="lax")
     return response
+
+
+def day_begins(request: Request, now: datetime) -> datetime:
+    """Midnight where the reader is; of UTC, where their browser did not say."""
+    try:
+        zone: tzinfo = ZoneInfo(request.cookies.get(ZONE, "UTC"))
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        zone = UTC
+    return now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
 def local_path(wanted: str | None, otherwise: str) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from kit.http import Ctx
-from review_ui.desk import AgentQuery
+from review_ui.desk import AgentQuery, SegmentQuery
 from review_ui.desk_views import kind_of
 from review_ui.pages import ViewerDep, go, render
 from review_ui.saved_views import seen_first, views_of
@@ -26,7 +26,6 @@ router = APIRouter(prefix="/review", include_in_schema=False)
 PAGE = 50
 Page = Annotated[int, Query(ge=1, le=10_000)]
 Kind = Literal["", "review", "audit", "escalated"]
-Segment = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
 Case = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
 
 
@@ -56,7 +55,7 @@ def show_queue(
     viewer: ViewerDep,
     ctx: Ctx,
     agent: AgentQuery = "",
-    segment: Segment = "",
+    segment: SegmentQuery = "",
     kind: Kind = "",
     urgent: bool = False,
     late: bool = False,

@@ -1,10 +1,30 @@
-"""Which part of the queue a page shows, as an address."""
+"""Which part of the queue a page shows or a desk works, as an address."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 from urllib.parse import urlencode
+from uuid import UUID
 
 from routing.reviews.dealing.lines import Narrow
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of the queue that a desk works; all of it, where nothing is named."""
+
+    agent: str = ""
+    segment: str = ""
+
+    @classmethod
+    def of(cls, agent: str, segment: str) -> Self:
+        """A segment is one of an agent."""
+        return cls(agent, segment if agent else "")
+
+    def address(self, item: UUID | None = None) -> str:
+        said = {"agent": self.agent, "segment": self.segment, "item": str(item or "")}
+        asked = urlencode({name: value for name, value in said.items() if value})
+        return f"/review?{asked}" if asked else "/review"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +53,11 @@ class Wanted:
         said |= {"case": self.case, "page": str(page) if page > 1 else ""}
         asked = urlencode({name: value for name, value in said.items() if value})
         return f"/review/queue?{asked or 'everything=1'}"
+
+    @property
+    def part(self) -> Part:
+        """What the desk goes on with when a case of this view was taken."""
+        return Part(self.agent, self.segment)
 
     def narrow(self, now: datetime) -> Narrow:
         if self.case:

@@ -138,7 +138,7 @@ function followed(page, told, sentAt) {
 }
 function form(more = {}) {
   const have = [itemShown(), ...ahead.map((one) => one.item)].filter(Boolean).join(" ");
-  return new URLSearchParams({ form_token: desk.dataset.formToken, agent: desk.dataset.agent || "", have, ...more });
+  return new URLSearchParams({ form_token: desk.dataset.formToken, agent: desk.dataset.agent || "", segment: desk.dataset.segment || "", have, ...more });
 }
 async function ask(address, body) {
   const keepalive = String(body).length < 50_000;   // a ruling outlives the page; browsers keep no more than 64 kB
@@ -166,7 +166,7 @@ async function deliver() {
   while (behind.length) {
     const entry = behind[0], sentAt = now();
     const next = behind[1]?.item || itemShown();
-    for (const [name, value] of form({ shown: next })) if (name !== "agent" || !entry.body.has("agent")) entry.body.set(name, value);
+    for (const [name, value] of form({ shown: next })) entry.body.set(name, value);
     entry.body.set("have", [entry.body.get("have"), ...behind.map((one) => one.item)].join(" "));
     let answer, text;
     try { answer = await ask(entry.form.action, entry.body); text = await answer.text(); } catch { return comeBack(() => { unsent = again(entry); offline(true); }); }
@@ -211,7 +211,7 @@ async function wait(entry) {
     busy(false);
   }
 }
-function announce(told) { toast(told.ruled, Number(told.undoSeconds) > 0 ? { undo: true, seconds: Number(told.undoSeconds) } : {}); }
+function announce(told) { toast(told.ruled, Number(told.undoSeconds) > 0 && told.again === undefined ? { undo: true, seconds: Number(told.undoSeconds) } : {}); }
 function refused(status, problem) {
   if (status === 409 && ("held_by" in problem || problem.type === "/problems/not-held")) return showLost(problem);
   hideBanners();
@@ -287,7 +287,7 @@ Object.assign(handlers, {
   },
   escalate() { const button = $(".dock [data-cmd=escalate]"); if (button && armed()) $("#rule").requestSubmit(button); },
   skip() { if (held()) $("#release").requestSubmit(); },
-  edit() { const first = rows().map(control).find(Boolean) || $("[data-own] [data-draft]"); first?.closest("details")?.setAttribute("open", ""); first?.focus(); },
+  edit() { const first = rows().map(control).find(Boolean) || $(".case [data-draft]"); first?.closest("details")?.setAttribute("open", ""); first?.focus(); },
   submit() { if (held()) handlers.approve(); },
   undo,
   restore() {
@@ -370,8 +370,8 @@ async function renew(force = false) {
   if (renewing || behind.length || !held() || (lost && !force)) return;
   renewing = true;
   const sentAt = now(), item = itemShown();
-  try {
-    const answer = await ask(`/review/${item}/renew`, form()), text = await answer.text();
+  try {   // what went back is taken again, unless somebody has it by now
+    const answer = await ask(`/review/${item}/${lost ? "claim" : "renew"}`, form()), text = await answer.text();
     if (itemShown() !== item || behind.length) return;
     renewedAt = sentAt;
     offline(false);
@@ -388,8 +388,10 @@ function showLost(problem) {
   if (!lost) lostAt = now();
   lost = true;
   hideBanners();
+  const free = !problem.type || problem.type === "/problems/not-held", other = problem.held_by && problem.held_by !== desk.dataset.viewer;
   const until = problem.held_until ? ` until ${new Date(problem.held_until).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })}` : "";
-  $("[data-holder]").textContent = problem.held_by && problem.held_by !== desk.dataset.viewer ? `${problem.held_by} has it${until}.` : `${capital(problem.detail || "It went back to the queue")}.`;
+  $("[data-holder]").textContent = other ? `${problem.held_by} has it${until}.` : free ? "Nobody worked on it for a while, so it went back to the queue." : `${capital(problem.detail || "It went back to the queue")}.`;
+  $("[data-take-again]").hidden = !free;
   $("[data-lease-lost]").hidden = false;
 }
 function paintLease() {
@@ -410,12 +412,12 @@ setInterval(() => {
   const at = now(), every = Math.max(2, Math.min(30, whole / 10)) * 1000, there = at - activeAt < every;
   const ending = endsAt - at < whole * 200;                                      // the last fifth
   if (!lost && document.visibilityState === "visible" && there && activeAt > renewedAt && (at - renewedAt > every || (ending && at - renewedAt > 2000))) renew();
-  if (!lost && at > endsAt) showLost({ detail: "Nobody worked on it for a while, so it went back to the queue" });
-  if (lost && activeAt > lostAt && at - renewedAt > 5000) { renewedAt = at; renew(true); }   // perhaps nobody took it yet
+  if (!lost && at > endsAt) showLost({});
+  if (lost && !$("[data-take-again]").hidden && activeAt > lostAt && at - renewedAt > 5000) { renewedAt = at; renew(true); }   // perhaps nobody took it yet
 }, 1000);
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-keep]")) renew();
-  if (event.target.closest("[data-take-next]")) location.assign("/review");
+  if (event.target.closest("[data-take-again]")) renew(true);
   if (event.target.closest("[data-try-again]")) { const again = unsent; unsent = null; if (again) again(); else renew(true); }
 });
 addEventListener("online", () => { if (!unsent) renew(true); });
@@ -433,13 +435,19 @@ document.addEventListener("visibilitychange", () => { if (document.visibilitySta
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
 /* live: how much waits; an empty desk looks again when something comes */
-listen(async (told) => {
-  const agent = desk.dataset.agent, left = agent ? told.waiting[agent] || 0 : told.left, was = $("[data-left]");
-  if (was) was.textContent = many(Math.max(left, held() ? 1 : 0));   // some of what one holds is not counted
-  if (held() || desk.ariaBusy === "true" || behind.length || Boolean(left) === Boolean($("#next"))) return;
+let looking = 0;
+listen((told) => {
+  const { agent, segment } = desk.dataset, left = agent ? told.waiting[agent] || 0 : told.left, was = $("[data-left]");
+  if (was && !segment) was.textContent = many(Math.max(left, held() ? 1 : 0));   // some of what one holds is not counted
+  if (held() || Boolean(left) === Boolean($("#next"))) return;
+  looking ||= setTimeout(look, segment ? 10_000 : 0);   // how much waits of a segment is not told
+});
+async function look() {
+  looking = 0;
+  if (held() || desk.ariaBusy === "true" || behind.length) return;
   const answer = await fetch(location.href, { headers: BACKGROUND });
   if (answer.ok && !held()) adopt(await answer.text(), now());
-});
+}
 
 begin(!$("[autofocus]"));
 if (held()) renew();   // opening the page is a sign of life

@@ -92,6 +92,7 @@ const shown = Number(document.body.dataset.waiting), agent = document.body.datas
 listen((told) => {
   for (const row of document.querySelectorAll("tr[data-item]")) {
     const holder = told.held[row.dataset.item]?.by || "", cell = row.querySelector("[data-held]"), mine = holder === document.body.dataset.viewer;
+    if (!holder && !told.held_all) continue;   // it may be held and was not told
     if (cell.dataset.by === (mine ? "you" : holder)) continue;
     cell.dataset.by = mine ? "you" : holder;
     cell.textContent = cell.dataset.by || "–";

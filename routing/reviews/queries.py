@@ -247,13 +247,15 @@ def waiting_counts(session: Session, reach: Reach) -> dict[str, int]:
     return {agent: waiting for agent, waiting in found.items() if waiting}
 
 
-def ruled_since(session: Session, login: str, since: datetime) -> dict[str, int]:
-    """How often a person ruled in which way since then."""
+def ruled_since(session: Session, login: str, since: datetime, *, one_by_one: bool = False) -> dict[str, int]:
+    """How often a person ruled in which way since then; `one_by_one`: without those on several at once."""
     statement = (
         select(Ruling.ruling, func.count())
         .where(Ruling.login == login, Ruling.at >= since, Ruling.undone_at.is_(None))
         .group_by(Ruling.ruling)
     )
+    if one_by_one:
+        statement = statement.where(Ruling.bulk.is_(False))
     return dict(session.execute(statement).all())
 
 
@@ -336,7 +338,7 @@ def set_outcomes(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         session.execute(update(Decision), [{**row, "unsettled": True} for row in rows])
 
 
-def held_now(session: Session, reach: Reach, now: datetime, limit: int = 500) -> Sequence[tuple[UUID, str, datetime]]:
+def held_now(session: Session, reach: Reach, now: datetime, limit: int) -> Sequence[tuple[UUID, str, datetime]]:
     """Which cases within somebody's reach are held, by whom, and until when."""
     wanted = select(ReviewItem.id, ReviewItem.claimed_by, ReviewItem.claimed_until)
     held = wanted.where(HELD, ReviewItem.claimed_until >= now, worked(reach))

@@ -113,13 +113,14 @@ def ahead(
     count: int,
     agent: str | None = None,
     segment: str | None = None,
+    but: Collection[UUID] = (),
     dealer: Dealer | None = None,
 ) -> list[ReviewItem]:
     """
     The next `count` cases, held for this person though they have not seen them, each for a minute at least. What
     they hold ahead already stays theirs.
     """
-    wish = Wish(actor, now, now + AHEAD_FOR, agent, segment, dealer=dealer)
+    wish = Wish(actor, now, now + AHEAD_FOR, agent, segment, but, dealer=dealer)
     return _ahead(session, wish, count, _held(session, wish)[1])
 
 
@@ -153,7 +154,7 @@ def _ahead(session: Session, wish: Wish, count: int, held: Sequence[ReviewItem])
     short = [one.id for one in held if one.claimed_until is None or one.claimed_until < wish.now + AHEAD_AT_LEAST]
     renewed = dealing.renew_ahead(session, short, wish.actor.name, until=wish.now + AHEAD_FOR)
     held = [*(one for one in held if one.id not in short), *renewed]
-    more = replace(wish, until=wish.now + AHEAD_FOR, but=(), unseen=True)
+    more = replace(wish, until=wish.now + AHEAD_FOR, unseen=True)
     new = in_turn.take(session, more, count - len(held)) if len(held) < count else []
     return sorted([*held, *new], key=dealing.turn_of)
 

@@ -1,12 +1,13 @@
 """The blind arm in a real browser: answer, look, rule; with the keyboard alone."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import select
 
 from routing.reviews.tables import ReviewItem
 from routing.supervision.tables import BlindAnswer
 from tests.browser.conftest import Site, Visit
+from tests.browser.looking import wait_for
 from tests.integration.review_ui import house
 
 pytestmark = pytest.mark.browser
@@ -28,22 +29,46 @@ def desk(site: Site, visit: Visit) -> Page:
     return page
 
 
+def drafts(page: Page) -> list[str]:
+    return list(page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('draft:'))"))
+
+
 def test_the_answer_is_typed_and_stored_with_the_keyboard_and_then_the_output_is_ruled_on(
     site: Site, desk: Page
 ) -> None:
     expect(desk.get_by_role("heading", name="Your answer first")).to_be_visible()
     assert "Hartmann" not in desk.content()
-    for key in ("r", "x", "e", "u"):
+    expect(desk.locator("body")).to_have_attribute("data-following", "1")
+    for key in ("r", "x", "u"):
         desk.keyboard.press(key)
     expect(desk.locator("#case-h")).to_have_text("form-1")
     desk.wait_for_timeout(DWELL)
+    desk.evaluate(
+        """() => {
+            window.shown = [];
+            const look = () => window.shown.push(document.querySelector("#case-h")?.textContent);
+            const all = { childList: true, subtree: true, characterData: true };
+            new MutationObserver(look).observe(document.querySelector("main"), all);
+        }"""
+    )
 
-    desk.get_by_label("Digit", exact=True).fill("1")
+    desk.keyboard.press("e")
+    expect(desk.get_by_label("Digit", exact=True)).to_be_focused()
+    desk.keyboard.type("1")
+    assert len(drafts(desk)) == 1
+    held: list[Route] = []
+    desk.route("**/answer", lambda route: held.append(route))
     desk.keyboard.press("Control+Enter")
+    wait_for(desk, lambda: bool(held))
+    desk.keyboard.press("Control+Enter")  # keys rest until the answer is stored
+    held[0].continue_()
 
     expect(desk.get_by_role("heading", name="You and the agent")).to_be_visible()
     expect(desk.locator("#case-h")).to_have_text("form-1")
     assert "Hartmann" in desk.content()
+    assert set(desk.evaluate("window.shown")) == {"form-1"}, "another case came in between"
+    assert len(held) == 1
+    assert drafts(desk) == []
     with site.ctx.db.read() as session:
         assert session.scalars(select(BlindAnswer)).one().output == {"digit": 1}
 
@@ -59,7 +84,7 @@ def test_the_answer_is_typed_and_stored_with_the_keyboard_and_then_the_output_is
     assert sorted(states) == ["rejected", "waiting"]
 
 
-def test_an_answer_that_does_not_fit_is_refused_in_its_place(desk: Page) -> None:
+def test_an_answer_that_does_not_fit_is_refused_in_its_place_and_survives_a_reload(desk: Page) -> None:
     desk.wait_for_timeout(DWELL)
     desk.get_by_label("Digit", exact=True).fill("12")
     desk.get_by_role("button", name="Store my answer").click()
@@ -67,3 +92,6 @@ def test_an_answer_that_does_not_fit_is_refused_in_its_place(desk: Page) -> None
     expect(desk.get_by_role("alert").filter(has_text="Nothing was stored")).to_be_visible()
     expect(desk.get_by_label("Digit", exact=True)).to_have_value("12")
     assert "Hartmann" not in desk.content()
+
+    desk.reload()
+    expect(desk.get_by_label("Digit", exact=True)).to_have_value("12")

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from routing.reviews import service
 from tests.browser.conftest import Site, Visit
 from tests.browser.looking import expect_case, held_ahead, outcomes, rulings, settled, states, stored, wait_for
 from tests.integration.review_ui import house
@@ -127,6 +128,7 @@ def test_one_key_gives_back_and_takes_another(site: Site, desk: Page) -> None:
     desk.keyboard.press("s")
 
     expect_case(desk, "form-2")
+    wait_for(desk, lambda: held_ahead(site, "rita") == ["form-3", "form-4", "form-5"])
     assert rulings(site) == []
 
 
@@ -215,20 +217,32 @@ def test_two_browsers_never_hold_one_case_though_both_have_the_next_ones_in_the_
     assert sorted((one.login, one.ruling) for one in rulings(site)) == [("ravi", "approve"), ("rita", "approve")]
 
 
-def test_a_lost_case_says_who_has_it_and_keeps_the_draft(site: Site, desk: Page, visit: Visit) -> None:
+def test_a_lost_case_is_taken_again_or_says_who_has_it_and_keeps_the_draft(
+    site: Site, desk: Page, visit: Visit
+) -> None:
     from datetime import timedelta
 
     desk.locator("#out-1").fill("4")
+    site.ctx.clock.move(timedelta(hours=1))  # type: ignore[attr-defined]
+    with site.ctx.db.begin() as session:
+        service.release_expired(session, site.ctx.clock.now())
+    settled(desk)
+    desk.keyboard.press("Control+Enter")
+
+    expect(desk.locator("[data-lease-lost]")).to_contain_text("it went back to the queue")
+    desk.click("[data-take-again]")
+    expect(desk.locator("[data-lease-lost]")).not_to_be_visible()
+    assert desk.locator("#out-1").input_value() == "4"
+
     site.ctx.clock.move(timedelta(hours=1))  # type: ignore[attr-defined]
     other = visit("ravi")
     other.goto("/review")
     other.click("#next button")
     expect_case(other, "form-1")
-
-    settled(desk)
     desk.keyboard.press("Control+Enter")
 
     expect(desk.locator("[data-lease-lost]")).to_be_visible()
+    expect(desk.locator("[data-take-again]")).not_to_be_visible()
     expect(desk.locator("[data-lease-lost]")).to_contain_text(re.compile(r"ravi has it until \d\d:\d\d"))
     assert desk.locator("#out-1").input_value() == "4"
     assert rulings(site) == []

@@ -129,10 +129,13 @@ def test_the_palette_finds_a_command_by_its_words_and_tells_its_key(site: Site, 
     assert states(site)["form-1"] == "waiting"
 
 
-def test_two_keys_go_to_the_queue_where_j_and_k_go_from_case_to_case(desk: Page) -> None:
+def test_two_keys_go_to_the_queue_where_j_and_k_go_from_case_to_case_and_the_desk_goes_on_in_the_view(
+    desk: Page,
+) -> None:
     desk.keyboard.press("g")
     desk.keyboard.press("q")
     desk.wait_for_url("**/review/queue")
+    desk.goto("/review/queue?agent=digits&segment=paper")
     for key in ("j", "j", "j", "k"):
         desk.keyboard.press(key)
     expect(desk.locator("tr[data-current] th")).to_have_text("form-2")
@@ -144,15 +147,18 @@ def test_two_keys_go_to_the_queue_where_j_and_k_go_from_case_to_case(desk: Page)
     desk.keyboard.press("Enter")
 
     expect_case(desk, "form-5")
+    expect(desk.locator("body")).to_have_attribute("data-following", re.compile("[1-9]"))
+    expect(desk.locator("[data-region=status]")).to_contain_text("digits, paper")  # the script's, not the page's own
 
 
-def test_a_new_case_is_counted_without_a_reload(site: Site, desk: Page) -> None:
+def test_a_new_case_is_counted_without_a_reload_and_the_day_is_the_readers(site: Site, desk: Page) -> None:
     expect(desk.locator("[data-left]")).to_have_text("6")
 
     house.case(site.ctx, "form-7")
 
     expect(desk.locator("[data-left]")).to_have_text("7")
     expect(desk.locator(".topnav [data-count]")).to_have_text("7")
+    assert "phasegate_zone" in {cookie["name"] for cookie in desk.context.cookies()}
 
 
 def test_long_evidence_opens_approving_later_and_a_risky_case_only_when_all_of_it_was_seen(

@@ -141,9 +141,11 @@ def held_at_all(
     return (seen[0] if seen else None), following
 
 
-def looked_at(session: Session, login: str, now: datetime, *, agent: str | None = None) -> Sequence[ReviewItem]:
+def looked_at(
+    session: Session, login: str, now: datetime, *, agent: str | None = None, segment: str | None = None
+) -> Sequence[ReviewItem]:
     """All the cases a person has on the desk: more than one after an undo, or when they took one out of turn."""
-    return _held(session, login, now, agent, None)[0][:10]
+    return _held(session, login, now, agent, segment)[0][:10]
 
 
 def held_ahead(
@@ -372,9 +374,9 @@ def waiting_in(session: Session, reach: Reach) -> dict[str, int]:
     return dict(session.execute(whole).all()) | parts
 
 
-def waiting_of(session: Session, agent: str, reach: Reach) -> int:
+def waiting_of(session: Session, agent: str, reach: Reach, segment: str | None = None) -> int:
     """How many of this agent's wait within a reach; counted no further than `COUNTED_UP_TO`."""
-    return _count(session, lines_of(session, Narrow(agent), reach))
+    return _count(session, lines_of(session, Narrow(agent, segment), reach))
 
 
 def urgent_count(session: Session, reach: Reach) -> int:

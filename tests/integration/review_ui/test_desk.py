@@ -163,12 +163,23 @@ def test_an_escalated_case_waits_in_the_second_line(ctx: Context, rita: TestClie
 
 def test_a_case_that_was_given_back_is_not_handed_to_the_same_person_at_once(ctx: Context, rita: TestClient) -> None:
     page = take(rita)
+    form = {"form_token": house.token(page), "agent": ""}
 
-    page = rita.post(f"/review/{item_of(page)}/release", data={"form_token": house.token(page), "agent": ""}).text
+    given = rita.post(f"/review/{item_of(page)}/release", data=form, headers=BACKGROUND).text
 
-    assert "form-2" in page
+    assert 'aria-label="Case form-2"' in given
+    rita.post(f"/review/{item_of(given)}/renew", data=form, headers=BACKGROUND)
     with house.client(ctx, "ravi") as other:
-        assert "form-1" in take(other)
+        assert 'aria-label="Case form-1"' in take(other)
+
+
+def test_a_case_that_was_given_back_comes_again_when_nothing_else_is_left(rita: TestClient) -> None:
+    page = take(rita)
+    form = {"form_token": house.token(page), "agent": ""}
+    given = rita.post(f"/review/{item_of(page)}/release", data=form).text
+
+    assert 'aria-label="Case form-2"' in given
+    assert 'aria-label="Case form-1"' in rule(rita, given, "approve")
 
 
 def test_two_people_never_hold_one_case(ctx: Context, rita: TestClient) -> None:
@@ -271,6 +282,27 @@ def test_a_chosen_case_comes_to_the_desk_out_of_turn(ctx: Context, rita: TestCli
     page = rita.post(address.group(1), data={"form_token": house.token(queue)}).text
 
     assert '<h1 id="case-h" tabindex="-1">form-2</h1>' in page
+
+
+def test_the_desk_goes_on_in_the_segment_from_whose_view_it_was_opened(ctx: Context, rita: TestClient) -> None:
+    for number in (1, 2):
+        house.case(ctx, f"fax-{number}", segment="fax")
+    queue = rita.get("/review/queue?agent=digits&segment=fax").text
+    fields = house.fields(queue)
+    assert (fields["agent"], fields["segment"]) == ("digits", "fax")
+
+    page = rita.post("/review/next", data=fields).text
+    assert 'aria-label="Case fax-1"' in page
+    answer = rita.post(
+        f"/review/{item_of(page)}/rule", data=house.fields(page) | {"ruling": "approve"}, headers=BACKGROUND
+    ).text
+
+    assert 'aria-label="Case fax-2"' in answer
+    assert 'data-ruled="Approved. 1 left."' in answer
+    assert 'data-ahead=""' in answer
+    page = rule(rita, answer, "approve")
+    assert "Nothing of fax waits" in page
+    assert "Open digits (2)" in page
 
 
 def test_whoever_may_not_review_is_told_what_it_takes(ctx: Context) -> None:

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from governance.actors import Actor
 from kit.context import Context
 from review_ui import live
 from routing.domain.reach import Reach
+from routing.reviews.tables import ReviewItem
 from tests.integration.review_ui import house
+from tests.integration.routing import desk
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +116,18 @@ def test_nobody_looks_while_no_page_is_open(ctx: Context, monkeypatch: pytest.Mo
         await again.aclose()  # type: ignore[attr-defined]
 
     asyncio.run(come_and_go())
+
+
+def test_where_more_is_held_than_one_event_names_the_page_hears_that_some_is_left_out(ctx: Context) -> None:
+    rita = Actor("rita", "person", frozenset({"reviewer"}))
+    house.case(ctx, "form-2")
+    for item in desk.rows(ctx, ReviewItem):
+        desk.claim(ctx, rita, item.id)
+
+    with ctx.db.read() as session:
+        told = [live.queue_now(session, Reach((1,)), ctx.clock.now(), most_held=most) for most in (1, 2)]
+
+    assert [(len(found["held"]), found["held_all"]) for found in told] == [(1, False), (2, True)]
 
 
 def test_who_is_not_signed_in_hears_nothing(ctx: Context) -> None:

@@ -17,6 +17,7 @@ from rollout.domain.phase import Phase
 from routing.alike import service
 from routing.cases.tables import Decision, Label
 from routing.people import service as people
+from routing.reviews import queries as reviews
 from routing.reviews.tables import Opened, ReviewItem, Ruling
 from tests import factories
 from tests.integration.routing import desk
@@ -98,6 +99,9 @@ def test_it_is_no_evidence_of_the_agent_nor_of_the_person_and_stands_in_the_audi
 
     with ctx.db.read() as session:
         report = people.report(session, people.scope_of("claims", None, None, None, ctx.clock.now()))
+        hour = ctx.clock.now() - timedelta(hours=1)
+        ruled = [reviews.ruled_since(session, "rita", hour, one_by_one=only) for only in (False, True)]
+    assert ruled == [{"approve": 3}, {"approve": 1}]
     assert [(row.person, row.reviews.part, row.reviews.whole) for row in report.reviewers] == [("rita", 0, 1)]
     assert {(row.verdict, row.source) for row in desk.rows(ctx, Label)} == {("void", "bulk"), ("agree", "review")}
     assert sorted((row.outcome, row.label, row.label_source) for row in desk.rows(ctx, Decision)) == [

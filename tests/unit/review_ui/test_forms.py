@@ -45,6 +45,9 @@ def test_a_form_that_nobody_touched_gives_back_exactly_what_the_agent_said(outpu
     ("field", "typed", "value"),
     [
         ("total", "1,234.5", 1234.5),
+        ("total", "1,234,567", 1234567),
+        ("total", "12480,24", 12480.24),
+        ("total", "0,500", 0.5),
         ("total", "\u22127", -7),
         ("paid", "false", False),
         ("kind", '"1"', "1"),
@@ -66,6 +69,10 @@ def test_what_was_typed_is_read_as_what_the_field_is(field: str, typed: str, val
     [
         ("total", "a lot", "Write 12480.24"),
         ("total", "1e999", "not a number"),
+        ("total", "NaN", "not a number"),
+        ("total", "12.480,24", "not a number"),
+        ("total", "1,5,2", "not a number"),
+        ("total", "-1,500", "It may mean -1500 or -1.5."),
         ("kind", '"z"', "not one of the choices"),
         ("lines", "[{", "not valid JSON"),
     ],
@@ -76,6 +83,30 @@ def test_what_cannot_be_read_is_told_with_its_field(field: str, typed: str, comp
 
     assert refused.value.places[0].place == f"/{field}"
     assert complaint in refused.value.places[0].problem
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"), [("total", ""), ("paid", ""), ("kind", ""), ("lines", " "), ("remark", "")]
+)
+def test_what_the_schema_does_not_ask_for_can_be_taken_out(field: str, typed: str) -> None:
+    output = OUTPUT | {"remark": "smudged"}
+
+    assert filled(output, **{field: typed}) == {key: value for key, value in output.items() if key != field}
+    assert filled({}, **{field: " "}) == {}
+
+
+def test_what_the_schema_asks_for_is_not_taken_out_nor_where_nobody_knows() -> None:
+    asked = SCHEMA | {"required": ["total"]}
+
+    assert filled({"total": 1}, asked, total="") == {"total": None}  # which the schema then refuses
+    assert filled({"remark": "x"}, None, remark="") == {"remark": ""}
+
+
+def test_a_choice_that_the_agent_left_out_stays_out_until_one_is_made() -> None:
+    fields = {one.path: one for one in out_fields({}, [], SCHEMA | {"required": ["kind"]})}
+
+    for path in ("/kind", "/paid"):
+        assert (fields[path].value, fields[path].options[0]) == ("", ("", "–"))  # else a browser sends the first
 
 
 def test_a_field_deep_inside_is_changed_in_its_place() -> None:
