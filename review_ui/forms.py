@@ -15,6 +15,7 @@ from typing import Any
 from evidence.comparing.paths import parse_path, pointer
 from kit.errors import Invalid, Place
 from kit.json_body import parse
+from review_ui.numbers import plainly
 from review_ui.pages import Posted
 from review_ui.shown import LONG, MISSING, Shown, at_path, named_fields, plain, pretty, show
 from rollout.agents.schemas import FieldView
@@ -205,23 +206,18 @@ def _read_json(text: str) -> Any:
         raise ValueError(f"It is not valid JSON: {error.detail}.") from None
 
 
-_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
-_FRACTION = re.compile(r"-?\d+,\d+")
+_EITHER = re.compile(r"-?[1-9]\d{0,2},\d{3}")
 
 
 def _read_number(text: str) -> Any:
-    """Many keyboards of phones have a comma and no point; a comma that may be either is asked about."""
-    cleaned = text.strip().replace("\u2212", "-").replace("\u00a0", "")
+    """Many keyboards of phones have a comma and no point; one that may be either is asked about."""
+    cleaned = text.strip().replace("\u2212", "-")
     if not cleaned:
         return None
-    whole, fraction = cleaned.replace(",", ""), cleaned.replace(",", ".")
-    thousands = _THOUSANDS.fullmatch(cleaned)
-    if thousands and _FRACTION.fullmatch(cleaned):
-        raise ValueError(f"It may mean {whole} or {fraction.rstrip('0').rstrip('.')}. Write which.")
-    if thousands:
-        cleaned = whole
-    elif _FRACTION.fullmatch(cleaned):
-        cleaned = fraction
+    if _EITHER.fullmatch(cleaned):
+        whole, fraction = cleaned.replace(",", ""), cleaned.replace(",", ".").rstrip("0").rstrip(".")
+        raise ValueError(f"It may mean {whole} or {fraction}. Write which.")
+    cleaned = plainly(cleaned) or cleaned
     try:
         number = json.loads(cleaned)
     except ValueError:

@@ -8,18 +8,22 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d{1,2}")
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
 
-def typed_number(text: str) -> float | None:
+def plainly(text: str) -> str | None:
     """
-    The number, or None where it is none: 40, 2.50, 2,50 and 1,000.5 are.
+    The number without groups and with a decimal point, or None where it is none: 40, 2.50, 2,50 and 1,000.5 are.
 
     A comma before three digits groups thousands, before one or two it is the decimal sign; 1,0000 is neither.
     """
     text = text.strip()
     if _GROUPED.fullmatch(text):
-        text = re.sub(r"[^\d.+-]", "", text)
-    elif _DECIMAL_COMMA.fullmatch(text):
-        text = text.replace(",", ".")
-    elif not _PLAIN.fullmatch(text):
-        return None
-    number = float(text)
+        return re.sub(r"[^\d.+-]", "", text)
+    if _DECIMAL_COMMA.fullmatch(text):
+        return text.replace(",", ".")
+    return text if _PLAIN.fullmatch(text) else None
+
+
+def typed_number(text: str) -> float | None:
+    """The number, or None where it is none."""
+    plain = plainly(text)
+    number = math.nan if plain is None else float(plain)
     return number if math.isfinite(number) else None

@@ -393,6 +393,7 @@ function showLost(problem) {
   $("[data-holder]").textContent = other ? `${problem.held_by} has it${until}.` : free ? "Nobody worked on it for a while, so it went back to the queue." : `${capital(problem.detail || "It went back to the queue")}.`;
   $("[data-take-again]").hidden = !free;
   $("[data-lease-lost]").hidden = false;
+  paintLease();
 }
 function paintLease() {
   const ring = $("[data-lease]");

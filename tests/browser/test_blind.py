@@ -4,10 +4,9 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import select
 
-from routing.reviews.tables import ReviewItem
 from routing.supervision.tables import BlindAnswer
 from tests.browser.conftest import Site, Visit
-from tests.browser.looking import wait_for
+from tests.browser.looking import states, wait_for
 from tests.integration.review_ui import house
 
 pytestmark = pytest.mark.browser
@@ -79,9 +78,7 @@ def test_the_answer_is_typed_and_stored_with_the_keyboard_and_then_the_output_is
     expect(desk.locator("#case-h")).to_have_text("form-2")
     expect(desk.get_by_role("heading", name="Your answer first")).to_be_visible()
     assert "Hartmann" not in desk.locator("main").inner_html()
-    with site.ctx.db.read() as session:
-        states = session.scalars(select(ReviewItem.state).order_by(ReviewItem.id)).all()
-    assert sorted(states) == ["rejected", "waiting"]
+    wait_for(desk, lambda: states(site) == {"form-1": "rejected", "form-2": "waiting"})
 
 
 def test_an_answer_that_does_not_fit_is_refused_in_its_place_and_survives_a_reload(desk: Page) -> None:
