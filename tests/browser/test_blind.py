@@ -56,7 +56,11 @@ def test_the_answer_is_typed_and_stored_with_the_keyboard_and_then_the_output_is
     desk.keyboard.type("1")
     assert len(drafts(desk)) == 1
     held: list[Route] = []
-    desk.route("**/answer", lambda route: held.append(route))
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    desk.route("**/answer", keep)
     desk.keyboard.press("Control+Enter")
     wait_for(desk, lambda: bool(held))
     desk.keyboard.press("Control+Enter")  # keys rest until the answer is stored
