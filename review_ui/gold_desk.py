@@ -16,12 +16,17 @@ from routing.reviews.api import agent_entry
 
 router = APIRouter(prefix="/review/gold", include_in_schema=False)
 
-_RULED = {"approve": "You approved it", "edit": "You approved it with edits", "reject": "You rejected it"}
+_RULED = {
+    "approve": "You approved it",
+    "edit": "You approved it with edits",
+    "reject": "You rejected it",
+    "escalate": "You passed it on",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One result, in words."""
+    """One result, in words; `knew`: or passed it on, which is never wrong."""
 
     item_id: UUID
     case_id: str
@@ -33,11 +38,15 @@ class Told:
 def told_of(result: ResultOut | None) -> Told | None:
     if result is None:
         return None
-    if result.knew:
+    if result.knew is None:
+        strong = "You passed on a case whose answer is known."
+    elif result.knew:
         strong = "You found an error that was put in." if _wrong(result) else "You confirmed what is known to be right."
     else:
         strong = "You let an error pass." if _wrong(result) else "You objected to what is known to be right."
-    return Told(result.item_id, result.case_id, result.knew, strong, f"Case {result.case_id} was a gold case.")
+    return Told(
+        result.item_id, result.case_id, result.knew is not False, strong, f"Case {result.case_id} was a gold case."
+    )
 
 
 def _wrong(result: ResultOut) -> bool:
@@ -49,7 +58,7 @@ def show_result(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx) ->
     """What was known of a case that this person ruled on; a page that is not there before the ruling stands."""
     viewer.actor.require("review")
     with ctx.db.read() as session:
-        result = service.result_of(session, viewer.login, item_id)
+        result = service.result_of(session, viewer.login, item_id, ctx.clock.now())
     fields = agent_entry(request, result.agent).settings.fields
 
     def shown(value: Any, name: str) -> list[Shown]:

@@ -27,6 +27,7 @@ from rollout.reviewers.schemas import ReviewersOut, ShareOut
 from routing.gold import queries, service
 from routing.gold.schemas import GoldCaseIn
 from routing.gold.tables import GoldCase
+from routing.gold.unfit import left_out
 from routing.reviews.api import agent_entry
 
 router = APIRouter(include_in_schema=False)
@@ -50,6 +51,7 @@ class Row:
     correct: str
     why: str
     answers: str
+    left_out: str
     made: GoldCase
     retired: bool
 
@@ -181,7 +183,7 @@ def _page(
 
 
 def _rows(session: Session, cases: Any) -> list[Row]:
-    counted = service.answers_of(session, cases)
+    counted, unfit = service.answers_of(session, cases), left_out(session, cases)
     rows = []
     for case in cases:
         people, knew = counted.get(case.id, (0, 0))
@@ -195,6 +197,7 @@ def _rows(session: Session, cases: Any) -> list[Row]:
                 correct=pretty(case.correct_output) if case.correct_output is not None else "",
                 why=case.why,
                 answers=f"{knew:,} of {people:,} knew" if people else "nobody yet",
+                left_out=unfit.get(case.id, ""),
                 made=case,
                 retired=case.retired_at is not None,
             )

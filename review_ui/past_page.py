@@ -25,7 +25,7 @@ def show_list(
     """The rulings of who is signed in, the newest first."""
     viewer.actor.require("review")
     with ctx.db.read() as session:
-        found = past.page(session, viewer.login, before, PAGE + 1)
+        found = past.page(session, viewer.login, before, PAGE + 1, ctx.clock.now())
     return render(
         request,
         "past/list.html",
@@ -42,7 +42,7 @@ def show_case(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx) -> R
     viewer.actor.require("review")
     now = ctx.clock.now()
     with ctx.db.read() as session:
-        if past.told_as_gold(session, viewer.login, item_id):
+        if past.told_as_gold(session, viewer.login, item_id, now):
             return go(f"/review/gold/{item_id}")
         found = past.past(session, viewer.actor, item_id)
         entry = agent_entry(request, found.item.agent)

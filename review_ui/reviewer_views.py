@@ -86,12 +86,15 @@ class PaceView:
 
 
 def summary(report: OwnReport, days: int) -> str:
-    """How often this person ruled, and in which way."""
+    """How often this person ruled, in which way, and how often before they can have read the case."""
     total = sum(report.ruled.values())
     if not total:
         return f"No ruling in the last {days} days."
     parts = [f"{report.ruled[kind]:,} {said}" for kind, said in _RULED.items() if report.ruled.get(kind)]
-    return f"{words.plural(total, 'ruling')} in the last {days} days: {', '.join(parts)}."
+    told = f"{words.plural(total, 'ruling')} in the last {days} days: {', '.join(parts)}."
+    if report.unread:
+        told += f" {report.unread:,} came sooner than anybody can have read the case."
+    return told
 
 
 def gold_view(report: OwnReport) -> GoldView | None:

@@ -12,6 +12,8 @@ from routing.team.service import Compared, Concern, Standing
 
 AGES = ("under 1 h", "1 to 8 h", "8 to 24 h", "over a day")
 _FEW = 30
+_CHECKS = {"second": "second opinions", "judgement": "judgements", "adjudication": "adjudications"}
+"""Kinds on which no work depends, in the words of the page."""
 _MOST_IN_MATRIX = 12
 _HELP = {
     "missed": "finds fewer known errors than the others: {own}, beside {others}. "
@@ -25,9 +27,12 @@ _HELP = {
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
+    """`kind`: as the page of the queue has it, empty where that has none. `check`: no work depends on it."""
+
     agent: str
     line: str
-    kind: str  # as the page of the queue has it
+    kind: str
+    check: bool
     waiting: int
     more: bool  # than was counted
     held: int
@@ -79,18 +84,22 @@ class PersonRow:
     audits: Figure
     stands_out: str
     gold: Figure
+    unread: int
 
 
 def headline(found: Standing) -> str:
-    """What the lead has to know first."""
-    waiting, late, soon = (sum(getattr(queue, name) for queue in found.queues) for name in ("waiting", "late", "soon"))
+    """What the lead has to know first; what no work depends on is told after it."""
+    work = [queue for queue in found.queues if queue.kind not in _CHECKS]
+    waiting, late, soon = (sum(getattr(queue, name) for queue in work) for name in ("waiting", "late", "soon"))
+    checks = sum(queue.waiting for queue in found.queues) - waiting
+    beside = f" Beside them {words.plural(checks, 'check')}, on which no work depends." if checks else ""
     if not waiting:
-        return "Nothing waits."
+        return f"No work waits.{beside}" if checks else "Nothing waits."
     more = "" if found.counted_all else "More than "
     told = f"{more}{words.plural(waiting, 'case')} {'waits' if waiting == 1 else 'wait'}"
     if not late and not soon:
-        return f"{told}, none of them late or due within the hour."
-    return f"{told}: {late:,} late, {soon:,} more due within the hour."
+        return f"{told}, none of them late or due within the hour.{beside}"
+    return f"{told}: {late:,} late, {soon:,} more due within the hour.{beside}"
 
 
 def queue_rows(found: Standing) -> list[QueueRow]:
@@ -98,12 +107,14 @@ def queue_rows(found: Standing) -> list[QueueRow]:
     for queue in found.queues:
         old = (queue.waiting, *queue.ages, 0)
         ages = tuple(before - after for before, after in pairwise(old))
-        line = "second line" if queue.level > 1 else f"{queue.kind}s"
-        kind = "escalated" if queue.level > 1 else queue.kind
+        check = _CHECKS.get(queue.kind)
+        line = check or ("second line" if queue.level > 1 else f"{queue.kind}s")
+        kind = "" if queue.kind == "second" else "escalated" if queue.level > 1 else queue.kind
         more = (queue.agent, queue.level) in found.cut
         rows.append(
             QueueRow(
-                queue.agent, line, kind, queue.waiting, more, queue.held, ages, queue.soon, queue.late, queue.oldest,
+                queue.agent, line, kind, check is not None, queue.waiting, more, queue.held, ages, queue.soon,
+                queue.late, queue.oldest,
             )
         )  # fmt: skip
     return rows
@@ -135,13 +146,13 @@ def person_rows(found: Compared, names: Mapping[str, str]) -> list[PersonRow]:
     nothing = figure_of_nothing()
     ruled = {row.person: row for row in found.reviewers}
     rows = []
-    for login in {*ruled, *found.gold}:
+    for login in {*ruled, *found.gold, *found.unread}:
         row, gold = ruled.get(login), found.gold.get(login)
         rows.append(
             PersonRow(
                 login, names.get(login, login), figure(row.reviews) if row else nothing,
                 figure(row.audits) if row else nothing, (row.stands_out or "") if row else "",
-                figure(gold) if gold else nothing,
+                figure(gold) if gold else nothing, found.unread.get(login, 0),
             )
         )  # fmt: skip
     return sorted(rows, key=lambda row: (row.name.lower(), row.login))

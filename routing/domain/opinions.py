@@ -6,6 +6,7 @@ Pure. A verdict says whether the agent's output was right ("agree") or not ("ove
 
 import hashlib
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
@@ -14,6 +15,9 @@ SECOND, ADJUDICATION = "second", "adjudication"
 
 Name = Literal["A", "B"]
 
+_KEEPS, _STAYS = 0.5, 0.75
+"""Of the first line's time: before how much is over a second look has its case's own, and for how long it shows one."""
+
 
 class Opinion(NamedTuple):
     """A ruling as what it says of the output; `output` is their own, where they edited it."""
@@ -21,6 +25,24 @@ class Opinion(NamedTuple):
     ruling: str
     verdict: str | None
     output: Any = None
+
+
+class Times(NamedTuple):
+    """Since when a second look waits and when it is due, as its reviewer is told, and when both begin anew."""
+
+    created_at: datetime
+    due_at: datetime
+    anew_at: datetime
+
+
+def times_of(decided_at: datetime, *, within: timedelta, line: timedelta, now: datetime) -> Times:
+    """
+    Those of its case, so that it stands where a case of that age stands. A case that waits longer than `line` is passed
+    on to the second line: what is older in the first would be known for a check, and would go before all real work. So
+    where much of that time is over, it is as if the case had come now; and again when it has waited for long.
+    """
+    since = decided_at if now - decided_at < line * _KEEPS else now
+    return Times(since, since + within, since + line * _STAYS)
 
 
 def agree(one: Opinion, other: Opinion, equal: Callable[[Any, Any], bool]) -> bool:

@@ -18,11 +18,15 @@ _SAID = {"agree": Said.RIGHT, "override": Said.WRONG}
 
 
 def conclude(session: Session, item: ReviewItem, ruling: Ruling, now: datetime) -> None:
-    """The ruling can no longer be undone. To escalate is to say neither, and counts nowhere."""
+    """
+    The ruling can no longer be undone. To escalate is to say neither, and counts nowhere; what it was is told when the
+    second line would have ruled on any other case.
+    """
     deal = queries.get_deal(session, item.id)
     deal.ruling, deal.answered_at = ruling.ruling, now
     said = _SAID.get(ruling.verdict or "")
     if said is None:
+        item.expires_at = item.ends_in_second_line(now)
         return
     gold = queries.get_case(session, deal.gold_case_id)
     if gold.retired_at is not None:

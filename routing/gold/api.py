@@ -15,6 +15,7 @@ from rollout.params import AgentPath
 from routing.gold import queries, service
 from routing.gold.schemas import GoldCaseIn, GoldCaseOut, GoldCasesOut, ResultOut
 from routing.gold.tables import GoldCase
+from routing.gold.unfit import left_out
 from routing.reviews.api import agent_entry
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["gold"])
@@ -68,12 +69,12 @@ def retire_gold_case(gold_case_id: UUID, actor: ActorDep, ctx: Ctx) -> GoldCaseO
 @router.get("/reviews/{item_id}/known-answer")
 def show_known_answer(item_id: UUID, actor: ActorDep, ctx: Ctx) -> ResultOut:
     """
-    What is known of a case that you ruled on, where it was a gold case; when the ruling can no longer be undone, and
-    not found before.
+    What is known of a case that you ruled on, where it was a gold case; when the ruling can no longer be undone (of one
+    that you passed on: when the second line's time would be over), and not found before.
     """
     actor.require("review")
     with ctx.db.read() as session:
-        return service.result_of(session, actor.name, item_id)
+        return service.result_of(session, actor.name, item_id, ctx.clock.now())
 
 
 def _as_id(position: str | None) -> UUID | None:
@@ -85,9 +86,13 @@ def _as_id(position: str | None) -> UUID | None:
 
 
 def _outs(session: Session, cases: Sequence[GoldCase]) -> list[GoldCaseOut]:
-    counted = service.answers_of(session, cases)
+    counted, unfit = service.answers_of(session, cases), left_out(session, cases)
     outs = []
     for case in cases:
         answers, knew = counted.get(case.id, (0, 0))
-        outs.append(GoldCaseOut.model_validate(case).model_copy(update={"answers": answers, "knew": knew}))
+        outs.append(
+            GoldCaseOut.model_validate(case).model_copy(
+                update={"answers": answers, "knew": knew, "left_out": unfit.get(case.id)}
+            )
+        )
     return outs

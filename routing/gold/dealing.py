@@ -24,6 +24,7 @@ from routing.gold import queries
 from routing.gold.disguise import a_moment_before, look_alikes, odds, renamed
 from routing.gold.queries import GOLD
 from routing.gold.tables import GoldCase
+from routing.gold.unfit import left_out
 from routing.reviews.tables import ReviewItem
 from routing.snapshot import Snapshot
 
@@ -66,6 +67,8 @@ def deal_before(session: Session, item: ReviewItem, claim: Claim, dealer: Dealer
         return None
     if queries.was_drawn(session, claim.actor.name, item.id) or not all(queries.pool(session, item.agent)):
         return None
+    if queries.asked_for(session, [item.decision_id]):
+        return None
     for gold in _in_turn(session, item.agent, claim, dealer):
         laid_out = _laid_out(session, gold, item, claim, dealer)
         if laid_out is not None:
@@ -82,8 +85,13 @@ def _may_wait(item: ReviewItem, now: datetime) -> bool:
     """Ordinary work with time left: nothing urgent, and nothing that was passed on, waits for a test."""
     if item.level > _LEVEL or item.priority > 0 or item.shown_kind not in {"review", "audit"} or item.kind == GOLD:
         return False
-    end = item.escalates_at or item.due_at
+    end = _leaves_at(item)
     return end - now > max((end - item.created_at) * _SPARE, _SPARE_AT_LEAST)
+
+
+def _leaves_at(item: ReviewItem) -> datetime:
+    """When a case waits in the first line no more."""
+    return item.escalates_at or item.due_at
 
 
 def _in_turn(session: Session, agent: str, claim: Claim, dealer: Dealer) -> list[GoldCase]:
@@ -103,8 +111,11 @@ def _laid_out(
 ) -> tuple[Entry, dict[str, Any]] | None:
     """
     The rows that this case would have got; None where it would not have come to a person, where nothing near is a free
-    id, or where it would show another policy than the cases around it.
+    id, or where it would give itself away: by its own id, by the way in which it came, or by another policy than that
+    of the cases around it.
     """
+    if left_out(session, [gold]):
+        return None
     at = a_moment_before(item.created_at, item.id)
     ids = look_alikes(item.case_id, dealer.secret, claim.actor.name)
     taken = queries.taken(session, gold.agent, ids)
@@ -167,7 +178,8 @@ def _dealt(
         "kind": GOLD,
         "shown_as": row["kind"],
         "due_at": at + (item.due_at - item.created_at),
-        "escalates_at": None,  # it is passed on to nobody
+        "escalates_at": None,  # it is passed on to nobody, and ends when the other would be
+        "expires_at": at + (_leaves_at(item) - item.created_at),
         "claimed_by": claim.actor.name,
         "claimed_at": claim.now,
         "claimed_until": claim.until,

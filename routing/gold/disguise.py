@@ -2,13 +2,14 @@
 How a gold case is made to look like the case before which it is dealt. Pure.
 
 Its id is a free one beside that case's, so that it is one that the agent's caller could have sent; and wherever the id
-of the original stands in what is shown, the new one takes its place.
+of the original stands in what is shown, the new one takes its place. Where it cannot, the case gives itself away.
 """
 
 import hashlib
 import hmac
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,9 @@ _HEX_FIGURES, _LETTERS = 8, 4
 _NEAR, _RANDOM_ONES = 150, 40
 _SHORTEST = 4
 """An id of fewer signs may stand in a text by chance."""
+_DATA = re.compile(r"\s*data:", re.IGNORECASE)
+_ADDRESS = re.compile(r"""[^\s"'<>()\[\]{},;]*(?:://|www\.|@)[^\s"'<>()\[\]{},;]*|(?<!\S)/[^\s"'<>()\[\]{},;]+""")
+"""Of a page or a file, where another id would be another customer's, or lead nowhere."""
 _JUST_BEFORE = timedelta(seconds=3)
 
 
@@ -58,14 +62,46 @@ def _random(case_id: str, secret: bytes, person: str, attempt: int, *, hexadecim
 
 
 def renamed(value: Any, old: str, new: str) -> Any:
-    """The same value with the new id wherever the old one stands in a text."""
+    """
+    The same value with the new id wherever the old one stands by itself: as a word, as a number or as a name. Nothing
+    else is touched, since the rest is what the case is judged by: no other word or number, no address, no picture.
+    """
     if len(old) < _SHORTEST:
         return value
     if isinstance(value, str):
-        return value.replace(old, new)
+        return value if _DATA.match(value) else _by_itself(old).sub(lambda _: new, value)
     if isinstance(value, dict):
-        return {key: renamed(one, old, new) for key, one in value.items()}
-    return [renamed(one, old, new) for one in value] if isinstance(value, list) else value
+        return {renamed(key, old, new): renamed(one, old, new) for key, one in value.items()}
+    if isinstance(value, list):
+        return [renamed(one, old, new) for one in value]
+    if type(value) is int and str(value) == old:
+        return int(new) if new.isdecimal() else new
+    return value
+
+
+def betrays(value: Any, case_id: str) -> bool:
+    """Whether the id stands where no other can take its place: in an address, or as a part of a word."""
+    if len(case_id) < _SHORTEST:
+        return False
+    if isinstance(value, str):
+        if case_id not in value or _DATA.match(value):
+            return False
+        return any(case_id in one for one in _ADDRESS.findall(value)) or bool(_in_a_word(case_id).search(value))
+    if isinstance(value, dict):
+        return any(betrays(key, case_id) or betrays(one, case_id) for key, one in value.items())
+    return isinstance(value, list) and any(betrays(one, case_id) for one in value)
+
+
+@lru_cache(maxsize=256)
+def _by_itself(case_id: str) -> re.Pattern[str]:
+    """No sign of a word beside it; and where it is a number, no decimals: "1042.00" is an amount, and no case 1042."""
+    before, after = (r"(?<!\d[.,])", r"(?![.,]\d)") if case_id.isdecimal() else ("", "")
+    return re.compile(rf"(?<![^\W_]){before}{re.escape(case_id)}(?![^\W_]){after}")
+
+
+@lru_cache(maxsize=256)
+def _in_a_word(case_id: str) -> re.Pattern[str]:
+    return re.compile(rf"[^\W\d_]{re.escape(case_id)}|{re.escape(case_id)}[^\W\d_]")
 
 
 def a_moment_before(moment: datetime, item_id: UUID) -> datetime:

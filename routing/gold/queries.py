@@ -12,15 +12,19 @@ from kit.dialects import insert_new
 from kit.errors import NotFound
 from rollout.failures.tables import Failure
 from routing.cases.tables import Decision, DecisionKey, HumanOutput, Label
+from routing.domain.decide import HUMAN_LOOP
 from routing.gold.tables import GoldCase, GoldDeal
-from routing.reviews.tables import ReviewItem, Ruling
+from routing.reviews.tables import Opened, ReviewItem, Ruling
 from routing.supervision.tables import BlindAnswer
 
 GOLD = "gold"
 """The kind of a review item that is one."""
 
 ASKED_FOR = timedelta(days=1)
-"""How long a gold case that was given back waits for the same person."""
+"""How long a gold case that was given back waits for the same person at most."""
+
+INTERRUPT = "interrupt:"
+"""How the ids of cases begin that came by an interrupt."""
 
 _PEOPLE_DID_OR_REPORTED = ("human_output", "failure")
 """Sources of a label that are no rulings."""
@@ -115,14 +119,14 @@ def said_to_be_right(session: Session, decision: Decision) -> Any:
 def not_met_by(session: Session, agent: str, login: str) -> list[tuple[UUID, str]]:
     """
     The gold cases that this person may be dealt, each with its segment: none that they were dealt, made or know the
-    original of, because they ruled on it, said what it should be, did it themselves or reported it.
+    original of, because they ruled on its case in whichever version, had it before them, said what it should be, did it
+    themselves or reported it.
     """
     met = or_(
         GoldCase.made_by == login,
         exists().where(GoldDeal.gold_case_id == GoldCase.id, GoldDeal.login == login),
-        _of_items(Ruling, login),
-        _of_items(BlindAnswer, login),
-        exists().where(Failure.decision_id == GoldCase.decision_id, Failure.reported_by == login),
+        *(_of_items(table, login) for table in (Ruling, BlindAnswer, Opened)),
+        _of_case(Failure.decision_id == DecisionKey.decision_id, Failure.reported_by == login),
         exists().where(
             HumanOutput.agent == GoldCase.agent,
             HumanOutput.case_id == GoldCase.case_id,
@@ -134,10 +138,30 @@ def not_met_by(session: Session, agent: str, login: str) -> list[tuple[UUID, str
     return [(row_id, segment) for row_id, segment in session.execute(wanted)]
 
 
-def _of_items(table: Any, login: str) -> Any:
+def _of_case(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Of a decision on the original's case: the same case in another version is known to them as well."""
+    same = DecisionKey.agent == GoldCase.agent, DecisionKey.case_id == GoldCase.case_id
+    return exists().where(*same, *conditions)
+
+
+def _of_items(table: Any, login: str) -> ColumnElement[bool]:
     """By way of the items: rulings are not indexed by decision."""
     of_item = and_(table.item_id == ReviewItem.id, table.login == login)
-    return exists().where(ReviewItem.decision_id == GoldCase.decision_id).where(of_item)
+    return _of_case(ReviewItem.decision_id == DecisionKey.decision_id, of_item)
+
+
+def asked_for(session: Session, decision_ids: Collection[UUID]) -> set[UUID]:
+    """
+    Those of these decisions that no agent sent by itself: a graph asked, or somebody started a human loop. What is laid
+    out by the router can look like neither.
+    """
+    wanted = select(Decision.id, Decision.case_id, Decision.reasons).where(Decision.id.in_(decision_ids))
+    rows = session.execute(wanted) if decision_ids else ()
+    return {row_id for row_id, case_id, reasons in rows if not by_itself(case_id, reasons)}
+
+
+def by_itself(case_id: str, reasons: Sequence[Mapping[str, str]]) -> bool:
+    return not case_id.startswith(INTERRUPT) and HUMAN_LOOP not in {reason["code"] for reason in reasons}
 
 
 def was_drawn(session: Session, login: str, item_id: UUID) -> bool:
@@ -197,33 +221,47 @@ def results(
     session: Session, login: str, *, only_missed: bool = False, limit: int = 50
 ) -> Sequence[tuple[GoldDeal, GoldCase]]:
     """What this person said of gold cases that nothing can be undone of, the newest first."""
-    wanted = _answered(login).order_by(GoldDeal.answered_at.desc(), GoldDeal.item_id.desc()).limit(limit)
+    wanted = (
+        _with_case(login)
+        .where(GoldDeal.said.is_not(None))
+        .order_by(GoldDeal.answered_at.desc(), GoldDeal.item_id.desc())
+        .limit(limit)
+    )
     if only_missed:
         wanted = wanted.where(GoldDeal.said != GoldCase.output_is)
     return [(deal, gold) for deal, gold in session.execute(wanted)]
 
 
-def result(session: Session, login: str, item_id: UUID) -> tuple[GoldDeal, GoldCase] | None:
-    found = session.execute(_answered(login).where(GoldDeal.item_id == item_id)).one_or_none()
+def result(session: Session, login: str, item_id: UUID, now: datetime) -> tuple[GoldDeal, GoldCase] | None:
+    """What was known of this item, as soon as this person may be told."""
+    wanted = _with_case(login).where(told(now), GoldDeal.item_id == item_id)
+    found = session.execute(wanted).one_or_none()
     return (found[0], found[1]) if found is not None else None
 
 
-def newest_untold(session: Session, login: str, since: datetime) -> tuple[GoldDeal, GoldCase] | None:
-    """The newest result since then that this person has not put away."""
-    wanted = _answered(login).where(GoldDeal.told_at.is_(None), GoldDeal.answered_at >= since)
+def newest_untold(session: Session, login: str, since: datetime, now: datetime) -> tuple[GoldDeal, GoldCase] | None:
+    """The newest result since then that this person may be told, and has not put away."""
+    wanted = _with_case(login).where(told(now), GoldDeal.told_at.is_(None), GoldDeal.answered_at >= since)
     found = session.execute(wanted.order_by(GoldDeal.answered_at.desc()).limit(1)).one_or_none()
     return (found[0], found[1]) if found is not None else None
 
 
-def _answered(login: str) -> Select[GoldDeal, GoldCase]:
+def _with_case(login: str) -> Select[GoldDeal, GoldCase]:
     wanted = select(GoldDeal, GoldCase).join(GoldCase, GoldCase.id == GoldDeal.gold_case_id)
-    return wanted.where(GoldDeal.login == login, GoldDeal.said.is_not(None))
+    return wanted.where(GoldDeal.login == login)
+
+
+def told(now: datetime) -> ColumnElement[bool]:
+    """Answered; or passed on, and any other case would have ended in the second line by now."""
+    ends = func.coalesce(ReviewItem.expires_at, ReviewItem.due_at)
+    over = exists().where(ReviewItem.id == GoldDeal.item_id, ends <= now).correlate(GoldDeal)
+    return or_(GoldDeal.said.is_not(None), and_(GoldDeal.ruling == "escalate", over))
 
 
 def put_away(session: Session, login: str, until: datetime, now: datetime) -> None:
     """They have been told of every result up to then."""
-    told = update(GoldDeal).where(GoldDeal.login == login, GoldDeal.told_at.is_(None), GoldDeal.answered_at <= until)
-    session.execute(told.values(told_at=now).execution_options(synchronize_session=False))
+    seen = update(GoldDeal).where(GoldDeal.login == login, GoldDeal.told_at.is_(None), GoldDeal.answered_at <= until)
+    session.execute(seen.where(told(now)).values(told_at=now).execution_options(synchronize_session=False))
 
 
 def dealt(session: Session, agent: str) -> Dealt:
@@ -242,9 +280,9 @@ def held(session: Session) -> int:
 
 
 def out_of_time(now: datetime) -> Select[UUID]:
-    """Open ones that were dealt a day ago."""
+    """Open ones that were dealt a day ago, or that would not be in the first line any more if they were real."""
     wanted = select(ReviewItem.id).join(GoldDeal, GoldDeal.item_id == ReviewItem.id)
-    return wanted.where(_OPEN, GoldDeal.dealt_at < now - ASKED_FOR)
+    return wanted.where(_OPEN, or_(GoldDeal.dealt_at < now - ASKED_FOR, ReviewItem.expires_at < now))
 
 
 # As its index has it, word for word.

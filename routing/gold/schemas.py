@@ -39,7 +39,10 @@ class GoldCaseIn(Strict):
 
 
 class GoldCaseOut(Out):
-    """`answers`: how many reviewers said whether its output is right; `knew`: how many of them did."""
+    """
+    `answers`: how many reviewers said whether its output is right; `knew`: how many of them did. `left_out`: why it is
+    dealt to nobody though it is not retired.
+    """
 
     id: UUID
     agent: str
@@ -61,6 +64,7 @@ class GoldCaseOut(Out):
     retired_at: datetime | None
     answers: int = 0
     knew: int = 0
+    left_out: str | None = None
 
 
 class PoolOut(Out):
@@ -84,7 +88,10 @@ class GoldCasesOut(Out):
 
 
 class ResultOut(Out):
-    """One gold case that you ruled on: what you said of its output, what is known, and why."""
+    """
+    One gold case that you ruled on: what you said of its output, what is known, and why. `said` and `knew` are null
+    where you passed it on.
+    """
 
     item_id: UUID
     gold_case_id: UUID
@@ -94,8 +101,8 @@ class ResultOut(Out):
     output: Any
     output_is: Said
     ruling: str
-    said: Said
-    knew: bool
+    said: Said | None
+    knew: bool | None
     correct_output: Any
     why: str
     at: datetime

@@ -30,6 +30,7 @@ from routing.gold.disguise import renamed
 from routing.gold.queries import Dealt, Pool
 from routing.gold.schemas import GoldCaseIn, PoolOut, ResultOut
 from routing.gold.tables import GoldCase, GoldDeal
+from routing.gold.unfit import require_fit, require_own
 from routing.snapshot import AgentEntry
 
 FEW = 20
@@ -93,9 +94,12 @@ def results_of(session: Session, login: str, *, only_missed: bool = False, limit
     return [_result(deal, case) for deal, case in found]
 
 
-def result_of(session: Session, login: str, item_id: UUID) -> ResultOut:
-    """One of them; as unknown as any other case while its ruling can be undone."""
-    found = queries.result(session, login, item_id)
+def result_of(session: Session, login: str, item_id: UUID, now: datetime) -> ResultOut:
+    """
+    One of them; as unknown as any other case while its ruling can be undone, and where it was passed on until another
+    would have ended.
+    """
+    found = queries.result(session, login, item_id, now)
     if found is None:
         raise NotFound(f"you ruled on no gold case {item_id}")
     return _result(*found)
@@ -103,13 +107,13 @@ def result_of(session: Session, login: str, item_id: UUID) -> ResultOut:
 
 def untold(session: Session, login: str, now: datetime) -> ResultOut | None:
     """The newest result of the last week that this person has not put away."""
-    found = queries.newest_untold(session, login, now - _TOLD_FOR)
+    found = queries.newest_untold(session, login, now - _TOLD_FOR, now)
     return _result(*found) if found is not None else None
 
 
 def put_away(session: Session, login: str, item_id: UUID, now: datetime) -> None:
     """They have seen that result, and all before it."""
-    queries.put_away(session, login, result_of(session, login, item_id).at, now)
+    queries.put_away(session, login, result_of(session, login, item_id, now).at, now)
 
 
 def _check_given(given: GoldCaseIn) -> None:
@@ -137,6 +141,7 @@ def _from_decision(session: Session, agent: str, given: GoldCaseIn) -> dict[str,
     decision = get_decision(session, given.decision_id) if given.decision_id is not None else None
     if decision is None or decision.agent != agent:
         raise NotFound(f"agent {agent} has no decision {given.decision_id}")
+    require_own(decision)
     other = given.output is not None and canonical(given.output) != canonical(decision.output)
     known = _KNOWN.get(decision.label or "")
     said = given.output_is or (Said.WRONG if other and known is Said.RIGHT else None if other else known)
@@ -163,6 +168,7 @@ def _correct(session: Session, given: GoldCaseIn, decision: Decision, *, shown_a
 
 def _check(agent: AgentEntry, row: dict[str, Any]) -> None:
     """What could not come from the agent would be known for gold at sight, and a known answer must be one."""
+    require_fit(row)
     if agent.output_valid(row["output"]) is False:
         place = Place("output", "it does not fit the agent's schema", "show what the agent could have said")
         raise Invalid("the output does not fit the agent's schema", places=[place])
@@ -178,7 +184,7 @@ def _check(agent: AgentEntry, row: dict[str, Any]) -> None:
 
 
 def _result(deal: GoldDeal, case: GoldCase) -> ResultOut:
-    said = Said(deal.said or "")
+    said = Said(deal.said) if deal.said is not None else None
     return ResultOut(
         item_id=deal.item_id,
         gold_case_id=case.id,
@@ -189,7 +195,7 @@ def _result(deal: GoldDeal, case: GoldCase) -> ResultOut:
         output_is=Said(case.output_is),
         ruling=deal.ruling or "",
         said=said,
-        knew=said == case.output_is,
+        knew=None if said is None else said == case.output_is,
         correct_output=renamed(case.correct_output, case.case_id, deal.case_id),
         why=renamed(case.why, case.case_id, deal.case_id),
         at=deal.answered_at or deal.dealt_at,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from routing.cases.tables import DecisionKey
@@ -46,6 +46,14 @@ class Scope:
 
 def of_decision(session: Session, decision_id: UUID) -> SecondOpinion | None:
     return session.scalar(select(SecondOpinion).where(SecondOpinion.decision_id == decision_id))
+
+
+def first_line_of(session: Session, item: ReviewItem) -> ReviewItem:
+    """The same item as it waited in the first line: there its times are those that it was given."""
+    if item.level == 1:
+        return item
+    same = ReviewItem.decision_id == item.decision_id, ReviewItem.kind == item.kind, ReviewItem.level == literal(1)
+    return session.scalars(select(ReviewItem).where(*same)).one_or_none() or item
 
 
 def rulings(session: Session, ids: Collection[UUID]) -> dict[UUID, Ruling]:

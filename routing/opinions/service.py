@@ -60,26 +60,36 @@ def ask(session: Session, item: ReviewItem, decision: Decision, ruling: Ruling, 
         first_verdict=ruling.verdict,
     )
     session.add(row)
-    session.add(_second_look(item, decision, ruling, now))
+    session.add(_second_look(session, item, decision, ruling, now))
     _note(session, "second_opinion.asked", row, item, now, probability=row.probability)
 
 
-def _second_look(item: ReviewItem, decision: Decision, ruling: Ruling, now: datetime) -> ReviewItem:
-    """
-    As if it waited since the decision, in its times and its id as well: they would tell that somebody was there before.
-    The time until it ends is counted from now.
-    """
-    look = _waiting(item, now, kind=SECOND, level=_FIRST_LINE, within=item.due_at - decision.decided_at)
-    look.id, look.created_at, look.due_at = id_at(decision.decided_at), decision.decided_at, item.due_at
+def _second_look(session: Session, item: ReviewItem, decision: Decision, ruling: Ruling, now: datetime) -> ReviewItem:
+    """As if nobody had been there before, in its times and its id as well. Its time to wait is counted from now."""
+    first = queries.first_line_of(session, item)
+    within = first.due_at - first.created_at
+    line = first.escalates_at - first.created_at if first.escalates_at is not None else within / 2
+    look = _waiting(item, now, kind=SECOND, level=_FIRST_LINE, within=within)
+    look.created_at, look.due_at, look.escalates_at = opinions.times_of(
+        decision.decided_at, within=within, line=line, now=now
+    )
+    look.id = id_at(look.created_at)
     look.shown_as, look.not_for = item.shown_kind, ruling.login
     look.arm, look.arm_probability = item.arm, item.arm_probability
     return look
 
 
+def start_anew(look: ReviewItem, now: datetime) -> None:
+    """It has waited in the first line for as long as it may: as if it had come now. When it ends stays the same."""
+    waited = now - look.created_at
+    look.created_at, look.due_at = now, look.due_at + waited
+    look.escalates_at = look.escalates_at + waited if look.escalates_at is not None else None
+
+
 def _waiting(item: ReviewItem, now: datetime, *, kind: str, level: int, within: timedelta) -> ReviewItem:
     """
-    An item of the same output for somebody else, in its ordinary turn. When its time is over, it ends; it is not passed
-    on before, since no work depends on it.
+    An item of the same output for somebody else, in its ordinary turn. When its time is over, it ends; it is never
+    passed on, since no work depends on it.
     """
     return ReviewItem(
         decision_id=item.decision_id,
@@ -138,18 +148,17 @@ def conclude(session: Session, item: ReviewItem, decision: Decision, ruling: Rul
         return  # of several cases at once: no opinion of this one
     row = _row(session, item)
     if item.kind == SECOND:
-        _given(session, row, item, decision, ruling, now)
+        _given(session, row, item, ruling, now)
     else:
         _adjudicated(session, row, item, decision, ruling, now)
 
 
-def _given(
-    session: Session, row: SecondOpinion, item: ReviewItem, decision: Decision, ruling: Ruling, now: datetime
-) -> None:
+def _given(session: Session, row: SecondOpinion, item: ReviewItem, ruling: Ruling, now: datetime) -> None:
     row.second_ruling_id, row.second_login, row.second_verdict = ruling.id, ruling.login, ruling.verdict
     _note(session, "second_opinion.given", row, item, now, same=row.same)
     if not row.same:
-        within = item.due_at - decision.decided_at
+        first = queries.first_line_of(session, item)
+        within = first.due_at - first.created_at
         session.add(_waiting(item, now, kind=ADJUDICATION, level=_SECOND_LINE, within=within))
         _note(session, "adjudication.asked", row, item, now)
 

@@ -13,6 +13,7 @@ from kit.dialects import among, marked
 from rollout.gates.tables import Total
 from rollout.versions.tables import Rollout
 from routing.cases.tables import SAID, Decision, Label
+from routing.reviews.tables import UnreadRuling
 from routing.tallies.queries import RULED
 from routing.tallies.tables import VerdictTotal
 
@@ -98,6 +99,17 @@ def several_verdicts(session: Session, scope: Scope) -> tuple[list[Given], bool]
         .order_by(Label.decision_id.desc(), Label.at, Label.id)
     )
     return [Given(*row) for row in session.execute(wanted)], len(ids) > _MOST
+
+
+def unread(
+    session: Session, since: datetime, until: datetime, *, agent: str | None = None, login: str | None = None
+) -> dict[str, int]:
+    """How many rulings each person gave then sooner than anybody can have read the case; who gave none is left out."""
+    row = UnreadRuling
+    wanted = select(row.login, func.count()).where(row.at >= since, row.at < until).group_by(row.login)
+    wanted = wanted if agent is None else wanted.where(row.agent == agent)
+    wanted = wanted if login is None else wanted.where(row.login == login)
+    return dict(session.execute(wanted).all())
 
 
 def lanes(session: Session, scope: Scope) -> Sequence[LaneTotal]:

@@ -88,17 +88,17 @@ def past(session: Session, actor: Actor, item_id: UUID) -> Past:
     )
 
 
-def told_as_gold(session: Session, login: str, item_id: UUID) -> bool:
+def told_as_gold(session: Session, login: str, item_id: UUID, now: datetime) -> bool:
     """Whether it was a gold case whose result this person has been told; it has a page of its own."""
-    return bool(queries.told_gold(session, login, [item_id]))
+    return bool(queries.told_gold(session, login, [item_id], now))
 
 
-def page(session: Session, login: str, before: UUID | None, limit: int) -> list[Line]:
+def page(session: Session, login: str, before: UUID | None, limit: int, now: datetime) -> list[Line]:
     """What they ruled, the newest first; from before the one on this item on."""
     since = queries.past(session, login, before) if before is not None else None
     place = (since[0].at, since[0].id) if since is not None else None
     found = queries.past_page(session, login, before=place, limit=limit)
-    gold = queries.told_gold(session, login, [item.id for _, item in found if item.kind == GOLD])
+    gold = queries.told_gold(session, login, [item.id for _, item in found if item.kind == GOLD], now)
     return [Line(ruling, item, item.id in gold) for ruling, item in found]
 
 

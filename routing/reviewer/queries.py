@@ -13,6 +13,7 @@ from kit.dialects import utc_day
 from routing.cases.tables import Label
 from routing.domain.judging import JUDGEMENT
 from routing.domain.sampling import ASSISTED
+from routing.gold import queries as gold
 from routing.gold.tables import GoldDeal
 from routing.people.queries import ArmTotal
 from routing.reviews.tables import ReviewItem, Ruling
@@ -169,10 +170,10 @@ def _past(login: str) -> Select[Ruling, ReviewItem]:
     return wanted.where(Ruling.login == login, Ruling.undone_at.is_(None), Ruling.ruling.in_(PLAIN))
 
 
-def told_gold(session: Session, login: str, item_ids: Collection[UUID]) -> set[UUID]:
+def told_gold(session: Session, login: str, item_ids: Collection[UUID], now: datetime) -> set[UUID]:
     """Those of these items that were gold cases of which this person has been told by now."""
-    told = select(GoldDeal.item_id).where(GoldDeal.item_id.in_(item_ids), GoldDeal.login == login)
-    return set(session.scalars(told.where(GoldDeal.said.is_not(None))))
+    theirs = select(GoldDeal.item_id).where(GoldDeal.item_id.in_(item_ids), GoldDeal.login == login)
+    return set(session.scalars(theirs.where(gold.told(now))))
 
 
 def labels_of(session: Session, decision_id: UUID) -> Sequence[tuple[Label, str | None]]:

@@ -65,7 +65,8 @@ class ArmsOfAgentOut(ArmsOut):
 
 class ReviewerFiguresOut(Out):
     """
-    One person's reviewing. `pace` is null for everybody but the person; gold answers are those of all time.
+    One person's reviewing. `unread`: rulings that came sooner than anybody can have read the case. `pace` is null for
+    everybody but the person; gold answers are those of all time.
 
     `overturned` lists the newest of `overturned_count`. `cut`: others gave more verdicts than were looked at.
     """
@@ -74,6 +75,7 @@ class ReviewerFiguresOut(Out):
     since: datetime
     until: datetime
     rulings: dict[str, int]
+    unread: int
     pace: list[DayOut] | None
     gold: list[GoldOut]
     gold_missed: list[GoldMissedOut]
@@ -93,6 +95,7 @@ def figures_out(report: OwnReport) -> ReviewerFiguresOut:
         since=report.scope.since,
         until=report.scope.until,
         rulings=report.ruled,
+        unread=report.unread,
         pace=None if report.pace is None else [DayOut.model_validate(day) for day in report.pace],
         gold=[_gold_out(None, report.gold), *gold],
         gold_missed=[_missed_out(row, report.gold_dealt.get(row.case_id)) for row in report.gold_missed],

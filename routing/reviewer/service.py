@@ -22,6 +22,7 @@ from rollout.reviewers.tables import GoldAnswer
 from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.gold import service as gold_cases
 from routing.gold.schemas import ResultOut
+from routing.people import queries as people_queries
 from routing.people import service as people
 from routing.people.queries import ArmTotal
 from routing.people.service import Arms
@@ -56,11 +57,13 @@ class OwnReport:
     """
     One person's rulings. `same`: of the outputs that somebody else gave a verdict on too, those with the same one.
     `overturned`: rulings of which somebody said the opposite later. Gold answers are those of all time.
-    `pace` is None for everybody but the person. `cut`: there were more verdicts of others than were looked at.
+    `unread`: rulings that came sooner than anybody can have read the case. `pace` is None for everybody but the person.
+    `cut`: there were more verdicts of others than were looked at.
     """
 
     scope: Scope
     ruled: dict[str, int]
+    unread: int
     pace: tuple[Day, ...] | None
     same: Share
     same_by_agent: tuple[AgentShare, ...]
@@ -91,7 +94,7 @@ def scope_of(login: str, since: datetime | None, until: datetime | None, now: da
 
 
 def report(session: Session, scope: Scope, *, own: bool) -> OwnReport:
-    """Seven statements, however much there is."""
+    """Eight statements, however much there is."""
     said, cut = queries.others(session, scope)
     same = _same(said)
     answered = gold_queries.answered_by(session, scope.login)
@@ -99,6 +102,7 @@ def report(session: Session, scope: Scope, *, own: bool) -> OwnReport:
     return OwnReport(
         scope=scope,
         ruled=queries.ruled(session, scope),
+        unread=people_queries.unread(session, scope.since, scope.until, login=scope.login).get(scope.login, 0),
         pace=tuple(queries.pace(session, scope)) if own else None,
         same=_together([row.share for row in same]),
         same_by_agent=same,

@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 from evidence.comparing import compare
 from kit.db import send_after_commit
 from kit.ids import new_id
+from rollout.agents.queries import get_agent
+from rollout.agents.schemas import DeskSettings
 from routing.cases.tables import Decision, Label
 from routing.delivery import service as delivery
 from routing.delivery.queries import active_webhooks
@@ -27,7 +29,8 @@ from routing.gold.queries import GOLD
 from routing.judgements import service as judgements
 from routing.opinions import service as opinions
 from routing.reviews import queries
-from routing.reviews.tables import ReviewItem, Ruling
+from routing.reviews.dwell import is_unread
+from routing.reviews.tables import ReviewItem, Ruling, UnreadRuling
 from routing.reviews.troubles import each
 from routing.snapshot import AgentEntry
 
@@ -38,11 +41,14 @@ def conclude_due(session: Session, now: datetime, limit: int) -> int:
     def act(items: Sequence[ReviewItem]) -> None:
         rulings = queries.standing_rulings(session, [item.id for item in items])
         _at_hand = queries.decisions_by_hand(session, items)
-        webhooks = {agent: active_webhooks(session, agent) for agent in {item.agent for item in items}}
+        agents = {item.agent for item in items}
+        webhooks = {agent: active_webhooks(session, agent) for agent in agents}
+        desks = {agent: desk_settings(session, agent) for agent in agents}
         for item in items:
             item.concludes_at = None
             decision = queries.decision_of(session, item)
-            conclude(session, item, decision, rulings[item.id], now, webhooks=webhooks[item.agent])
+            ruling = rulings[item.id]
+            conclude(session, item, decision, ruling, now, desk=desks[item.agent], webhooks=webhooks[item.agent])
         send_after_commit(session, "reviews:changed")
 
     return each(session, queries.to_conclude(session, now, limit), act, step="conclude", now=now)
@@ -55,9 +61,12 @@ def conclude(
     ruling: Ruling,
     now: datetime,
     *,
+    desk: DeskSettings,
     webhooks: Sequence[Webhook] | None = None,
 ) -> None:
     """Everything that follows from a ruling that stands."""
+    if is_unread(ruling, decision, desk):
+        session.add(UnreadRuling(ruling_id=ruling.id, agent=item.agent, login=ruling.login, at=ruling.at))
     if item.kind == GOLD:
         gold.conclude(session, item, ruling, now)
         return
@@ -82,6 +91,11 @@ def conclude(
     opinions.ask(session, item, decision, ruling, now)
 
 
+def desk_settings(session: Session, agent: str) -> DeskSettings:
+    """Of the settings of an agent those alone, as they are stored."""
+    return DeskSettings.model_validate(get_agent(session, agent).settings.get("desk", {}))
+
+
 def nobody_waits(item: ReviewItem) -> bool:
     """Whether what was done with the case stands, and this ruling is about how good that was."""
     return item.kind in {SECOND, ADJUDICATION, JUDGEMENT}
@@ -92,7 +106,6 @@ def second_line(item: ReviewItem, now: datetime) -> ReviewItem:
     The same case waiting in the second line, ahead of its ordinary work: until its time is over, and for half of that
     time at least where somebody passed it on late.
     """
-    half = (item.due_at - item.created_at) / 2
     return ReviewItem(
         decision_id=item.decision_id,
         agent=item.agent,
@@ -107,7 +120,7 @@ def second_line(item: ReviewItem, now: datetime) -> ReviewItem:
         fingerprint=item.fingerprint,
         created_at=now,
         due_at=item.due_at,
-        expires_at=max(item.due_at, now + half),
+        expires_at=item.ends_in_second_line(now),
         state="waiting",
         arm=item.arm,
         arm_probability=item.arm_probability,

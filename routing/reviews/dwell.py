@@ -7,8 +7,9 @@ from typing import Any
 
 from rollout.agents.schemas import DeskSettings
 from routing.cases.tables import Decision
-from routing.reviews.tables import ReviewItem
+from routing.reviews.tables import ReviewItem, Ruling
 
+_ON_THE_WAY = 1.0  # seconds
 LONGEST = 20.0  # seconds; whoever reads longer than that is not held up by it
 
 
@@ -23,6 +24,17 @@ def least_seconds(decision: Decision, desk: DeskSettings, outputs: Sequence[Any]
 def was_read(item: ReviewItem, decision: Decision, desk: DeskSettings, now: datetime) -> bool:
     """Whether who holds it has held it so long."""
     return item.claimed_at is not None and (now - item.claimed_at).total_seconds() >= least_seconds(decision, desk)
+
+
+def is_unread(ruling: Ruling, decision: Decision, desk: DeskSettings) -> bool:
+    """
+    Whether a verdict was given sooner, beyond what the way to the page and back can take. What was read from a file
+    took no time, and is not meant; to pass a case on is no verdict.
+    """
+    if ruling.verdict not in {"agree", "override"} or ruling.bulk or not 0.0 < ruling.held_seconds < LONGEST:
+        return False
+    least = least_seconds(decision, desk)
+    return ruling.held_seconds < least - min(least / 2, _ON_THE_WAY)
 
 
 def _letters(value: Any) -> int:

@@ -46,7 +46,7 @@ def judge(session: Session, item_id: UUID, said: Judged, *, agent: AgentEntry, a
     session.add(ruling)
     session.flush()  # the label below names its id
     if until is None:
-        concluding.conclude(session, ended, decision, ruling, now)
+        concluding.conclude(session, ended, decision, ruling, now, desk=agent.settings.desk)
     else:
         send_after_commit(session, "routing.conclude", about=agent.settings.undo_seconds)
     audit_queries.add(session, [desk.event_row(ended, ruling, actor)])

@@ -2,6 +2,8 @@
 What nobody ruled on in time: passed on to the second line once half of the time is over (the agent's setting
 `second_line_at`), and ended as `expired` when all of it is, with the work left to a person.
 
+A second opinion is never passed on: it begins to wait anew, so that it is never older than what waits beside it.
+
 Time never says that an output was right. So an expired review has no output and no label, and gates count a case
 without a verdict against the agent.
 """
@@ -14,6 +16,8 @@ from sqlalchemy.orm import Session
 from governance.audit import service as audit
 from kit.db import send_after_commit
 from routing.delivery import service as delivery
+from routing.domain.opinions import SECOND
+from routing.opinions.service import start_anew
 from routing.reviews import queries
 from routing.reviews.concluding import nobody_waits, second_line
 from routing.reviews.tables import ReviewItem
@@ -23,10 +27,13 @@ FALLBACK = "human"  # what the agent's setting `review_fallback` can be: time ne
 
 
 def pass_on(session: Session, now: datetime, limit: int) -> int:
-    """Pass what was in the first line for its part of the time on to the second; returns how many."""
+    """What was in the first line for its part of the time goes on to the second; returns how many."""
 
     def act(items: Sequence[ReviewItem]) -> None:
         for item in items:
+            if item.kind == SECOND:
+                start_anew(item, now)
+                continue
             item.state, item.ended_at = "escalated", now
             session.add(second_line(item, now))
             _note(session, "review.overdue", item, now)

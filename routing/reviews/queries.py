@@ -235,7 +235,7 @@ def release_expired(session: Session, now: datetime) -> int:
 
 
 def end_gold(session: Session, now: datetime) -> int:
-    """Gold cases that nobody looks at and that were not ruled on within a day: they are asked no more."""
+    """Gold cases that nobody looks at and whose time is over: they are asked no more."""
     ended = update(ReviewItem).where(ReviewItem.id.in_(gold.out_of_time(now)), free(now))
     ended = ended.values(state="cancelled", ended_at=now).returning(ReviewItem.id)
     return len(session.scalars(ended.execution_options(synchronize_session=False)).all())
@@ -302,8 +302,8 @@ def without_end(session: Session, limit: int) -> list[ReviewItem]:
 
 
 def expired_in_the_second_line(session: Session, now: datetime, limit: int) -> list[ReviewItem]:
-    """What nobody ruled on there either and nobody looks at now, the oldest first; locked."""
-    over = ReviewItem.expires_at.is_not(None), ReviewItem.expires_at < now
+    """What nobody ruled on there either and nobody looks at now, the oldest first, no gold case; locked."""
+    over = ReviewItem.expires_at.is_not(None), ReviewItem.expires_at < now, ReviewItem.kind != gold.GOLD
     wanted = select(ReviewItem).where(free(now), *over, _untroubled(now, "expire"))
     wanted = wanted.order_by(ReviewItem.expires_at).limit(limit)
     return list(session.scalars(skip_locked(wanted, session.get_bind().dialect.name)))

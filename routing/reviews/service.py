@@ -270,7 +270,7 @@ def give(session: Session, item: ReviewItem, said: Said, *, agent: AgentEntry, a
         queries.insert_ruling_with_event(session, row_of(ruling), event_row(ended, ruling, actor))
     opinions.weigh(session, ended, look, ruling, agent)
     if until is None:
-        concluding.conclude(session, ended, look(), ruling, now)
+        concluding.conclude(session, ended, look(), ruling, now, desk=agent.settings.desk)
     else:
         send_after_commit(session, "routing.conclude", about=agent.settings.undo_seconds)
     send_after_commit(session, "reviews:changed")

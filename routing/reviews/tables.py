@@ -123,8 +123,8 @@ class ReviewItem(Table):
     fingerprint: Mapped[str] = mapped_column(String(64))  # of input and output as shown; a ruling names it
     created_at: Mapped[datetime]
     due_at: Mapped[datetime]
-    escalates_at: Mapped[datetime | None]  # in the first line: when it is passed on to the second
-    expires_at: Mapped[datetime | None]  # in the second line: when it ends without a ruling
+    escalates_at: Mapped[datetime | None]  # in the first line: when it is passed on; a check: when its times begin anew
+    expires_at: Mapped[datetime | None]  # in the second line, and of a check: when it ends without a ruling
     # waiting, or how it ended: approved edited rejected escalated expired cancelled superseded
     state: Mapped[str] = mapped_column(String(16), default="waiting")
     claimed_by: Mapped[str | None] = mapped_column(String(128))
@@ -139,6 +139,10 @@ class ReviewItem(Table):
     seconded: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # drawn for a second opinion
     second_probability: Mapped[float | None]  # of having been drawn
     not_for: Mapped[str | None] = mapped_column(String(128))  # who gave the first of two opinions; never dealt to them
+
+    def ends_in_second_line(self, now: datetime) -> datetime:
+        """When its time is over if it is passed on now; half of it is left there at least."""
+        return max(self.due_at, now + (self.due_at - self.created_at) / 2)
 
     @property
     def shown_kind(self) -> str:
@@ -189,6 +193,18 @@ class Opened(Table):
 
     item_id: Mapped[UUID] = mapped_column(primary_key=True)
     login: Mapped[str] = mapped_column(String(128), primary_key=True)
+    at: Mapped[datetime]
+
+
+class UnreadRuling(Table):
+    """A ruling that was given sooner than anybody can have read its case. It counts as any other; a lead is told."""
+
+    __tablename__ = "unread_rulings"
+    __table_args__ = (Index(None, "agent", "at"), Index(None, "login", "at"))
+
+    ruling_id: Mapped[UUID] = mapped_column(primary_key=True)
+    agent: Mapped[str] = mapped_column(String(128))
+    login: Mapped[str] = mapped_column(String(128))
     at: Mapped[datetime]
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Integer, Subquery, case, func, select, union_all
 from sqlalchemy.orm import Session
 
+from routing.domain.opinions import SECOND
 from routing.domain.reach import Reach
 from routing.gold.queries import GOLD
 from routing.reviews.dealing.lines import TURN, WAITING, Known, Narrow, lines, shown_kind
@@ -18,10 +19,15 @@ _AGENTS_AT_ONCE = 50  # of one statement; SQLite takes no more than 500 parts
 _LEVELS = (1, 2)
 _RULED = ("approved", "edited", "rejected")
 _NO_GOLD: ColumnElement[bool] = ReviewItem.kind != GOLD
+_KIND = case((ReviewItem.kind == SECOND, ReviewItem.kind), else_=shown_kind)
+"""Second opinions apart: no work depends on them, so none can be late. What is one is told to nobody who rules."""
 
 
 class Queue(NamedTuple):
-    """What waits of one kind in one line. `ages`: how many came before each of the moments that were asked for."""
+    """
+    What waits of one kind in one line. `ages`: how many came before each of the moments that were asked for. Of a kind
+    on which no work depends none is `late` or `soon`.
+    """
 
     agent: str
     level: int
@@ -56,7 +62,7 @@ def waiting(
     `COUNTED_UP_TO` cases: what is late stands there.
     """
     columns = (
-        ReviewItem.agent, ReviewItem.level, shown_kind.label("kind"), ReviewItem.created_at, ReviewItem.due_at,
+        ReviewItem.agent, ReviewItem.level, _KIND.label("kind"), ReviewItem.created_at, ReviewItem.due_at,
         ReviewItem.claimed_until, ReviewItem.priority, ReviewItem.id,
     )  # fmt: skip
     agents = [agent] if agent is not None else agents_waiting(session)
@@ -76,14 +82,15 @@ def _counted(
     session: Session, some: Subquery, now: datetime, soon: datetime, before: Sequence[datetime]
 ) -> list[Queue]:
     place = some.c.agent, some.c.level, some.c.kind
-    late = some.c.due_at < now
+    work = some.c.kind.in_(RULED)
+    late, soon_late = work & (some.c.due_at < now), work & (some.c.due_at >= now) & (some.c.due_at < soon)
     wanted = (
         select(
             *place,
             func.count(),
             _times(some.c.claimed_until >= now),
             _times(late),
-            _times(~late & (some.c.due_at < soon)),
+            _times(soon_late),
             func.min(some.c.created_at),
             *(_times(some.c.created_at < moment) for moment in before),
         )

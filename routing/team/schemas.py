@@ -8,7 +8,8 @@ from routing.team.service import Standing
 
 class QueueOut(Out):
     """
-    What waits of one kind in one line. `soon`: due within the hour; `oldest`: since when the oldest waits.
+    What waits of one kind in one line. `soon`: due within the hour; `oldest`: since when the oldest waits. Kinds other
+    than review and audit are checks (`second`, `judgement`, `adjudication`): no work depends on them and none is late.
 
     `older_than_1_hour`, `_8_hours` and `_1_day` each count those that are older still.
     """

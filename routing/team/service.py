@@ -80,11 +80,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The reviewers of one agent beside each other. `gold`: errors found of those that were known, by login."""
+    """
+    The reviewers of one agent beside each other. `gold`: errors found of those that were known, by login. `unread`: how
+    many rulings came sooner than anybody can have read the case; who gave none is left out.
+    """
 
     agreement: Agreement
     reviewers: tuple[Reviewer, ...]
     gold: dict[str, Share]
+    unread: dict[str, int]
     concerns: tuple[Concern, ...]
     cut: bool
 
@@ -111,6 +115,7 @@ def compared(session: Session, scope: Scope) -> Compared:
         agreement=verdicts.agreement(given),
         reviewers=reviewers,
         gold={login: percent_agreement(*counts) for login, counts in found.items()},
+        unread=people_queries.unread(session, scope.since, scope.until, agent=scope.agent),
         concerns=tuple(sorted([*_missed(found), *_apart(reviewers)])),
         cut=cut,
     )

@@ -61,6 +61,24 @@ class TestWork:
         assert (queue["waiting"], queue["late"], queue["soon"]) == (4, 2, 1)
         assert [queue[f"older_than_{age}"] for age in ("1_hour", "8_hours", "1_day")] == [2, 2, 1]
 
+    def test_what_no_work_depends_on_stands_by_itself_and_is_never_late(self, ctx: Context) -> None:
+        with ctx.db.begin() as session:
+            now = ctx.clock.now()
+            for kind in ("review", "second", "judgement"):
+                row = item(now - timedelta(hours=9), now - timedelta(hours=1))
+                row.kind, row.shown_as = kind, "review" if kind == "second" else None
+                session.add(row)
+
+        page = read(ctx)
+
+        assert (
+            "1 case waits: 1 late, 0 more due within the hour. Beside them 2 checks, on which no work depends." in page
+        )
+        assert "<small>second opinions</small>" in page
+        with house.client(ctx) as client:
+            queues = client.get("/v1/team", headers=key(ctx)).json()["queues"]
+        assert [(queue["kind"], queue["late"]) for queue in queues] == [("judgement", 0), ("review", 1), ("second", 0)]
+
     def test_of_each_line_only_the_front_is_counted_and_the_page_says_so(
         self, ctx: Context, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -133,6 +151,23 @@ class TestPeople:
         assert "none seen<small>0 of 40; 95 % sure: 0.0 % to 8.9 %</small>" in page
         assert "Fewer overrides</span> than all others" in page
         assert "fastest" not in page
+
+    def test_rulings_that_came_before_the_case_can_have_been_read_are_told_to_the_lead(self, ctx: Context) -> None:
+        house.case(ctx, "form-1")
+        item = desk.claim_next(ctx, RITA)
+        assert item is not None
+        ctx_clock(ctx).move(timedelta(seconds=0.05))
+        desk.rule(ctx, RITA, item)
+        ctx_clock(ctx).move(timedelta(days=1))
+        desk.conclude(ctx)
+
+        assert "Ruled unread</th>" in read(ctx)
+        assert '<td class="num">1</td>' in read(ctx)
+        assert "1 came sooner than anybody can have read the case." in self.of_rita(ctx)
+
+    def of_rita(self, ctx: Context) -> str:
+        with house.client(ctx, house.SECOND) as client:
+            return words(client.get("/team/rita").text)
 
     def test_who_only_audited_is_compared_with_nobody(self, ctx: Context) -> None:
         verdicts(ctx, "c-1", ("rita", "agree", "audit"))

@@ -13,12 +13,14 @@ from kit.clock import FixedClock
 from kit.context import Context
 from kit.ids import new_id
 from kit.tasks import REGISTRY
-from rollout.domain.phase import Phase
+from rollout.domain.phase import Phase, Standing
 from rollout.reviewers.tables import GoldAnswer
+from routing.cases.schemas import HumanLoopIn
+from routing.cases.service import Stored
 from routing.cases.tables import Decision, Label
 from routing.delivery.tables import OutboxMessage
 from routing.doctor import service as doctor
-from routing.gold.tables import GoldDeal
+from routing.gold.tables import GoldCase, GoldDeal
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.staffing import queries as staffing
 from tests import factories
@@ -228,7 +230,14 @@ class TestARuling:
 
         assert not rows(ctx, GoldAnswer)
         assert [item.level for item in rows(ctx, ReviewItem)] == [1, 1]
-        assert client.get(f"/v1/reviews/{gold['id']}/known-answer", headers=keys["rita"]).status_code == 404
+        known = f"/v1/reviews/{gold['id']}/known-answer"
+        assert client.get(known, headers=keys["rita"]).status_code == 404
+        clock.move(timedelta(hours=23))
+        assert client.get(known, headers=keys["rita"]).status_code == 404, "any other could still be ruled on"
+        clock.move(timedelta(hours=1))
+        result = client.get(known, headers=keys["rita"]).json()
+        assert (result["ruling"], result["said"], result["knew"]) == ("escalate", None, None)
+        assert client.get(known, headers=keys["ravi"]).status_code == 404
 
     def test_is_undone_as_any_other_and_what_is_known_is_told_only_after_that(
         self, client: TestClient, ctx: Context, clock: FixedClock, keys: Keys
@@ -331,6 +340,51 @@ class TestDealing:
 
         assert self.golds(client, keys["rita"], rounds=4) == ["yes"]
         assert len(self.golds(client, keys["ravi"])) == 2
+
+    def test_leaves_out_who_knows_the_case_by_another_version_or_has_had_it_before_them(
+        self, client: TestClient, ctx: Context, clock: FixedClock, keys: Keys
+    ) -> None:
+        factories.rollout(ctx, version="v2", phase=Phase.SHADOW, standing=Standing.CANDIDATE)
+        made = [post(client, {}, DECISIONS, CASE | {"case_id": f"w-94{number}000"}) for number in (1, 2)]
+        twin = post(client, {}, DECISIONS, CASE | {"case_id": "w-941000", "version": "v2"})
+        rule(client, keys, claim(client, keys["rita"]), who="rita")
+        opened = claim(client, keys["rita"])
+        clock.move(timedelta(seconds=30))
+        assert client.post(f"/v1/reviews/{opened['id']}/release", headers=keys["rita"]).status_code == 204
+        rule(client, keys, claim(client, keys["ravi"]), "escalate", who="ravi")
+        told(ctx, clock)
+        wrong = {"output_is": "wrong", "correct_output": "no", "why": "It was not."}
+        bodies = [wrong | {"decision_id": one["id"]} for one in (twin, made[1])]
+        pool(client, keys, *bodies, RIGHT)
+        work(client, 6)
+
+        assert opened["decision_id"] == made[1]["id"]
+        assert self.golds(client, keys["rita"], rounds=4) == ["yes"]
+
+    def test_leaves_out_what_can_look_like_no_case_that_the_router_lays_out(
+        self, client: TestClient, ctx: Context, keys: Keys
+    ) -> None:
+        loop = HumanLoopIn.model_validate({"case_id": "w-950000", "version": "v1", "output": "yes", "input": {}})
+        [stored] = factories.store(ctx, loop)
+        assert isinstance(stored, Stored)
+        known = {"output_is": "right", "why": "."}
+        for body, place in (
+            ({"decision_id": str(stored.decision.id)} | known, "decision_id"),
+            (RIGHT | {"case_id": "interrupt:a-1:0"}, "case_id"),
+            (RIGHT | {"input": {"scan": "https://dms/scans/g-000001.pdf"}}, "input"),
+        ):
+            refused = client.post(GOLD_CASES, json=body, headers=keys["omar"])
+            assert (refused.status_code, refused.json()["errors"][0]["place"]) == (422, place)
+        ids = pool(client, keys)
+
+        assert not is_gold(claim(client, keys["rita"])), "it would stand among human loops"
+        with ctx.db.begin() as session:
+            session.get_one(GoldCase, UUID(ids[0])).input = {"scan": "https://dms/scans/g-000001.pdf"}
+            session.get_one(GoldCase, UUID(ids[1])).case_id = "interrupt:a-1:0"
+        work(client, 2)
+        assert not any(is_gold(item) for item in claim(client, keys["ravi"], ahead=3)["next"])
+        listed = client.get(GOLD_CASES, headers=keys["omar"]).json()["items"]
+        assert [one["left_out"].split(" ")[0] for one in listed] == ["it", "input:"]
 
     def test_stays_within_what_a_person_works(self, client: TestClient, keys: Keys) -> None:
         pool(client, keys, RIGHT, WRONG | {"segment": "law"})

@@ -66,6 +66,16 @@ def report(ctx: Context, *, own: bool = True) -> OwnReport:
         return service.report(session, scope, own=own)
 
 
+def test_verdicts_given_sooner_than_the_case_can_be_read_are_counted_and_nothing_else(ctx: Context) -> None:
+    for number, (seconds, ruling) in enumerate(
+        [(0.1, "approve"), (0.2, "reject"), (0.1, "escalate"), (5.0, "approve")]
+    ):
+        ruled(ctx, f"c-{number}", seconds=seconds, ruling=ruling)
+
+    assert report(ctx).unread == report(ctx, own=False).unread == 2
+    assert report(ctx).ruled == {"approve": 2, "reject": 1, "escalate": 1}
+
+
 def test_the_pace_of_a_day_is_the_middle_one_of_its_times(ctx: Context) -> None:
     for number, seconds in enumerate((10.0, 300.0, 20.0)):
         ruled(ctx, f"c-{number}", seconds=seconds)

@@ -129,7 +129,7 @@ class TestTheSecond:
         assert [row.kind for row in rows(ctx, OutboxMessage)] == ["decision.ruled"]
         [second] = [row for row in rows(ctx, ReviewItem) if row.id != first.id]
         assert (second.kind, second.shown_kind, second.level, second.state) == ("second", "review", 1, "waiting")
-        assert second.escalates_at is None
+        assert (second.not_for, second.expires_at) == ("rita", second.due_at)
         assert the(ctx, SecondOpinion).probability == 1.0
 
     def test_is_never_the_first(self, ctx: Context, rita: Actor, ravi: Actor) -> None:
@@ -189,7 +189,7 @@ class TestTheSecond:
         for _ in range(2):
             clock.move(timedelta(days=30))
             with ctx.db.begin() as session:
-                assert overdue.pass_on(session, clock.now(), 10) == 0
+                overdue.pass_on(session, clock.now(), 10)
                 overdue.expire(session, clock.now(), 10)
 
         assert {row.kind: row.state for row in rows(ctx, ReviewItem)} == {"review": "approved", "second": "expired"}

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from evidence import binomial
 from kit.ids import id_at, new_id
 from routing.domain.sampling import gold_position, gold_rank
-from routing.gold.disguise import a_moment_before, look_alikes, odds, renamed
+from routing.gold.disguise import a_moment_before, betrays, look_alikes, odds, renamed
 
 ITEMS = [UUID(int=number << 8) for number in range(4000)]
 
@@ -70,11 +71,47 @@ class TestDisguise:
     def test_finds_none_for_an_id_without_anything_to_change(self) -> None:
         assert look_alikes("–", b"s", "rita") == []
 
-    def test_puts_the_new_id_wherever_the_old_one_stands(self) -> None:
-        shown = {"id": "g-0001", "pages": ["See g-0001.", 7, None], "g-0001": True}
+    @pytest.mark.parametrize(
+        ("shown", "renamed_to"),
+        [
+            ({"g-0001": ["See g-0001.", 7, None]}, {"g-0815": ["See g-0815.", 7, None]}),
+            ("g-0001_page-1.png (g-0001/2)", "g-0815_page-1.png (g-0815/2)"),
+            ("g-00012, xg-0001", "g-00012, xg-0001"),
+            ("data:image/png;base64,g-0001/AAAA", "data:image/png;base64,g-0001/AAAA"),
+        ],
+    )
+    def test_puts_the_new_id_wherever_the_old_one_stands_by_itself(self, shown: Any, renamed_to: Any) -> None:
+        assert renamed(shown, "g-0001", "g-0815") == renamed_to
 
-        assert renamed(shown, "g-0001", "w-0815") == {"id": "w-0815", "pages": ["See w-0815.", 7, None], "g-0001": True}
+    @pytest.mark.parametrize(
+        ("shown", "renamed_to"),
+        [
+            ({"id": 1042, "pages": 3, "paid": True}, {"id": 1043, "pages": 3, "paid": True}),
+            ("Case 1042, as 1042.", "Case 1043, as 1043."),
+            ("Total 1042.00, or 3.1042, or 1042,50, or 91042", "Total 1042.00, or 3.1042, or 1042,50, or 91042"),
+            (1042.0, 1042.0),
+        ],
+    )
+    def test_knows_an_id_that_is_a_number_from_an_amount(self, shown: Any, renamed_to: Any) -> None:
+        assert renamed(shown, "1042", "1043") == renamed_to
+        assert renamed({"id": 1042}, "1042", "w-17") == {"id": "w-17"}, "as the agent's other cases have it"
         assert renamed("a case", "a", "b") == "a case", "so short an id may stand there by chance"
+
+    @pytest.mark.parametrize(
+        ("shown", "betrayed"),
+        [
+            ("https://dms/scans/1042.pdf", True),
+            ({"scan": ["/scans/1042.pdf"]}, True),
+            ("claims+1042@example.org", True),
+            ({"scan1042": 1}, True),
+            ("Case 1042 of https://dms/scans/77.pdf", False),
+            ("Total 1042.00", False),
+            ("data:image/png;base64,a1042/AAAA", False),
+            ({"id": 1042, "name": "1042"}, False),
+        ],
+    )
+    def test_tells_where_the_id_stands_and_no_other_can(self, shown: Any, betrayed: bool) -> None:
+        assert betrays(shown, "1042") is betrayed
 
     def test_comes_a_moment_before_the_case_that_it_goes_before(self) -> None:
         moment = datetime(2026, 11, 2, 9, tzinfo=UTC)

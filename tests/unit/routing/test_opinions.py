@@ -1,16 +1,18 @@
 """What two people say of one output, and what many such pairs say of people and agent."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from evidence import binomial
-from routing.domain.opinions import Opinion, agree, name_of_first
+from routing.domain.opinions import Opinion, agree, name_of_first, times_of
 from routing.opinions.figures import figures
 from routing.opinions.queries import Counted
 from routing.opinions.schemas import in_words
 
+DECIDED = datetime(2026, 3, 2, 9, tzinfo=UTC)
 APPROVED, REJECTED = Opinion("approve", "agree"), Opinion("reject", "override")
 
 
@@ -98,3 +100,17 @@ def test_without_any_nothing_is_claimed() -> None:
     assert (found.same.share, found.people.share, found.agent.upper, found.reviewers) == (None, None, 1.0, ())
     assert found.coefficient.value is None
     assert in_words(found) == "No second opinion was given yet."
+
+
+@pytest.mark.parametrize("line", [timedelta(hours=12), timedelta(hours=24), timedelta(minutes=5)])
+@pytest.mark.parametrize("parts", [0, 0.1, 0.49, 0.5, 0.9, 1.0, 1.9, 40])
+def test_a_second_look_is_never_as_old_as_what_is_passed_on_whenever_it_is_asked_for(
+    line: timedelta, parts: float
+) -> None:
+    now = DECIDED + line * parts
+    times = times_of(DECIDED, within=timedelta(hours=24), line=line, now=now)
+
+    assert times.created_at == (DECIDED if parts < 0.5 else now)
+    assert times.created_at <= now < times.anew_at <= now + line
+    assert times.anew_at - times.created_at < line
+    assert times.due_at - times.created_at == timedelta(hours=24)
