@@ -31,7 +31,7 @@ def look_in_turn(ctx: Context, *, seconds: float) -> int:
     """
     until = time.monotonic() + seconds
     with ctx.db.read() as session:
-        waiting = sorted(version_queries.ids_to_look_at(session), key=_failed.__contains__)
+        waiting = sorted(version_queries.ids_to_judge(session, ctx.clock.now()), key=_failed.__contains__)
     looked = 0
     for rollout_id in waiting:
         _failed.add(rollout_id)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from kit.errors import NotFound
@@ -65,8 +65,18 @@ def rollouts_under_way(session: Session, agent: str | None = None) -> Sequence[R
 
 def ids_to_look_at(session: Session) -> Sequence[UUID]:
     """Rollouts not retired, those that waited longest first."""
+    return session.scalars(_in_turn()).all()
+
+
+def _in_turn() -> Select[UUID]:
     wanted = select(Rollout.id).where(Rollout.standing != Standing.RETIRED.value)
-    return session.scalars(wanted.order_by(Rollout.looked_at.is_not(None), Rollout.looked_at, Rollout.id)).all()
+    return wanted.order_by(Rollout.looked_at.is_not(None), Rollout.looked_at, Rollout.id)
+
+
+def ids_to_judge(session: Session, now: datetime) -> Sequence[UUID]:
+    """Those to look at, but without a plan only when it is time: until there is one, nothing can come of it."""
+    due = or_(Rollout.plan_id.is_not(None), Rollout.next_look_at.is_(None), Rollout.next_look_at <= now)
+    return session.scalars(_in_turn().where(due)).all()
 
 
 def ids_with_glass_over(session: Session, now: datetime) -> Sequence[UUID]:

@@ -223,6 +223,16 @@ def test_one_rollout_that_cannot_be_judged_does_not_stop_the_others(
     assert house.rollout("v1").phase == "shadow"
 
 
+def test_without_a_plan_a_version_is_judged_once_a_day(ctx: Context) -> None:
+    house = build(ctx, planned=False)
+    house.register()
+
+    looked = [tasks.look_at_all(ctx) for _ in range(2)]
+    house.clock.move(timedelta(days=1))
+
+    assert [*looked, tasks.look_at_all(ctx)] == [1, 0, 1]
+
+
 def test_a_sweep_whose_time_is_over_goes_on_where_it_ended(ctx: Context) -> None:
     house = build(ctx)
     for version in ("v1", "v2"):
