@@ -11,6 +11,7 @@ PEERS := .venv-bench/.ready
 ADAPTERS := .venv-adapters/.ready
 OLDEST := .venv-oldest/.ready
 DECISION_PEERS := .venv-bench-decisions/.ready
+DESK_PEERS := .venv-bench-desk/.ready
 SOURCES := kit evidence governance rollout routing review_ui cli demo web_app.py celery_app.py
 export PYTHONPATH := clients/python/src
 
@@ -70,7 +71,7 @@ bench-growth: $(READY)  ## pages, gates and claims as decisions pile up (ARGS=--
 bench-desk: $(READY)  ## keys and milliseconds per ruling in headless Chromium, 200 cases (4 min)
 	$(RUN) -m bench.desk $(ARGS)
 
-bench-desk-load: $(READY)  ## 64 reviewers at one queue of a million, PostgreSQL (ARGS=--quick: a small one)
+bench-desk-load: $(READY) $(DESK_PEERS)  ## 64 reviewers at one queue of a million, PostgreSQL (ARGS=--quick: a small one)
 	$(RUN) -m bench.desk_load $(ARGS)
 
 bench-replay: $(READY)  ## 100,000 recorded cases through the router, lines a second
@@ -86,7 +87,7 @@ lock: $(READY)  ## resolve requirements.lock anew
 	$(RUN) -m tools.lock
 
 clean:  ## remove the environment and everything made
-	rm -rf $(VENV) .venv-adapters .venv-oldest .venv-bench .venv-bench-decisions var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-adapters .venv-oldest .venv-bench .venv-bench-decisions .venv-bench-desk var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Phasegate needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
@@ -103,6 +104,9 @@ $(PEERS): bench/evidence/requirements-peers.txt
 
 $(DECISION_PEERS): bench/decisions/requirements-peers.txt
 	$(call peers,.venv-bench-decisions,$<)
+
+$(DESK_PEERS): bench/desk_load/requirements-peers.txt
+	$(call peers,.venv-bench-desk,$<)
 
 define peers
 	@echo "Setting up the libraries to compare with in $(1) (once)"

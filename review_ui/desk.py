@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session
 from kit.context import Context
 from kit.errors import Conflict, Invalid, NotFound
 from kit.http import Ctx
+from review_ui import asked_form, words
 from review_ui import desk_views as views
-from review_ui import words
 from review_ui.blind_form import read_answer
-from review_ui.forms import out_fields, read_output
+from review_ui.forms import read_output
 from review_ui.given_back import given_back, remember
 from review_ui.gold_desk import told_of
 from review_ui.opinions_views import one_of_two
@@ -30,6 +30,7 @@ from routing.cases.prepare import same
 from routing.cases.tables import Decision
 from routing.domain.judging import JUDGEMENT, Right
 from routing.gold import service as gold
+from routing.interrupts.asked import response_in
 from routing.judgements import service as judgements
 from routing.judgements.service import Judged
 from routing.opinions import service as opinions
@@ -208,11 +209,13 @@ def _said(form: Posted, ruling: str, reason: str, decision: Decision, entry: Age
     fingerprint, note = form.text("fingerprint"), form.text("note")[:4000]
     match ruling:
         case "approve":
-            fields = out_fields(decision.output, entry.settings.fields.output, entry.settings.output_schema)
-            output = read_output(decision.output, fields, form)
+            asked_form.require_no_response(form)
+            output = read_output(decision.output, asked_form.fields_of(decision, entry.settings), form)
             if not same(output, decision.output):
                 return service.Said("edit", fingerprint, output=output, note=note)
             return service.Said("approve", fingerprint, note=note)
+        case "respond":
+            return service.Said("edit", fingerprint, output=asked_form.response(form), note=note)
         case "reject":
             return service.Said("reject", fingerprint, reason_code=reason or form.text("reason"), note=note)
         case "escalate":
@@ -224,6 +227,8 @@ def _in_words(said: service.Said, entry: AgentEntry) -> str:
     if said.ruling == "reject":
         reason = next((r.words for r in entry.settings.reasons if r.code == said.reason_code), said.reason_code or "")
         return f"Rejected: {reason[:1].lower() + reason[1:]}."
+    if response_in(said.output) is not None:
+        return "Answered in the tool's place."
     return {"approve": "Approved.", "edit": "Approved with edits.", "escalate": "Escalated."}[said.ruling]
 
 

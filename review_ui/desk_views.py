@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from evidence.comparing import compare
 from kit.errors import Invalid
 from review_ui import words
+from review_ui.asked_form import EVERYTHING, Takes, fields_of, takes_of
 from review_ui.blind_form import Beside, beside, blank_fields
-from review_ui.forms import OutField, field_errors, out_fields, with_draft
+from review_ui.forms import OutField, field_errors, with_draft
 from review_ui.gold_desk import Told
 from review_ui.judging_views import PairView, pair_view
 from review_ui.opinions_views import OneOfTwo
@@ -26,6 +27,7 @@ from routing.cases.tables import Decision
 from routing.domain.judging import JUDGE
 from routing.domain.opinions import ADJUDICATION
 from routing.domain.sampling import BLIND
+from routing.interrupts.asked import RESPOND
 from routing.judgements.service import Pair
 from routing.reviews import queries, service
 from routing.reviews.dealing import queries as dealing
@@ -75,6 +77,9 @@ class CaseView:
     """How long it is shown before it can be approved: by how much there is to read."""
     see_all: bool = False
     """Whether all of its evidence must have been looked at before it can be approved."""
+    takes: Takes = EVERYTHING
+    response: str = ""
+    """What somebody wrote as an answer in the tool's place, and is not stored yet."""
 
 
 @dataclass(slots=True)
@@ -194,7 +199,8 @@ def case_of(
         why=_why(item, decision, passed_on=passed_on),
         facts=_facts(decision),
         tabs=_tabs(decision, agent),
-        fields=out_fields(decision.output, settings.fields.output, settings.output_schema),
+        fields=fields_of(decision, settings),
+        takes=takes_of(decision),
         action=decision.action or "",
         reasons=settings.reasons[:MOST_REASONS],
         more_reasons=settings.reasons[MOST_REASONS:],
@@ -267,7 +273,8 @@ def with_problem(view: CaseView, form: Posted, problem: Invalid) -> CaseView:
     """The case with the person's draft in it and what is wrong beside each field."""
     errors = field_errors(problem, view.fields)
     said = problem.detail if not errors else f"{words.plural(len(errors), 'field')} cannot be stored as it is"
-    return replace(view, fields=with_draft(view.fields, form, errors), problem=said, note=form.text("note"))
+    draft = with_draft(view.fields, form, errors)
+    return replace(view, fields=draft, problem=said, note=form.text("note"), response=form.text(RESPOND))
 
 
 def _why(item: ReviewItem, decision: Decision, *, passed_on: bool) -> str:

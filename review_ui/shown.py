@@ -36,6 +36,8 @@ class Shown:
     rows: tuple[tuple[str, ...], ...] = ()
     more_rows: int = 0
     at: datetime | None = None
+    sensitive: bool = False
+    """A picture that is blurred until somebody asks for it."""
 
 
 def at_path(value: Any, path: str) -> Any:
@@ -147,7 +149,7 @@ def _longtext(value: Any, view: FieldView) -> Shown | None:
 def _image(value: Any, view: FieldView) -> Shown | None:
     found = picture(value)
     if found is not None:
-        return Shown(view.path, view.label, "image", image=found)
+        return Shown(view.path, view.label, "image", image=found, sensitive=view.sensitive)
     return _link(value, view) if isinstance(value, str) and value.startswith("https://") else None
 
 

@@ -10,7 +10,6 @@ take the next case with three held ahead and approve it. Ends with 1 when a clai
 """
 
 import argparse
-import importlib.util
 import os
 import platform
 import signal
@@ -24,6 +23,7 @@ from bench.decisions import cases
 from bench.decisions.disk import fsync_milliseconds
 from bench.decisions.meter import Meter
 from bench.decisions.services import Service, database, folder_for_servers, noop, postgres, service
+from bench.desk_load import beside
 from bench.desk_load.filling import fill
 from bench.desk_load.reviewers import Job, Worked, work_apart
 from bench.evidence.report import Section, Table, conclude, judged
@@ -32,11 +32,6 @@ from tests import factories
 
 REPORT = Path(__file__).resolve().parents[1] / "desk-load.md"
 _NEXT_CASE, _RULINGS = 20.0, 200.0  # milliseconds at the 95th percentile; a second
-_PEERS = {"label_studio": "Label Studio", "awaithumans": "awaithumans"}
-_ELSEWHERE = (
-    "Measured elsewhere and not beside ours: a full cycle of 332 ms with Label Studio and of 32 ms with awaithumans, "
-    "and 514 ms from a ruling until a waiting agent is woken."
-)
 _UNDO = 10  # seconds, as an agent has it that says nothing of it
 
 
@@ -59,11 +54,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a small queue and few rulings, to the screen")
     asked = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers and folders are cleared away, then too
-    section = measured(QUICK if asked.quick else Effort())
-    return conclude(written(section), [section], None if asked.quick else REPORT)
+    sections = measured(QUICK if asked.quick else Effort())
+    return conclude(written(sections), sections, None if asked.quick else REPORT)
 
 
-def measured(effort: Effort) -> Section:
+def measured(effort: Effort) -> list[Section]:
     began = time.monotonic()
     section = Section(
         f"{effort.reviewers} reviewers at one queue",
@@ -73,20 +68,17 @@ def measured(effort: Effort) -> Section:
         "beside it. No agent has a webhook, so no ruling writes a message. The no-op is a FastAPI application that "
         "stores nothing, "
         f"asked twice a cycle, in {effort.web_processes} processes as well. A case counts as handed to two where a "
-        f"reviewer gets it, to look at or as one of their next, after another one had it. {_ELSEWHERE}",
+        "reviewer gets it, to look at or as one of their next, after another one had it.",
     )
-    section.left_out += [
-        f"{name}: not installed" if importlib.util.find_spec(module) is None else f"{name}: no measurement of it here"
-        for module, name in _PEERS.items()
-    ]
     with folder_for_servers() as folder, postgres(folder) as server, database("postgresql", folder, server) as url:
         with noop(folder, web_processes=effort.web_processes) as ports:
             nothing = Job(ports, [""] * effort.reviewers, min(effort.rulings, 10_000), path="/noop")
             bare = work_apart(nothing)
         with service(url, folder, web_processes=effort.web_processes) as found:
             measure(section, found, effort, bare, began)
-    section.seconds = time.monotonic() - began
-    return section
+            section.seconds = time.monotonic() - began
+            others = beside.run(found, server, folder)
+    return [section, others]
 
 
 def measure(section: Section, found: Service, effort: Effort, bare: Worked, began: float) -> None:
@@ -196,21 +188,21 @@ def _plain(url: str) -> str:
     return url.replace("postgresql+psycopg://", "postgresql://")
 
 
-def written(section: Section) -> str:
+def written(sections: Sequence[Section]) -> str:
     at = SystemClock().now()
     head = [
         "# The review desk under load, measured",
         "",
         (
-            f"Repeat with `make bench-desk-load`. Made on {at:%Y-%m-%d %H:%M} UTC in {section.seconds:.0f} s on "
+            f"Repeat with `make bench-desk-load`. Made on {at:%Y-%m-%d %H:%M} UTC in {sections[0].seconds:.0f} s on "
             f"{platform.machine()}, {os.cpu_count()} cores, which the reviewers, the web processes, the workers and "
             f"the database share; one fdatasync of 4 KB takes {fsync_milliseconds():.2f} ms here. Load averages at the "
             f"end: {', '.join(f'{load:.1f}' for load in os.getloadavg())}. Written by the program; not to be edited."
         ),
         "",
-        *judged([section]),
+        *judged(sections),
     ]
-    return "\n".join([*head, section.written()])
+    return "\n".join([*head, *(section.written() for section in sections)])
 
 
 if __name__ == "__main__":

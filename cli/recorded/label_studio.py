@@ -137,17 +137,32 @@ def _one(task: _Task, annotation: _Annotation, fields: Fields) -> dict[str, Any]
     values |= {"annotator": annotation.annotator, "created_at": annotation.created_at}
     body: dict[str, Any] = {}
     for source, name in _sources(said, fields):
-        if source not in said and source not in values:
+        field = fields.field(name)
+        wanted = fields.wanted(field.path)
+        if source in said:
+            value = _list_or_one(said[source], wanted)
+        elif source in values:
+            value = values[source]
+        elif field.path[0] == "output" and _nothing_is_a_list(annotation, wanted):
+            value = []
+        else:
             has = ", ".join(sorted({*said, *values}))
             raise _wrong(source, "the task has no such value", f"there are: {has}")
-        field = fields.field(name)
-        value = _list_or_one(said[source], fields.wanted(field.path)) if source in said else values[source]
         if value is not None:
             as_text = field.name == "case_id" and isinstance(value, int) and not isinstance(value, bool)
             put(body, field.path, str(value) if as_text else value)
     if "output" not in body:
-        raise _wrong("annotations", "nothing was said in them", "take the task out")
+        mend = "take the task out; where nothing is an answer, name its control: --column output=CONTROL"
+        raise _wrong("annotations", "nothing was said in them", mend)
     return body
+
+
+def _nothing_is_a_list(annotation: _Annotation, wanted: frozenset[str]) -> bool:
+    """
+    Whether a control that says nothing says that there is nothing: of spans and boxes this is an answer. The output
+    schema knows; where there is none, who sent in an annotation without a single result said so of all of it.
+    """
+    return "array" in wanted or (not wanted and not annotation.result)
 
 
 def _sources(said: Mapping[str, Any], fields: Fields) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ import { listen, many } from "./live.js";
 import { localTimes, toast, untoast } from "./page.js";
 import { unseen, watch } from "./seen.js";
 import "./swipe.js";
+import "./blur.js";
 
 const desk = document.body;
 const $ = (selector, part = document) => part.querySelector(selector);
@@ -267,6 +268,8 @@ function rejectFor(button) {
   lastReason = button.value;
   $("#rule").requestSubmit(button);
 }
+/** In the field of an answer in the tool's place: to submit is to send it. */
+const answerInstead = (field) => { const button = $("button", field?.closest("[data-respond]") || document.createElement("i")); button?.click(); return Boolean(button); };
 function judge(button) {
   if (button && armed(true)) $("#rule").requestSubmit(button);
 }
@@ -288,7 +291,7 @@ Object.assign(handlers, {
   escalate() { const button = $(".dock [data-cmd=escalate]"); if (button && armed()) $("#rule").requestSubmit(button); },
   skip() { if (held()) $("#release").requestSubmit(); },
   edit() { const first = rows().map(control).find(Boolean) || $(".case [data-draft]"); first?.closest("details")?.setAttribute("open", ""); first?.focus(); },
-  submit() { if (held()) handlers.approve(); },
+  submit() { if (held() && !answerInstead(document.activeElement)) handlers.approve(); },
   undo,
   restore() {
     if (reasonsOpen()) { openReasons(false); $("[data-region=case] h1").focus({ preventScroll: true }); return; }
@@ -307,7 +310,7 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-reason]"), right = event.target.closest("[data-right]");
   if (button) { event.preventDefault(); handlers.reason(button.dataset.reason); }
   if (right) { event.preventDefault(); judge(right); }
-  if (event.target.closest(".reasons button[name=ruling]:not([data-reason])") && !armed()) event.preventDefault();
+  if (event.target.closest(".reasons button[name=ruling]:not([data-reason]), [data-respond] button") && !armed()) event.preventDefault();
 });
 
 /* undo: the agent is told when its time is over, so until then nothing has happened outside */

@@ -15,6 +15,7 @@ export const KEYS = [
   { group: "Edit", cmd: "restore", keys: ["escape"], badge: "Esc", words: "Restore, or close", typing: true, keysOnly: true },
   { group: "Look", cmd: "evidence", keys: ["v"], words: "Next piece of evidence" },
   { group: "Look", cmd: "why", keys: [" "], badge: "Space", words: "Show confidence and signals" },
+  { group: "Look", cmd: "blur", keys: ["b"], words: "Show or blur sensitive pictures", keysOnly: true },
   { group: "Queue", cmd: "down", keys: ["j"], words: "Next case in the list", keysOnly: true },
   { group: "Queue", cmd: "up", keys: ["k"], words: "Case before in the list", keysOnly: true },
   { group: "Queue", cmd: "pick", keys: ["x"], words: "Choose a case, to approve several together", keysOnly: true },

@@ -34,6 +34,8 @@ export function unseen(part) {
     const name = panel.dataset.evidence;
     look(panel);
     if (!seen.has(panel)) return panel.hasAttribute("data-off") ? `Open “${name}” first` : `Look at all of “${name}” first`;
+    const blurred = panel.querySelector("details.sensitive:not([open]) + img");
+    if (blurred) return `Show “${blurred.alt}” first`;
     const rest = [...panel.querySelectorAll(".long")].find((one) => longer(one) && !seen.has(one));
     if (rest) return `Read “${rest.getAttribute("aria-label")}” to its end first`;
   }

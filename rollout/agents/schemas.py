@@ -15,11 +15,15 @@ Show = Literal["text", "longtext", "image", "json", "table", "link", "number", "
 
 
 class FieldView(Strict):
-    """How one field is shown to a reviewer. `path` is a JSON pointer (`/lines/0/amount`); empty: the whole value."""
+    """
+    How one field is shown to a reviewer. `path` is a JSON pointer (`/lines/0/amount`); empty: the whole value.
+    `sensitive`: a picture that may disturb who sees it; it is blurred until they ask for it.
+    """
 
     path: Annotated[str, StringConstraints(max_length=200, pattern=r"^(/.*)?$")]
     label: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     show: Show = "text"
+    sensitive: bool = False
 
 
 class FieldViews(Strict):

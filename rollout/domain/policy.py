@@ -8,7 +8,7 @@ explained from the revision that its row names.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from rollout.domain.phase import FreezeMode, Phase, Standing
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 SegmentName = Annotated[str, Field(max_length=128)]
+Hours = Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)]
 
 
 class _Frozen(BaseModel):
@@ -64,7 +65,8 @@ class Rules(_Frozen):
     blocked_actions: frozenset[Name] = frozenset()
     review_risks: frozenset[Name] = frozenset()  # a case with such a risk is always reviewed
     activation: Conditions | None = None  # a case whose output meets them is always reviewed
-    review_within_hours: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] = 24.0
+    review_within_hours: Hours = 24.0
+    review_within_hours_by_segment: dict[SegmentName, Hours] = {}  # instead of the general one
     calibrated: Calibrated | None = Field(
         None, description="written by putting a calibration in force; what is sent here is not looked at"
     )
@@ -73,6 +75,10 @@ class Rules(_Frozen):
     def closed(self) -> frozenset[str]:
         """Segments of which no case goes alone although cases of others may."""
         return frozenset(segment for segment, threshold in self.thresholds.items() if threshold is None)
+
+    def review_within(self, segment: str) -> timedelta:
+        """How long people have for a case of this segment."""
+        return timedelta(hours=self.review_within_hours_by_segment.get(segment, self.review_within_hours))
 
     def resting_on(self, present: "Rules") -> "Rules":
         """These rules, written by a person: they rest on a calibration if the threshold in force does and stays."""

@@ -25,6 +25,7 @@ from routing.alike import queries
 from routing.cases.prepare import canonical
 from routing.cases.tables import Decision
 from routing.domain.sampling import BLIND
+from routing.interrupts.asked import asked_of, takes
 from routing.reviews import queries as reviews
 from routing.reviews import service as desk
 from routing.reviews.service import Given, Said
@@ -98,7 +99,9 @@ def asks_for_its_own_look(item: ReviewItem, decision: Decision, agent: AgentEntr
     what they look like. They are spent by it and say nothing, which is less than telling which they are.
     """
     risky = (decision.risk or "") in agent.settings.desk.see_all_for_risks
-    return item.shown_kind != "review" or item.level > 1 or item.arm == BLIND or risky
+    asked = asked_of(decision)
+    untold = asked is not None and not takes(asked, "approve")
+    return item.shown_kind != "review" or item.level > 1 or item.arm == BLIND or risky or untold
 
 
 def check(ids: Sequence[UUID], agent: AgentEntry) -> None:

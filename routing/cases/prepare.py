@@ -7,7 +7,7 @@ come through here, so that none of them can route differently.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -184,7 +184,7 @@ def _is_in(output: Any, shown: Any) -> bool:
 
 
 def _item(row: dict[str, Any], policy: Policy, second_line_at: float, arm: tuple[str, float | None]) -> dict[str, Any]:
-    within = timedelta(hours=policy.rules.review_within_hours)
+    within = policy.rules.review_within(row["segment"])
     return {
         "id": new_id(),
         "decision_id": row["id"],

@@ -12,8 +12,8 @@ from routing.reviews.tables import ReviewItem, Ruling
 Row = dict[str, Any]
 
 RULING = ("ruling_id", "at", "case_id", "version", "segment", "decision_id", "item_id", "kind", "level", "arm",
-          "ruling", "reason_code", "note", "by", "held_seconds", "undone_at", "verdict", "severity", "fingerprint",
-          "output:json", "edited_output:json", "patch:json")  # fmt: skip
+          "ruling", "reason_code", "note", "by", "held_seconds", "bulk", "undone_at", "verdict", "severity",
+          "fingerprint", "output:json", "edited_output:json", "patch:json")  # fmt: skip
 LABEL = ("label_id", "at", "case_id", "version", "segment", "decision_id", "lane", "verdict", "severity", "source",
          "source_id", "person", "note", "counts")  # fmt: skip
 TRAINING = ("decision_id", "decided_at", "case_id", "version", "attempt", "segment", "lane", "input:json",

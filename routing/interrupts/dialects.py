@@ -9,9 +9,10 @@ An action is approved only as it was decided on. What else these libraries put b
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from evidence.comparing.schema import OutputSchema, OutputSchemaError
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
 
@@ -40,6 +41,8 @@ class Ask:
     args: Any
     description: str
     allowed: tuple[Word, ...]
+    args_schema: dict[str, Any] | None = None
+    """What the arguments must fit when somebody edits them."""
 
     @property
     def action(self) -> dict[str, Any]:
@@ -80,12 +83,26 @@ def _batched(value: Mapping[str, Any]) -> tuple[Ask, ...]:
     requests, configs = value["action_requests"], value.get("review_configs") or []
     if not isinstance(requests, list) or not requests or not isinstance(configs, list):
         raise Unknown("action_requests is no list of actions, or review_configs no list")
-    allowed = {
-        config.get("action_name"): _known(config.get("allowed_decisions"))
+    known = {
+        config.get("action_name"): config
         for config in configs
         if isinstance(config, Mapping) and isinstance(config.get("action_name"), str)
     }
-    return tuple(_ask(one, "name", lambda name: allowed.get(name, WORDS)) for one in requests)
+    asks = [_ask(one, "name", lambda name: _known(known.get(name, {}).get("allowed_decisions"))) for one in requests]
+    return tuple(replace(ask, args_schema=_args_schema(ask.name, known.get(ask.name, {}))) for ask in asks)
+
+
+def _args_schema(name: str, config: Mapping[str, Any]) -> dict[str, Any] | None:
+    schema = config.get("args_schema")
+    if schema is None:
+        return None
+    if not isinstance(schema, dict):
+        raise Unknown(f"the args_schema of {name} is no object")
+    try:
+        OutputSchema(schema)
+    except OutputSchemaError as wrong:
+        raise Unknown(f"the args_schema of {name} cannot be read: {wrong}") from None
+    return schema
 
 
 def _ask(given: Any, name_at: str, allowed: Any, *, description: Any = None) -> Ask:
@@ -131,6 +148,8 @@ def resume_value(question: Question, decisions: Sequence[Decision]) -> Any:
 
 def _answer(dialect: Dialect, ask: Ask, row: Decision) -> dict[str, Any] | None:
     said = _said(ask, row)
+    if said["type"] == "approve" and "approve" not in ask.allowed and "edit" in ask.allowed:
+        said = {"type": "edit", "edited_action": ask.action}  # it is the same: the call as it was asked about
     if said["type"] not in ask.allowed and said["type"] != "reject":
         words = f"a reviewer decided on {said['type']!r}, which this graph does not accept: {said}"
         said = {"type": "reject", "message": words}

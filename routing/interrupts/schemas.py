@@ -31,13 +31,17 @@ class InterruptIn(Strict):
 
 
 class Asked(Strict):
-    """What a case keeps of the interrupt it came with, in its input: all that the answer needs."""
+    """
+    What a case keeps of the interrupt it came with, in its input: all that the answer needs. `args_schema`: what the
+    tool's arguments must fit when somebody edits them, where the graph says so.
+    """
 
     id: InterruptId
     dialect: Dialect
     place: Annotated[int, Field(ge=0)]
     of: Annotated[int, Field(ge=1, le=1000)]
     allowed: tuple[Word, ...]
+    args_schema: dict[str, Any] | None = None
 
 
 class InterruptOut(Out):

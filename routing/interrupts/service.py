@@ -15,6 +15,7 @@ from routing.cases.outcomes import outcome_of
 from routing.cases.schemas import CaseIn, decision_out
 from routing.cases.tables import Decision
 from routing.interrupts import dialects
+from routing.interrupts.asked import asked_of, case_id_of
 from routing.interrupts.dialects import Ask, Question
 from routing.interrupts.schemas import Asked, InterruptIn, InterruptOut
 from routing.supervision import veil
@@ -41,12 +42,21 @@ def cases_of(body: InterruptIn) -> list[CaseIn]:
 
 def _case(body: InterruptIn, question: Question, place: int) -> CaseIn:
     ask = question.asks[place]
-    asked = Asked(id=body.id, dialect=question.dialect, place=place, of=len(question.asks), allowed=ask.allowed)
+    asked = Asked(
+        id=body.id,
+        dialect=question.dialect,
+        place=place,
+        of=len(question.asks),
+        allowed=ask.allowed,
+        args_schema=ask.args_schema,
+    )
+    # What is not there is not written, so that an interrupt that came before there was such a field is still the same.
+    kept = asked.model_dump(mode="json", exclude_none=True)
     return CaseIn.model_validate(
         {
-            "case_id": _case_id(body.id, place),
+            "case_id": case_id_of(body.id, place),
             "version": body.version,
-            "input": {"asked": ask.description, "interrupt": asked.model_dump(mode="json")},
+            "input": {"asked": ask.description, "interrupt": kept},
             "output": ask.action,
             "action": ask.name,
             "confidence": body.confidence,
@@ -59,34 +69,20 @@ def _case(body: InterruptIn, question: Question, place: int) -> CaseIn:
     )
 
 
-def _case_id(interrupt: str, place: int) -> str:
-    return f"interrupt:{interrupt}:{place}"
-
-
 def decisions_of(session: Session, interrupt_id: UUID, actor: Actor) -> list[Decision]:
     """The decisions on its actions, in order; an interrupt has the id of its first."""
     first = queries.get_decision(session, interrupt_id, actor.agent)
     actor.require("read", first.agent)
-    asked = _asked(first)
-    if asked is None or first.case_id != _case_id(asked.id, 0):
+    asked = asked_of(first)
+    if asked is None or first.case_id != case_id_of(asked.id, 0):
         raise NotFound(f"there is no interrupt {interrupt_id}")
-    keys = [(first.agent, _case_id(asked.id, place), first.version, first.attempt) for place in range(asked.of)]
+    keys = [(first.agent, case_id_of(asked.id, place), first.version, first.attempt) for place in range(asked.of)]
     found = {row.case_id: row for row in queries.decisions_by_key(session, keys)}
-    if any(key[1] not in found or _asked(found[key[1]]) is None for key in keys):
+    if any(key[1] not in found or asked_of(found[key[1]]) is None for key in keys):
         raise NotFound(f"there is no interrupt {interrupt_id}")
     for row in found.values():
         veil.require_answer_of_case(session, row.agent, row.case_id, actor)
     return list(veil.as_before(session, [found[key[1]] for key in keys], actor))
-
-
-def _asked(row: Decision) -> Asked | None:
-    """None of a case that did not come by an interrupt, whatever it looks like."""
-    try:
-        asked = Asked.model_validate(row.input["interrupt"], strict=False)
-        ask = row.output["name"], row.output["args"]
-    except (ValidationError, KeyError, TypeError):
-        return None
-    return asked if isinstance(ask[0], str) else None
 
 
 def waiting(rows: Sequence[Decision]) -> list[UUID]:

@@ -53,7 +53,7 @@ class Draw:
 
     def within(self, row: Counted) -> timedelta:
         policy = self.policies.get((row.agent, row.version))
-        return timedelta(hours=policy.rules.review_within_hours) if policy is not None else _WITHIN
+        return policy.rules.review_within(row.segment) if policy is not None else _WITHIN
 
 
 def follow(

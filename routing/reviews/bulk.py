@@ -46,7 +46,7 @@ def rule_all(session: Session, recorded: Sequence[Recorded], *, agent: AgentEntr
     for one in recorded:
         if one.said.ruling == "escalate":
             raise Invalid("recorded work cannot be escalated; somebody would have to take it")
-        service.check(agent, one.said, one.look)
+        service.check(agent, one.item, one.said, one.look)
         ruling = _ruling(one, agent, actor)
         rulings.append(ruling)
         rows.add(one, ruling, actor)

@@ -25,6 +25,7 @@ from routing.domain.judging import JUDGE, JUDGED, JUDGEMENT
 from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.gold.dealing import Dealer
 from routing.gold.queries import GOLD
+from routing.interrupts import asked as interrupts
 from routing.judgements import asking as judgements
 from routing.judgements.service import JudgeInstead
 from routing.opinions import service as opinions
@@ -253,7 +254,7 @@ def give(session: Session, item: ReviewItem, said: Said, *, agent: AgentEntry, a
     def look() -> Decision:
         return queries.decision_of(session, item)
 
-    check(agent, said, look)
+    check(agent, item, said, look)
     if said.ruling == "escalate" and item.level >= _LAST_LEVEL:
         raise LastLine("this case was escalated before and there is no third line; approve, edit or reject it")
     until = concluding.undoable_until(agent, now)
@@ -363,23 +364,26 @@ def why_not(item: ReviewItem, actor: Actor) -> Conflict:
     return AlreadyHeld(f"{item.claimed_by} holds case {item.case_id}", held_by=item.claimed_by, held_until=until)
 
 
-def check(agent: AgentEntry, said: Said, look: Callable[[], Decision]) -> None:
+def check(agent: AgentEntry, item: ReviewItem, said: Said, look: Callable[[], Decision]) -> None:
     """
-    What the page promises the server enforces: reasons, and the schema of an edit. `look`: gets the decision, which
-    is wanted for edits alone.
+    What the page promises the server enforces: reasons, the schema of an edit, what a graph takes for an answer.
+    `look`: gets the decision, which is wanted for edits and for what graphs ask alone.
     """
     if said.ruling == "reject":
         known = [reason.code for reason in agent.settings.reasons]
         if said.reason_code not in known:
             mend = f"send one of {', '.join(known)}"
             raise Invalid("a reject needs a reason", places=[Place("reason_code", "it is not a known reason", mend)])
-    if said.ruling == "edit":
-        if said.output is None or same(said.output, look().output):
-            place = Place("output", "it does not differ from the agent's", "change it, or approve")
-            raise Invalid("an edit needs an output that differs", places=[place])
-        if agent.schema is not None and (problems := agent.schema.problems(said.output)):
-            places = [Place(f"output{found.path}", found.words, "") for found in problems]
-            raise Invalid("the edited output does not fit the agent's schema", places=places)
+    if said.ruling == "edit" and (said.output is None or same(said.output, look().output)):
+        place = Place("output", "it does not differ from the agent's", "change it, or approve")
+        raise Invalid("an edit needs an output that differs", places=[place])
+    if item.case_id.startswith(interrupts.PREFIX) and (asked := interrupts.asked_of(look())) is not None:
+        interrupts.check(asked, look(), said.ruling, said.output)
+        if interrupts.response_in(said.output) is not None:
+            return  # a person's words, and no output of the agent
+    if said.ruling == "edit" and agent.schema is not None and (problems := agent.schema.problems(said.output)):
+        places = [Place(f"output{found.path}", found.words, "") for found in problems]
+        raise Invalid("the edited output does not fit the agent's schema", places=places)
 
 
 def _ruling(item: ReviewItem, said: Said, judged: tuple[str | None, str | None], actor: Actor, now: datetime) -> Ruling:

@@ -1,6 +1,7 @@
 """What a test looks at: the case on the desk, and what is stored of it."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
@@ -47,6 +48,13 @@ def rulings(site: Site) -> list[Ruling]:
 def held_ahead(site: Site, login: str) -> list[str]:
     with site.ctx.db.read() as session:
         return [item.case_id for item in dealing.held_ahead(session, login, site.ctx.clock.now())]
+
+
+def held_until(site: Site, case_id: str) -> datetime:
+    with site.ctx.db.read() as session:
+        found = session.scalar(select(ReviewItem.claimed_until).where(ReviewItem.case_id == case_id))
+        assert found is not None
+        return found
 
 
 def wait_for(page: Page, true: Callable[[], bool]) -> None:

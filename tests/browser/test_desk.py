@@ -1,13 +1,24 @@
 """The desk with its keys, in a real browser."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from routing.reviews import service
 from tests.browser.conftest import Site, Visit
-from tests.browser.looking import expect_case, held_ahead, outcomes, rulings, settled, states, stored, wait_for
+from tests.browser.looking import (
+    expect_case,
+    held_ahead,
+    held_until,
+    outcomes,
+    rulings,
+    settled,
+    states,
+    stored,
+    wait_for,
+)
 from tests.integration.review_ui import house
 
 pytestmark = pytest.mark.browser
@@ -79,6 +90,18 @@ def test_the_warning_that_a_case_goes_back_soon_moves_nothing(desk: Page) -> Non
     assert places["banner"]["height"] > 0
     assert places["after"] == places["before"]
     assert places["banner"]["bottom"] <= places["before"][1]["top"] + 1
+
+
+def test_nothing_moves_for_who_asked_for_less_motion(desk: Page) -> None:
+    longest = """() => Math.max(...[...document.querySelectorAll("*")].flatMap((part) => {
+        const { transitionDuration, animationDuration } = getComputedStyle(part);
+        return `${transitionDuration}, ${animationDuration}`.split(", ").map(parseFloat);
+    }))"""
+    assert desk.evaluate(longest) > 0.01
+
+    desk.emulate_media(reduced_motion="reduce")
+
+    assert desk.evaluate(longest) <= 0.001
 
 
 def test_letters_in_a_field_decide_nothing_and_enter_does_not_either(site: Site, desk: Page) -> None:
@@ -217,10 +240,21 @@ def test_two_browsers_never_hold_one_case_though_both_have_the_next_ones_in_the_
     assert sorted((one.login, one.ruling) for one in rulings(site)) == [("ravi", "approve"), ("rita", "approve")]
 
 
-def test_a_lost_case_is_taken_again_or_says_who_has_it_and_keeps_the_draft(
+def test_a_case_stays_ones_own_while_one_is_there_and_a_lost_one_is_taken_again_or_says_who_has_it(
     site: Site, desk: Page, visit: Visit
 ) -> None:
-    from datetime import timedelta
+    desk.clock.install()
+    desk.reload()
+    expect_case(desk, "form-1")
+    wait_for(desk, lambda: held_ahead(site, "rita") == ["form-2", "form-3", "form-4"])
+    before = held_until(site, "form-1")
+    site.ctx.clock.move(timedelta(minutes=5))  # type: ignore[attr-defined]
+    desk.clock.fast_forward(45_000)
+    desk.wait_for_timeout(1200)
+    assert held_until(site, "form-1") == before, "nobody was there"
+
+    desk.mouse.move(200, 300)
+    wait_for(desk, lambda: held_until(site, "form-1") == before + timedelta(minutes=5))
 
     desk.locator("#out-1").fill("4")
     site.ctx.clock.move(timedelta(hours=1))  # type: ignore[attr-defined]

@@ -165,12 +165,21 @@ def test_long_evidence_opens_approving_later_and_a_risky_case_only_when_all_of_i
     site: Site, visit: Visit
 ) -> None:
     house.people(site.ctx)
-    house.agent(site.ctx)
-    house.case(site.ctx, "form-1", risk="high", input={"letter": "Dear Sir or Madam, " * 80})
+    photo = {"path": "/photo", "label": "Photo", "show": "image", "sensitive": True}
+    house.agent(site.ctx, settings=house.DIGITS | {"fields": {"input": [photo]}})
+    house.case(site.ctx, "form-1", risk="high", input={"letter": "Dear Sir or Madam, " * 80, "photo": house.DIGIT})
     page = visit("rita")
     page.goto("/review")
     page.click("#next button")
     expect_case(page, "form-1")
+    blurred, clear = ("filter", re.compile("blur")), ("filter", "none")
+    expect(page.get_by_alt_text("Photo")).to_have_css(*blurred)
+    page.keyboard.press("b")
+    expect(page.get_by_alt_text("Photo")).to_have_css(*clear)
+    page.reload()
+    expect(page.get_by_alt_text("Photo")).to_have_css(*clear)
+    page.get_by_text("Blur Photo again").click()
+    expect(page.get_by_alt_text("Photo")).to_have_css(*blurred)
     settled(page)
 
     page.keyboard.press("a")
@@ -184,6 +193,9 @@ def test_long_evidence_opens_approving_later_and_a_risky_case_only_when_all_of_i
     page.locator("[data-end]").first.scroll_into_view_if_needed()
     page.locator(".long").first.evaluate("(part) => part.scrollTo(0, part.scrollHeight)")
     page.keyboard.press("v")
+    page.keyboard.press("a")
+    expect(page.locator(".dock-note")).to_have_text(re.compile("Show “Photo” first: its risk is high"))
+    page.keyboard.press("b")
     page.keyboard.press("a")
     stored(page)
     assert [one.ruling for one in rulings(site)] == ["approve"]

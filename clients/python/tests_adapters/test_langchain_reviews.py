@@ -138,6 +138,17 @@ def test_an_edit_the_graph_does_not_allow_is_a_rejection(gate: Phasegate, desk: 
     assert any("does not accept" in words for words in mail.model.heard)
 
 
+def test_an_approval_runs_the_call_as_it_was_where_the_graph_takes_edits_alone(gate: Phasegate, desk: Desk) -> None:
+    mail = Mail(CALLS[:1], allowed=["edit", "reject"])
+    mail.start()
+    answer(mail, gate, timeout=0)
+    desk.rule("approve")
+
+    answered = answer(mail, gate)
+
+    assert (mail.sent, answered.open) == ([("ann", "hello")], ())
+
+
 @MODES
 def test_where_the_graph_takes_no_answer_that_fits_it_stays_parked(gate: Phasegate, desk: Desk, mode: str) -> None:
     mail = Mail(CALLS[:1], allowed=["approve"], interrupt_mode=mode)

@@ -106,6 +106,7 @@ class TestRulings:
 
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"
         for row, plain in zip(rows, lines(client, owner, "rulings"), strict=True):
+            assert {column.removesuffix(":json") for column in row} == set(plain)
             for column, cell in row.items():
                 value = plain[column.removesuffix(":json")]
                 if value is None:

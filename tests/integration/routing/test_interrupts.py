@@ -119,6 +119,48 @@ def test_a_graph_that_takes_no_rejection_is_told_nothing_rather_than_something_u
     assert answered["decisions"][0]["outcome"]["state"] == "rejected"
 
 
+def refused(client: TestClient, keys: Keys, item: dict[str, Any], ruling: str, **said: Any) -> dict[str, Any]:
+    body = {"ruling": ruling, "fingerprint": item["fingerprint"]} | said
+    answer = client.post(f"/v1/reviews/{item['id']}/ruling", json=body, headers=keys["reviewer"])
+    assert answer.status_code == 422, answer.text
+    place: dict[str, Any] = answer.json()["errors"][0]
+    return place
+
+
+def test_what_the_graph_does_not_take_is_refused_before_it_is_recorded(client: TestClient, keys: Keys) -> None:
+    config = {"allow_respond": True, "allow_ignore": True}
+    found = post(client, {"action_request": {"action": "pay", "args": {"amount": 5}}, "config": config}).json()
+    item = client.post("/v1/queue/claim", json={}, headers=keys["reviewer"]).json()
+
+    approval = refused(client, keys, item, "approve")
+    edit = refused(client, keys, item, "edit", output={"name": "pay", "args": {"amount": 4}})
+    rule(client, keys, "edit", output={"respond": "Ask her first."})
+
+    assert approval["problem"] == "its graph does not take an approval"
+    assert approval["mend"] == "answer in the tool's place or reject it"
+    assert (edit["place"], edit["problem"]) == ("ruling", "its graph does not take edited arguments")
+    answered = client.get(f"/v1/interrupts/{found['id']}").json()
+    assert answered["resume"] == [{"type": "response", "args": "Ask her first."}]
+
+
+def test_edited_arguments_are_of_the_same_tool_and_fit_its_schema(client: TestClient, keys: Keys) -> None:
+    schema = {"type": "object", "properties": {"amount": {"type": "number", "maximum": 9}}, "required": ["amount"]}
+    config = {"action_name": "pay", "allowed_decisions": ["edit", "reject"], "args_schema": schema}
+    found = post(client, {"action_requests": [PAY], "review_configs": [config]}).json()
+    item = client.post("/v1/queue/claim", json={}, headers=keys["reviewer"]).json()
+
+    another = refused(client, keys, item, "edit", output={"name": "delete", "args": {"amount": 4}})
+    many = refused(client, keys, item, "edit", output={"name": "pay", "args": {"amount": 10}})
+    spoken = refused(client, keys, item, "edit", output={"respond": "No."})
+    rule(client, keys)  # as it is: an edit that changes nothing
+
+    assert (another["place"], another["problem"]) == ("output", "it is no call of 'pay'")
+    assert many["place"] == "output/args/amount"
+    assert spoken["mend"] == "approve it or edit its arguments or reject it"
+    answered = client.get(f"/v1/interrupts/{found['id']}").json()
+    assert answered["resume"] == {"decisions": [{"type": "edit", "edited_action": CALL}]}
+
+
 def test_the_route_is_stored_and_never_found_again(ctx: Context, client: TestClient, keys: Keys) -> None:
     found = post(client, PER_CALL).json()
     rule(client, keys, "reject", reason_code="wrong")

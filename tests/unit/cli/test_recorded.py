@@ -172,6 +172,20 @@ class TestLabelStudio:
 
         assert self.read(path, [task("a", said)], schema=schema)[0]["output"] == {"topics": ["bill"]}
 
+    def test_nothing_is_an_answer_of_a_control_that_was_named(self, path: Path) -> None:
+        empty, tone = annotation(), annotation(result("tone", "choices", choices=["a"]))
+        spans = {"properties": {"boxes": {"type": "array"}, "tone": {"type": "string"}}}
+
+        [alone, both] = self.read(path, [task("a", empty), task("b", empty, empty)], "output=boxes")
+        [beside] = self.read(path, [task("a", tone)], "output.boxes=boxes", "output.tone=tone", schema=spans)
+        [one] = self.read(path, [task("a", empty)], "output=boxes", schema={"type": "string"})
+        [differ] = self.read(path, [task("a", empty, annotation(result("boxes", "labels", start=1)))], "output=boxes")
+
+        assert (alone["output"], both["output"]) == ([], [])
+        assert beside["output"] == {"boxes": [], "tone": "a"}
+        assert one[1:] == ("task 9, boxes", "the task has no such value")
+        assert differ[1:] == ("task 9, annotations", "2 annotations differ")
+
     def test_values_go_where_somebody_sends_them(self, path: Path) -> None:
         said = annotation(result("tone", "choices", choices=["angry"]), completed_by={"email": "ann@example.org"})
         tasks = [{"data": {"doc": "d-1"}, "annotations": [said]}]

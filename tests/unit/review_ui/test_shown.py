@@ -112,3 +112,11 @@ def test_documents_that_follow_one_another_stand_side_by_side_and_all_else_alone
     fields = show_all({"who": short, "offer": offer, "order": order, "net": 7}, [], "Input")
 
     assert [[one.label for one in group] for group in beside(fields)] == [["Who"], ["Offer", "Order"], ["Net"]]
+
+
+def test_only_a_picture_is_sensitive() -> None:
+    where = {"path": "/x", "label": "Field", "show": "image", "sensitive": True}
+
+    found = [show({"x": value}, FieldView.model_validate(where)) for value in ([[1]], "https://example.org/x", 7)]
+
+    assert [(one.kind, one.sensitive) for one in found] == [("image", True), ("link", False), ("json", False)]

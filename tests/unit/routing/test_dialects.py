@@ -188,3 +188,23 @@ def test_nothing_that_is_sent_breaks_it(value: Any, schema: Any) -> None:
     rejected = [decided("rejected")] * len(found.asks)
     assert isinstance(found, Question)
     assert "approve" not in str(dialects.resume_value(found, rejected))
+
+
+def test_an_approval_is_told_as_the_same_call_where_the_graph_takes_edits_alone() -> None:
+    edit = {"type": "edit", "edited_action": CALL}
+
+    assert answer(inbox(allow_edit=True), decided()) == [{"type": "edit", "args": {"action": "pay", "args": ARGS}}]
+    assert answer(batched(pay=["edit", "reject"]), decided()) == {"decisions": [edit]}
+
+
+def test_the_schema_of_arguments_is_kept_by_tool_and_one_that_is_none_is_refused() -> None:
+    def asked(schema: Any) -> Any:
+        config = {"action_name": "pay", "allowed_decisions": ["edit"], "args_schema": schema}
+        return {"action_requests": [CALL, {"name": "write", "args": {}}], "review_configs": [config]}
+
+    paying, writing = dialects.read(asked({"type": "object"})).asks
+
+    assert (paying.args_schema, paying.allowed, writing.args_schema) == ({"type": "object"}, ("edit",), None)
+    for wrong, words in ((7, "is no object"), ({"type": 7}, "cannot be read")):
+        with pytest.raises(Unknown, match=f"args_schema of pay {words}"):
+            dialects.read(asked(wrong))

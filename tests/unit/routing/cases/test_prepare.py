@@ -272,6 +272,15 @@ class TestItem:
         assert item is not None
         assert (item["created_at"], item["due_at"]) == (NOW, NOW + timedelta(hours=1.5))
 
+    def test_is_due_as_the_policy_says_of_its_segment(self) -> None:
+        rules = {"review_within_hours": 8, "review_within_hours_by_segment": {"rush": 0.5}}
+
+        items = [
+            prepared(case(segment=segment), phase=Phase.SUPERVISED, **rules).item for segment in ("rush", "paper", "")
+        ]
+
+        assert [item["due_at"] - NOW for item in items if item] == [timedelta(hours=each) for each in (0.5, 8, 8)]
+
     def test_a_flagged_risk_goes_first(self) -> None:
         items = [
             prepared(case(risk=risk), review_risks=["low"], phase=Phase.SUPERVISED).item for risk in ("low", "none")

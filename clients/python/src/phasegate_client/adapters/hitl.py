@@ -89,6 +89,8 @@ def answer(ask: Ask, decision: Decision) -> Answer | None:
     A reviewer edits the action, or writes `{"respond": "…"}` to answer in the tool's place.
     """
     said = _said(ask, decision)
+    if said["type"] == "approve" and "approve" not in ask.allowed and "edit" in ask.allowed:
+        said = {"type": "edit", "edited_action": ask.action}  # it is the same: the call as it was asked about
     if said["type"] not in ask.allowed:
         said = _rejection(f"a reviewer decided on {said['type']!r}, which this graph does not accept: {said}")
     return said if said["type"] in ask.allowed else None
