@@ -59,8 +59,15 @@ def fields_of(decision: Decision, settings: AgentSettings) -> list[OutField]:
     return [replace(one, control="none") if one.path == "/name" or not takes(asked, "edit") else one for one in rows]
 
 
+def evidence_of(decision: Decision) -> Any:
+    """What is shown as the case: its input, of an interrupt without what only its answer needs."""
+    if asked_of(decision) is None:
+        return decision.input
+    return {key: value for key, value in decision.input.items() if key != "interrupt"}
+
+
 def _views(args: Any, asked: Asked) -> Sequence[FieldView]:
-    """The tool's name, then its arguments in the order of their schema, those too that were left out."""
+    """The tool's name, then the arguments that its schema knows, those too that were left out, then all others."""
     tool = FieldView(path="/name", label="Tool")
     known = (asked.args_schema or {}).get("properties")
     keys = list({**(known if isinstance(known, dict) else {}), **args})

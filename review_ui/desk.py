@@ -30,7 +30,6 @@ from routing.cases.prepare import same
 from routing.cases.tables import Decision
 from routing.domain.judging import JUDGEMENT, Right
 from routing.gold import service as gold
-from routing.interrupts.asked import response_in
 from routing.judgements import service as judgements
 from routing.judgements.service import Judged
 from routing.opinions import service as opinions
@@ -202,7 +201,7 @@ def _rule(request: Request, session: Session, item_id: UUID, viewer: Viewer, ctx
     ruling, _, reason = form.text("ruling").partition(":")
     said = _said(form, ruling, reason, decision, entry)
     service.rule(session, item_id, said, agent=entry, actor=viewer.actor, now=ctx.clock.now())
-    return _in_words(said, entry)
+    return "Answered in the tool's place." if ruling == "respond" else _in_words(said, entry)
 
 
 def _said(form: Posted, ruling: str, reason: str, decision: Decision, entry: AgentEntry) -> service.Said:
@@ -227,8 +226,6 @@ def _in_words(said: service.Said, entry: AgentEntry) -> str:
     if said.ruling == "reject":
         reason = next((r.words for r in entry.settings.reasons if r.code == said.reason_code), said.reason_code or "")
         return f"Rejected: {reason[:1].lower() + reason[1:]}."
-    if response_in(said.output) is not None:
-        return "Answered in the tool's place."
     return {"approve": "Approved.", "edit": "Approved with edits.", "escalate": "Escalated."}[said.ruling]
 
 

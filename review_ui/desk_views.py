@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from evidence.comparing import compare
 from kit.errors import Invalid
 from review_ui import words
-from review_ui.asked_form import EVERYTHING, Takes, fields_of, takes_of
+from review_ui.asked_form import EVERYTHING, Takes, evidence_of, fields_of, takes_of
 from review_ui.blind_form import Beside, beside, blank_fields
 from review_ui.forms import OutField, field_errors, with_draft
 from review_ui.gold_desk import Told
@@ -307,11 +307,12 @@ def _facts(decision: Decision) -> list[tuple[str, str]]:
 def _tabs(decision: Decision, agent: AgentEntry, *, veiled: bool = False) -> list[Tab]:
     """The fields that the agent names, the steps it took, and everything as it came."""
     named = agent.settings.fields.input
-    fields = show_all(decision.input, named, "Input")
+    evidence = evidence_of(decision)
+    fields = show_all(evidence, named, "Input")
     tabs = [Tab("case", "Case", fields=fields)]
     if decision.trace and not veiled:
         tabs.append(Tab("trace", "Trace", steps=steps_of(decision.trace)))
-    if any(one.kind in {"image", "table"} for one in fields):
+    if evidence is not decision.input or any(one.kind in {"image", "table"} for one in fields):
         tabs.append(Tab("all", "Everything", fields=[_as_it_came(decision.input)]))
     return tabs
 
