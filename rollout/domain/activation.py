@@ -110,6 +110,13 @@ class Refused(ValueError):
     """What is wrong, with its place in the document."""
 
 
+def _as_text(document: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(document).decode()
+    except TypeError as error:  # a number beyond 64 bits, a lone surrogate
+        raise Refused(f"it cannot be written as JSON: {error}") from None
+
+
 def parse(given: Any) -> Activation:
     """A document, or the JSON text of one as it is given to `CreateFlowDefinition`."""
     if isinstance(given, Activation):
@@ -117,7 +124,7 @@ def parse(given: Any) -> Activation:
     document = _from_text(given) if isinstance(given, str) else given
     if not isinstance(document, dict):
         raise Refused("send an object with the list Conditions, or its JSON text")
-    text = given if isinstance(given, str) else orjson.dumps(document).decode()
+    text = given if isinstance(given, str) else _as_text(document)
     if len(text) > LONGEST:
         raise Refused(f"it has {len(text)} characters and may have {LONGEST}")
     if "ConditionType" in document:

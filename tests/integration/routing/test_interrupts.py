@@ -136,9 +136,9 @@ def test_what_the_graph_does_not_take_is_refused_before_it_is_recorded(client: T
     edit = refused(client, keys, item, "edit", output={"name": "pay", "args": {"amount": 4}})
     rule(client, keys, "edit", output={"respond": "Ask her first."})
 
-    assert approval["problem"] == "its graph does not take an approval"
+    assert approval["problem"] == "the graph does not take an approval"
     assert approval["mend"] == "answer in the tool's place or reject it"
-    assert (edit["place"], edit["problem"]) == ("ruling", "its graph does not take edited arguments")
+    assert (edit["place"], edit["problem"]) == ("ruling", "the graph does not take edited arguments")
     answered = client.get(f"/v1/interrupts/{found['id']}").json()
     assert answered["resume"] == [{"type": "response", "args": "Ask her first."}]
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -117,6 +117,7 @@ _json = st.recursive(
 )  # fmt: skip
 
 
+@example({"Conditions": [2**64]})
 @given(_json | st.text(max_size=40) | _json.map(lambda inner: {"Conditions": [inner]}))
 def test_anything_else_is_refused_and_never_breaks(given: Any) -> None:
     try:
