@@ -34,7 +34,6 @@ from kit.messages import Listener, publisher
 from kit.settings import NoSecret, Settings
 from kit.tasks import routes
 from rollout.agents import api as agents_api
-from rollout.evaluation import api as evaluation_api
 from rollout.gates import api as gates_api
 from rollout.oversight import api as oversight_api
 from rollout.plans import api as plans_api
@@ -51,6 +50,7 @@ from routing.bulk.stream import Slots
 from routing.cases import api as cases_api
 from routing.delivery import api as delivery_api
 from routing.drift import api as drift_api
+from routing.evaluation import api as evaluation_api
 from routing.exports import api as exports_api
 from routing.failures import api as failures_api
 from routing.gold import api as gold_api

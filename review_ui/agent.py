@@ -28,6 +28,7 @@ from rollout.gates.tables import EvidenceSnapshot
 from rollout.versions import queries as version_queries
 from rollout.versions import steps
 from rollout.versions.tables import Rollout
+from routing.gold import reports
 from routing.supervision import veil
 
 router = APIRouter(include_in_schema=False)
@@ -110,6 +111,7 @@ def _shown(
     panel = advance_views.panel_of(session, agent, rollout, viewer, now, names)
     demoted = agent_views.newest_demotion(history, rollout)
     found = failure_queries.failures(session, agent.name, limit=_FAILURES)
+    found = reports.among(session, agent.name, found, viewer.actor, limit=_FAILURES)
     return {
         "path_steps": agent_views.path_of(
             rollout, plan, [change for change in history if change.rollout_id == rollout.id]

@@ -24,7 +24,7 @@ from review_ui.wanted import Part
 from rollout.agents.schemas import RejectReason
 from rollout.domain.words import NBSP
 from routing.cases.tables import Decision
-from routing.domain.judging import JUDGE
+from routing.domain.judging import JUDGE, JUDGEMENT
 from routing.domain.opinions import ADJUDICATION
 from routing.domain.sampling import BLIND
 from routing.interrupts.asked import RESPOND
@@ -148,7 +148,7 @@ def status_of(session: Session, viewer: Viewer, now: datetime, part: Part, *, si
     today = queries.ruled_since(session, viewer.login, since)
     an_hour = queries.ruled_since(session, viewer.login, now - timedelta(hours=1), one_by_one=True)
     narrow = Narrow(agent or None, segment or None)
-    first = dealing.open_page(session, narrow=narrow, reach=reach, offset=0, limit=1, login=viewer.login)
+    first = dealing.open_page(session, narrow=narrow, reach=reach, limit=1, login=viewer.login)
     due = first[0].due_at if first else None
     left = waiting.get(agent, 0) if agent else min(sum(waiting.values()), dealing.COUNTED_UP_TO)
     if segment:
@@ -217,7 +217,7 @@ def case_of(
 
 def kind_of(item: ReviewItem) -> str:
     """What its badge says."""
-    return "escalated" if item.level > 1 and item.kind != ADJUDICATION else item.shown_kind
+    return "escalated" if item.level > 1 and item.kind not in {ADJUDICATION, JUDGEMENT} else item.shown_kind
 
 
 def seconds_until(moment: datetime | None, now: datetime) -> int:

@@ -26,6 +26,7 @@ from rollout.evaluation.schemas import SuiteName
 from rollout.failures import queries, service
 from rollout.failures.tables import Failure
 from rollout.versions import queries as version_queries
+from routing.gold import reports
 from routing.supervision import veil
 
 router = APIRouter(include_in_schema=False)
@@ -137,7 +138,8 @@ def _page(
     now = ctx.clock.now()
     with ctx.db.read() as session:
         agent = agent_queries.get_agent(session, name)
-        failure = queries.get_failure(session, failure_id, of=name)
+        failure = reports.find(session, failure_id, viewer.actor, of=name)
+        failure = failure or queries.get_failure(session, failure_id, of=name)
         veil.require_open(session, failure, viewer.actor)
         names = names_of(session)
         head = head_of(session, agent, _version(session, failure), names, now)

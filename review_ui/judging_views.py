@@ -67,7 +67,7 @@ def _same_field(differing: str, path: str) -> bool:
 class JudgedView:
     """
     `counts`: how often each was said. `rows`: by person, how often they are wrong. `open`: what is not judged or left
-    out; empty where there is nothing of that.
+    out; empty where there is nothing of that. `alone`: that some wait for nobody.
     """
 
     words: str
@@ -78,9 +78,10 @@ class JudgedView:
     counts: list[tuple[str, int]]
     rows: list[tuple[str, Figure]]
     open: str
+    alone: str
 
 
-def judged_view(found: Figures | None, names: Mapping[str, str]) -> JudgedView | None:
+def judged_view(found: Figures | None, names: Mapping[str, str], *, for_nobody: int) -> JudgedView | None:
     """None where nobody was ever asked."""
     if found is None:
         return None
@@ -102,7 +103,16 @@ def judged_view(found: Figures | None, names: Mapping[str, str]) -> JudgedView |
         counts=counts,
         rows=rows,
         open=_open(found),
+        alone=_alone(for_nobody),
     )
+
+
+def _alone(for_nobody: int) -> str:
+    """None may know whose output is whose, so a small house runs out of people."""
+    if not for_nobody:
+        return ""
+    told = f"{words.plural(for_nobody, 'case')} {'waits' if for_nobody == 1 else 'wait'} to be judged, and nobody may:"
+    return f"{told} everybody who works them did the case, sent what was done, or ruled on it."
 
 
 def _name(login: str | None, names: Mapping[str, str]) -> str:

@@ -47,6 +47,7 @@ def show_case(request: Request, item_id: UUID, viewer: ViewerDep, ctx: Ctx) -> R
         found = past.past(session, viewer.actor, item_id)
         entry = agent_entry(request, found.item.agent)
         two = [one_of_two(one, found.decision, entry) for one in found.opinions]
-        case = case_of(found.item, found.decision, entry, now, answer=found.answer, opinions=two)
+        pair = found.judged.pair if found.judged is not None else None
+        case = case_of(found.item, found.decision, entry, now, answer=found.answer, opinions=two, pair=pair)
         shown = views.past_view(found, entry)
     return render(request, "past/case.html", viewer=viewer, case=case, past=shown, now=now)

@@ -13,12 +13,13 @@ from review_ui import words
 from review_ui.blind_form import beside
 from review_ui.desk_views import kind_of
 from review_ui.opinions_views import Change, words_of
-from routing.reviewer.past import Later, Line, Past
+from review_ui.shown import Shown, show_all
+from routing.reviewer.past import Judged, Later, Line, Past
 from routing.reviews.service import ENDS
 from routing.reviews.tables import Ruling
 from routing.snapshot import AgentEntry, SnapshotHolder
 
-_MARKS = {"approve": "approved", "edit": "edited", "reject": "rejected", "escalate": "escalated"}
+_MARKS = {"approve": "approved", "edit": "edited", "reject": "rejected", "escalate": "escalated", "judge": "judged"}
 _SAID_BY = {
     "review": "Another reviewer ruled on it",
     "audit": "Somebody looked at it again in an audit",
@@ -68,6 +69,10 @@ class PastView:
     came_of_it: str
     undo_until: datetime | None
     later: Sequence[LaterRow]
+    whose: str
+    """Whose of two outputs was whose, where that is told."""
+    instead: Sequence[Shown]
+    """What they said would have been right, where neither was."""
 
 
 def reasons_of(request: Request, agent: str) -> Mapping[str, str]:
@@ -84,25 +89,45 @@ def row_of(line: Line, reasons: Mapping[str, str]) -> Row:
         agent=item.agent,
         kind=kind_of(item),
         ruling=_MARKS[ruling.ruling],
-        why=_why(ruling, reasons),
+        why=_which(line.judged.said, two=line.judged.differed) if line.judged else _why(ruling, reasons),
         at=ruling.at,
         gold=line.gold,
     )
 
 
 def past_view(found: Past, agent: AgentEntry) -> PastView:
-    ruling = found.ruling
+    ruling, judged = found.ruling, found.judged
     reasons = {one.code: one.words for one in agent.settings.reasons}
     return PastView(
         ruling=_MARKS[ruling.ruling],
-        why=_why(ruling, reasons),
+        why=_which(judged.right, two=len(judged.pair.outputs) > 1) if judged else _why(ruling, reasons),
         note=ruling.note,
         at=ruling.at,
         changes=_changes(found, agent),
         came_of_it=_came_of_it(found),
         undo_until=found.item.concludes_at,
         later=[_later(one, ruling, reasons, found.item.agent) for one in found.later],
+        whose=_whose(found.judged),
+        instead=_instead(found, agent),
     )
+
+
+def _which(right: str | None, *, two: bool) -> str:
+    if not two:
+        return "it is right" if right == "both" else "it is wrong"
+    return {"both": "both are right", "neither": "neither is right"}.get(right or "", f"{right} is right")
+
+
+def _whose(judged: Judged | None) -> str:
+    if judged is None or judged.agent_is is None:
+        return ""
+    return f"{judged.agent_is} was the agent's, {'B' if judged.agent_is == 'A' else 'A'} was a person's."
+
+
+def _instead(found: Past, agent: AgentEntry) -> list[Shown]:
+    if found.judged is None or found.ruling.output is None:
+        return []
+    return show_all(found.ruling.output, agent.settings.fields.output, "Output")
 
 
 def _why(ruling: Ruling, reasons: Mapping[str, str]) -> str:
@@ -129,6 +154,8 @@ def _came_of_it(found: Past) -> str:
         return "You ruled on it together with other cases, so it counts in no figure."
     if found.outcome is not None:
         return f"You passed it on, and there it ended: {found.outcome}."
+    if found.judged is not None:
+        return f"What you said was taken. {_whose(found.judged)}".rstrip()
     return "You passed it on to the second line." if found.ruling.ruling == "escalate" else "Your ruling was taken."
 
 

@@ -10,6 +10,7 @@ from review_ui import judging_views, opinions_views, people_views
 from review_ui.agent import AgentName, Version, head_of, names_of
 from review_ui.pages import ViewerDep, render
 from rollout.agents import queries as agent_queries
+from routing.judgements import judges
 from routing.judgements import queries as judgements
 from routing.judgements.figures import figures
 from routing.opinions import report as opinions
@@ -42,7 +43,9 @@ def show_people(
         scope = people.scope_of(name, None, now - timedelta(days=window), now, now)
         seconds = opinions.report(session, Scope(name, None, scope.since, scope.until))
         report = people.report(session, scope)
-        judged = figures(judgements.asked(session, judgements.Scope(name, None, scope.since, scope.until)))
+        asked = judgements.Scope(name, None, scope.since, scope.until)
+        judged = figures(judgements.asked(session, asked))
+        for_nobody = judges.for_nobody(session, asked)
     return render(
         request,
         "people_report/page.html",
@@ -57,7 +60,7 @@ def show_people(
         right=people_views.right_view(report),
         gold=people_views.gold_view(report),
         seconds=opinions_views.opinions_view(seconds, names),
-        judged=judging_views.judged_view(judged, names),
+        judged=judging_views.judged_view(judged, names, for_nobody=for_nobody),
         cut=report.cut,
         tab="people",
         actions=[],

@@ -16,7 +16,9 @@ from review_ui.together import selectable
 from review_ui.wanted import Wanted
 from routing.alike.api import agents_of
 from routing.reviews import queries, service
+from routing.reviews.api import cursor_at, spot_in
 from routing.reviews.dealing import queries as dealing
+from routing.reviews.schemas import KINDS, ShownKind
 from routing.reviews.tables import ReviewItem
 from routing.skills import service as skills
 from routing.views.service import shown_to
@@ -24,8 +26,10 @@ from routing.views.service import shown_to
 router = APIRouter(prefix="/review", include_in_schema=False)
 
 PAGE = 50
-Page = Annotated[int, Query(ge=1, le=10_000)]
-Kind = Literal["", "review", "audit", "escalated"]
+Cursor = Annotated[str, Query(max_length=200)]
+Kind = Literal["", ShownKind, "escalated"]
+_KINDS: tuple[Kind, ...] = (*KINDS, "escalated")
+_SECOND_LINE = {"adjudication", "escalated"}
 Case = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
 
 
@@ -60,7 +64,8 @@ def show_queue(
     urgent: bool = False,
     late: bool = False,
     case: Case = "",
-    page: Page = 1,
+    after: Cursor = "",
+    before: Cursor = "",
 ) -> Response:
     viewer.actor.require("review")
     now = ctx.clock.now()
@@ -73,29 +78,37 @@ def show_queue(
         narrow = wanted.narrow(now)
         alike = selectable(session, viewer, agents_of(request), now)
         found = dealing.open_page(
-            session, narrow=narrow, reach=shown, offset=(page - 1) * PAGE, limit=PAGE + 1, login=viewer.login
-        )
+            session, narrow=narrow, reach=shown, beyond=spot_in(before or after), back=bool(before), limit=PAGE + 1,
+            login=viewer.login,
+        )  # fmt: skip
         saved = views_of(session, viewer, wanted)
         show_to = shown_to(session, viewer.actor)
         unstaffed = skills.unstaffed(session) if viewer.actor.allows("escalated") else []
         waiting = queries.waiting_counts(session, reach)
+    more = len(found) > PAGE
+    if (before and not more) or (after and not found):
+        return go(wanted.address())  # what waits there may be another part by now: the front is shown whole
+    rows = found[-PAGE:] if before else found[:PAGE]
     left = waiting.get(agent, 0) if agent else min(sum(waiting.values()), dealing.COUNTED_UP_TO)
     return render(
         request,
         "queue/page.html",
         viewer=viewer,
-        rows=[_row(item, viewer.login, now, alike.get(item.id, "")) for item in found[:PAGE]],
-        may_select=any(item.id in alike for item in found[:PAGE]),
+        rows=[_row(item, viewer.login, now, alike.get(item.id, "")) for item in rows],
+        may_select=any(item.id in alike for item in rows),
         waiting=sorted(waiting.items()),
         left=left,
-        listed=max(left, len(found)) if page == 1 and not wanted.narrowed else left,  # second looks are not counted
+        # Second looks are not counted.
+        listed=left if before or after or wanted.narrowed else max(left, len(found)),
         saved=saved,
         show_to=show_to,
         unstaffed=[queue.words for queue in unstaffed],
         wanted=wanted,
+        kinds=[one for one in _KINDS if viewer.may("escalated") or one not in _SECOND_LINE or one == kind],
         agent=agent,
-        page=page,
-        more=len(found) > PAGE,
+        here=wanted.address(after=after, before=before),
+        earlier=wanted.address(before=cursor_at(rows[0])) if rows and (before or after) else "",
+        later=wanted.address(after=cursor_at(rows[-1])) if rows and (before or more) else "",
         now=now,
     )
 

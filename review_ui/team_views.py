@@ -108,9 +108,10 @@ def queue_rows(found: Standing) -> list[QueueRow]:
         old = (queue.waiting, *queue.ages, 0)
         ages = tuple(before - after for before, after in pairwise(old))
         check = _CHECKS.get(queue.kind)
-        line = check or ("second line" if queue.level > 1 else f"{queue.kind}s")
-        kind = "" if queue.kind == "second" else "escalated" if queue.level > 1 else queue.kind
-        more = (queue.agent, queue.level) in found.cut
+        passed_on = queue.level > 1 and check is None
+        line = check or (f"second line, {queue.kind}s" if passed_on else f"{queue.kind}s")
+        kind = "" if queue.kind == "second" else "escalated" if passed_on else queue.kind
+        more = queue in found.cut
         rows.append(
             QueueRow(
                 queue.agent, line, kind, check is not None, queue.waiting, more, queue.held, ages, queue.soon,

@@ -108,7 +108,8 @@ def rule(request: Request, viewer: ViewerDep, ctx: Ctx, form: FormDep) -> Respon
         actor=viewer.actor,
     )  # fmt: skip
     with ctx.db.read() as session:
-        results = [_result(session, one, ctx.clock.now()) for one in found]
+        names = service.known(session, [one.id for one in found], viewer.actor)
+        results = [_result(one, names.get(one.id, "–"), ctx.clock.now()) for one in found]
     return _done(request, viewer, results)
 
 
@@ -160,10 +161,11 @@ def _chosen(request: Request, session: Session, viewer: Viewer, items: Sequence[
     most = entry.settings.supervision.bulk_most
     other = {item.id for one in groups if one is not group for item in one.items}
     kept = {item.id for item in shown[:most]}
+    names = service.known(session, wanted - kept, viewer.actor)
     left = [
-        Left(queries.get_item(session, item_id).case_id, _why_left(item_id, other, {item.id for item in shown}))
+        Left(names[item_id], _why_left(item_id, other, {item.id for item in shown}))
         for item_id in dict.fromkeys(items)
-        if item_id not in kept
+        if item_id in names
     ]
     settings = entry.settings
     return Chosen(
@@ -202,11 +204,11 @@ def _uuid(text: str) -> UUID:
         raise Invalid("the form names a case that is none; go back to the queue") from None
 
 
-def _result(session: Session, one: BulkItemOut, now: datetime) -> Result:
+def _result(one: BulkItemOut, case_id: str, now: datetime) -> Result:
     why = one.problem.title if one.problem is not None else ""
     until = one.undo_until if one.undo_until is not None and one.undo_until > now else None
     status = "refused" if one.status == "refused" else "ruled"
-    return Result(one.id, queries.get_item(session, one.id).case_id, status, why, until)
+    return Result(one.id, case_id, status, why, until)
 
 
 def _as_they_stand(session: Session, viewer: Viewer, form: Posted, now: datetime) -> list[Result]:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from routing.reviews.dealing.lines import Narrow
+from routing.reviews.schemas import KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,12 @@ class Wanted:
     @property
     def too_narrow(self) -> bool:
         """The queue is not kept by segment and kind at once: the segment is shown, of any kind."""
-        return bool(self.segment) and self.kind in {"review", "audit"}
+        return bool(self.segment) and self.kind in KINDS
 
-    def address(self, page: int = 1) -> str:
+    def address(self, *, after: str = "", before: str = "") -> str:
         said = {"agent": self.agent, "segment": self.segment, "kind": self.kind}
         said |= {"urgent": "1" if self.urgent else "", "late": "1" if self.late else ""}
-        said |= {"case": self.case, "page": str(page) if page > 1 else ""}
+        said |= {"case": self.case, "after": after, "before": before}
         asked = urlencode({name: value for name, value in said.items() if value})
         return f"/review/queue?{asked or 'everything=1'}"
 
@@ -65,7 +66,7 @@ class Wanted:
         return Narrow(
             agent=self.agent or None,
             segment=self.segment or None,
-            kind=self.kind if self.kind in {"review", "audit"} and not self.segment else None,
+            kind=self.kind if self.kind in KINDS and not self.segment else None,
             urgent=self.urgent,
             due_before=now if self.late else None,
         )

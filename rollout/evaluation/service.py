@@ -8,6 +8,7 @@ become cases here, so that no version gets past them again.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -30,6 +31,7 @@ from rollout.versions.tables import Rollout
 
 LOOK = "rollout.look"
 MOST_SHOWN = 100
+_LEARNED = "failure-"  # how the keys of cases begin that came from one
 
 
 class AlreadyLearned(Conflict):
@@ -142,7 +144,7 @@ def learn(
         Case(row.key, row.input, row.expected, tuple(row.tags))
         for row in (queries.suite_cases(session, present.id) if present is not None else ())
     ]
-    key = f"failure-{failure.id}"
+    key = f"{_LEARNED}{failure.id}"
     if any(case.key == key for case in cases):
         raise AlreadyLearned(f"suite {name} has a case {key} already")
     cases.append(Case(key, failure.input, expected, ("failure",)))
@@ -155,6 +157,14 @@ def learn(
         suite=name, revision=suite.revision, case=key,
     )  # fmt: skip
     return suite
+
+
+def failure_of(key: str) -> UUID | None:
+    """The failure that a case of a suite was learned from, by its key."""
+    try:
+        return UUID(key.removeprefix(_LEARNED)) if key.startswith(_LEARNED) else None
+    except ValueError:
+        return None
 
 
 class _Scored:

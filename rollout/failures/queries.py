@@ -1,6 +1,6 @@
 """Statements about failures."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from kit.errors import NotFound
 from rollout.failures.tables import Failure
 
 _CLOSED = "closed"
+_CHUNK = 400
 
 
 def get_failure(session: Session, failure_id: UUID, *, of: str | None = None) -> Failure:
@@ -31,6 +32,15 @@ def failures(
     if before is not None:
         wanted = wanted.where(Failure.id < before)
     return session.scalars(wanted).all()
+
+
+def of_ids(session: Session, agent: str, ids: Collection[UUID]) -> Sequence[Failure]:
+    found: list[Failure] = []
+    wanted = list(ids)
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = Failure.id.in_(wanted[start : start + _CHUNK])
+        found += session.scalars(select(Failure).where(Failure.agent == agent, chunk))
+    return found
 
 
 def open_by_severity(session: Session, rollout_id: UUID) -> dict[str, int]:

@@ -12,7 +12,7 @@ nothing of the agent, since nobody judged this one case, and nothing of the pers
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,7 +20,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from governance.actors import Actor
-from kit.errors import Conflict, Invalid, Place
+from kit.errors import Conflict, Invalid, NotFound, Place
 from routing.alike import queries
 from routing.cases.prepare import canonical
 from routing.cases.tables import Decision
@@ -28,6 +28,7 @@ from routing.domain.sampling import BLIND
 from routing.interrupts.asked import asked_of, takes
 from routing.reviews import queries as reviews
 from routing.reviews import service as desk
+from routing.reviews.dealing import queries as dealing
 from routing.reviews.service import Given, Said
 from routing.reviews.tables import ReviewItem
 from routing.snapshot import AgentEntry
@@ -126,6 +127,8 @@ def rule_one(
 ) -> Given:
     """One of several; a conflict says why this one is left out. Said twice it is one ruling."""
     item = reviews.get_item(session, item_id)
+    if not known(session, [item_id], actor):
+        raise NotFound(f"there is no review item {item_id}")
     if item.state != "waiting":
         return desk.give(session, item, said, agent=agent, actor=actor, now=now)  # what was said before, or why not
     if item.claimed_by is not None and item.claimed_until is not None and item.claimed_until >= now:
@@ -139,6 +142,11 @@ def rule_one(
         raise AnotherSignature(f"the agent said something else of case {item.case_id}, or for other reasons")
     item = desk.claim(session, item_id, actor=actor, now=now, lease=lease)
     return desk.give(session, item, said, agent=agent, actor=actor, now=now)
+
+
+def known(session: Session, ids: Collection[UUID], actor: Actor) -> dict[UUID, str]:
+    """The case ids of those of these items that this person may know of; the others are as good as not there."""
+    return dealing.known_to(session, ids, actor.name, desk.reach_of(session, actor))
 
 
 def forget_opened(session: Session, now: datetime) -> int:

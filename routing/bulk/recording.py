@@ -54,7 +54,7 @@ class Recording:
         try:
             with self.ctx.db.begin() as session:
                 now = self.ctx.clock.now()
-                return list(service.add_human_outputs(session, self.agent, items, actor=self.actor, now=now))
+                return list(service.add_open_human_outputs(session, self.agent, items, actor=self.actor, now=now))
         except Exception as error:
             if len(items) > 1 and not is_away(error):
                 return [result for item in items for result in self._store([item])]

@@ -24,6 +24,7 @@ from routing.cases.schemas import (
     decision_out,
 )
 from routing.gold import queries as gold
+from routing.gold import reports
 from routing.supervision import veil
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["cases"])
@@ -103,9 +104,11 @@ def report_failure(
     `Idempotency-Key`, the same report sent twice is one.
     """
     with ctx.db.begin() as session:
-        row = queries.get_decision(session, decision_id, actor.agent)
+        seeming = reports.seeming_decision(session, decision_id, actor)
+        row = seeming or queries.get_decision(session, decision_id, actor.agent)
         actor.require("report", row.agent)
-        failure, new = service.report_failure(session, row, body, key=idempotency_key, actor=actor, now=ctx.clock.now())
+        report = reports.report if seeming is not None else service.report_failure
+        failure, new = report(session, row, body, key=idempotency_key, actor=actor, now=ctx.clock.now())
         response.status_code = 201 if new else 200
         response.headers["Location"] = f"/v1/failures/{failure.id}"
         return FailureOut.model_validate(failure)

@@ -64,7 +64,8 @@ def case_out(session: Session, agent: str, case_id: str, *, to_person: bool = Fa
     person a gold case is a case.
     """
     decisions = queries.decisions_of_case(session, agent, case_id)
-    if not decisions and to_person:
+    seeming = not decisions and to_person
+    if seeming:
         decisions = gold.decisions_of_seeming_case(session, agent, case_id)
     outputs = queries.human_outputs_of_case(session, agent, case_id)
     if not decisions and (stored := archives.ids_of_case(session, agent, case_id)):
@@ -79,8 +80,27 @@ def case_out(session: Session, agent: str, case_id: str, *, to_person: bool = Fa
         decisions=[decision_out(row, outcome_of(row)) for row in decisions],
         human_outputs=[HumanOutputOut.model_validate(row) for row in outputs],
         comparisons=[ComparisonOut.model_validate(row) for row in queries.comparisons_of(session, ids)],
-        labels=[LabelOut.model_validate(row) for row in queries.labels_of(session, ids)],
+        labels=_reported(session, agent, ids)
+        if seeming
+        else [LabelOut.model_validate(row) for row in queries.labels_of(session, ids)],
     )
+
+
+def _reported(session: Session, agent: str, ids: Collection[UUID]) -> list[LabelOut]:
+    """What was reported of a gold case, as of any other; there is no label of it."""
+    return [
+        LabelOut(
+            decision_id=row.decision_id,
+            verdict="override",
+            severity="severe" if row.severity in {"severe", "critical"} else row.severity,
+            source="failure",
+            source_id=row.id,
+            person=row.reported_by,
+            note=row.description[:500],
+            at=row.reported_at,
+        )
+        for row in gold.reports(session, agent, decisions=ids)
+    ]
 
 
 def without_rulings(case: CaseOut, untold: Collection[UUID]) -> CaseOut:

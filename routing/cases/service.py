@@ -246,11 +246,28 @@ def add_human_outputs(
     """
     Store what people did. The same output again changes nothing; another one is a correction: a new
     revision, the earlier ones kept.
+    """
+    veil.require_no_part(session, agent, {item.case_id for item in items}, actor)
+    return _add_human_outputs(session, agent, items, actor, now)
 
+
+def add_open_human_outputs(
+    session: Session, agent: str, items: Sequence[HumanOutputIn], *, actor: Actor, now: datetime
+) -> list[HumanOutputStored | Conflict]:
+    """The same, but for those of cases that are closed to this person, which are refused one by one."""
+    closed = veil.no_part_in(session, agent, {item.case_id for item in items}, actor)
+    wanted = [item for item in items if item.case_id not in closed]
+    stored = iter(_add_human_outputs(session, agent, wanted, actor, now))
+    return [closed[item.case_id] if item.case_id in closed else next(stored) for item in items]
+
+
+def _add_human_outputs(
+    session: Session, agent: str, items: Sequence[HumanOutputIn], actor: Actor, now: datetime
+) -> list[HumanOutputStored]:
+    """
     In rounds of at most one revision a case. Where somebody else stored that revision first, the next round
     looks again, and finds the same output or one to correct.
     """
-    veil.require_no_part(session, agent, {item.case_id for item in items}, actor)
     waiting: dict[str, deque[int]] = defaultdict(deque)
     for n, item in enumerate(items):
         waiting[item.case_id].append(n)

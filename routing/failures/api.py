@@ -16,6 +16,7 @@ from rollout.failures import queries, service
 from rollout.failures.schemas import CauseIn, FailureOut, FailuresOut, State
 from rollout.failures.tables import Failure
 from rollout.params import AgentQuery, Cursor, Limit, after_id, cut
+from routing.gold import reports
 from routing.supervision import veil
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["failures"])
@@ -32,7 +33,10 @@ def list_failures(
     actor.require("read", agent)
     with ctx.db.read() as session:
         get_agent(session, agent)
-        rows = queries.failures(session, agent, state=state, before=after_id(cursor), limit=limit + 1)
+        before = after_id(cursor)
+        rows = queries.failures(session, agent, state=state, before=before, limit=limit + 1)
+        if state in {None, "open"}:
+            rows = reports.among(session, agent, rows, actor, before=before, limit=limit + 1)
         page, more = cut(rows, limit, lambda row: row.id)
         shown = veil.failures(session, agent, page, actor)
         return FailuresOut(items=[FailureOut.model_validate(row) for row in shown], next_cursor=more)
@@ -48,7 +52,7 @@ def show_failure(failure_id: UUID, actor: ActorDep, ctx: Ctx) -> FailureOut:
 def investigate(failure_id: UUID, body: CauseIn, actor: ActorDep, ctx: Ctx) -> FailureOut:
     """Somebody looks into it; it still counts as open."""
     with ctx.db.begin() as session:
-        failure = _seen(session, failure_id, actor)
+        failure = _to_change(session, failure_id, actor)
         return FailureOut.model_validate(
             service.investigate(session, failure, body.cause, actor=actor, now=ctx.clock.now())
         )
@@ -58,12 +62,18 @@ def investigate(failure_id: UUID, body: CauseIn, actor: ActorDep, ctx: Ctx) -> F
 def close(failure_id: UUID, body: CauseIn, actor: ActorDep, ctx: Ctx) -> FailureOut:
     """It is understood: what it was, on record."""
     with ctx.db.begin() as session:
-        failure = _seen(session, failure_id, actor)
+        failure = _to_change(session, failure_id, actor)
         return FailureOut.model_validate(service.close(session, failure, body.cause, actor=actor, now=ctx.clock.now()))
 
 
 def _seen(session: Session, failure_id: UUID, actor: Actor) -> Failure:
     """For the key of another agent it does not exist."""
-    failure = queries.get_failure(session, failure_id, of=actor.agent)
+    failure = reports.find(session, failure_id, actor) or queries.get_failure(session, failure_id, of=actor.agent)
     veil.require_open(session, failure, actor)
     return failure
+
+
+def _to_change(session: Session, failure_id: UUID, actor: Actor) -> Failure:
+    """What was reported of a gold case is there for nobody to look into; first, as ever, who may not is told so."""
+    actor.require("configure", _seen(session, failure_id, actor).agent)
+    return queries.get_failure(session, failure_id, of=actor.agent)

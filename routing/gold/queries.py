@@ -13,7 +13,7 @@ from kit.errors import NotFound
 from rollout.failures.tables import Failure
 from routing.cases.tables import Decision, DecisionKey, HumanOutput, Label
 from routing.domain.decide import HUMAN_LOOP
-from routing.gold.tables import GoldCase, GoldDeal
+from routing.gold.tables import GoldCase, GoldDeal, GoldReport
 from routing.reviews.tables import Opened, ReviewItem, Ruling
 from routing.supervision.tables import BlindAnswer
 
@@ -205,6 +205,26 @@ def decisions_seeming(session: Session, ids: Collection[UUID]) -> list[Decision]
 def decisions_of_seeming_case(session: Session, agent: str, case_id: str) -> list[Decision]:
     deals = select(GoldDeal).where(GoldDeal.agent == agent, GoldDeal.case_id == case_id)
     return [seeming(deal) for deal in session.scalars(deals)]
+
+
+def reports(
+    session: Session,
+    agent: str,
+    *,
+    by: str | None = None,
+    decisions: Collection[UUID] | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> Sequence[GoldReport]:
+    """What was reported of gold cases, by one person or of these seeming decisions; the newest first."""
+    wanted = select(GoldReport).where(GoldReport.agent == agent).order_by(GoldReport.id.desc()).limit(limit)
+    if by is not None:
+        wanted = wanted.where(GoldReport.reported_by == by)
+    if decisions is not None:
+        wanted = wanted.where(GoldReport.decision_id.in_(decisions))
+    if before is not None:
+        wanted = wanted.where(GoldReport.id < before)
+    return session.scalars(wanted).all()
 
 
 _TIMES, _IDS = ("decided_at", "occurred_at", "outcome_at"), ("id", "rollout_id", "superseded_by")

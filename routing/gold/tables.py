@@ -1,4 +1,4 @@
-"""Cases whose right answer is known, and to whom they were dealt."""
+"""Cases whose right answer is known, to whom they were dealt, and what was reported of them."""
 
 from datetime import datetime
 from typing import Any
@@ -74,3 +74,19 @@ class GoldDeal(Table):
     said: Mapped[str | None] = mapped_column(String(16))  # right | wrong; None where the ruling says neither
     answered_at: Mapped[datetime | None]
     told_at: Mapped[datetime | None]  # when the reviewer put the result away
+
+
+class GoldReport(Table):
+    """A failure that somebody reported of what seemed to be a decision. Answered as any other, and counted nowhere."""
+
+    __tablename__ = "gold_reports"
+    __table_args__ = (Index(None, "agent", "reported_by"), Index(None, "decision_id"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    decision_id: Mapped[UUID]  # as the case seemed to have it
+    agent: Mapped[str] = mapped_column(String(128))
+    severity: Mapped[str] = mapped_column(String(16))
+    description: Mapped[str] = mapped_column(Text)
+    correct_output: Mapped[Any] = mapped_column(Json, nullable=True)
+    reported_by: Mapped[str] = mapped_column(String(128))
+    reported_at: Mapped[datetime]

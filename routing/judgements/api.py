@@ -7,7 +7,7 @@ from kit.http import Ctx, StrictRoute
 from rollout.agents.queries import get_agent
 from rollout.params import AgentPath, NameQuery
 from rollout.versions.queries import get_rollout
-from routing.judgements import queries
+from routing.judgements import judges, queries
 from routing.judgements.figures import figures
 from routing.judgements.queries import Scope
 from routing.judgements.schemas import JudgementsOut, judgements_out
@@ -37,4 +37,5 @@ def show_judgements(
             get_rollout(session, agent, version)
         window = scope_of(agent, version, since, until, ctx.clock.now())
         scope = Scope(agent, version, window.since, window.until)
-        return judgements_out(scope, figures(queries.asked(session, scope)))
+        found = figures(queries.asked(session, scope))
+        return judgements_out(scope, found, for_nobody=judges.for_nobody(session, scope))

@@ -20,6 +20,7 @@ from governance.audit import service as audit
 from kit.db import send_after_commit
 from kit.ids import new_id
 from rollout.domain.policy import Policy
+from routing.cases import queries as cases
 from routing.cases.tables import Counted, HumanOutput
 from routing.domain.judging import ASKED_LANES, JUDGEMENT, Shares, which_is_agent
 from routing.domain.sampling import judged_position, order_position
@@ -68,13 +69,13 @@ def follow(
         agent, row = one.decision.agent, there.get(one.decision.id)
         wanted = _drawn(one, agents[agent], draw) if _may_be_asked(one, now) else None
         if row is not None:
-            changed |= _corrected(session, row, one, wanted, draw, now)
+            changed |= _corrected(session, row, one, wanted, _times(one, agents[agent], draw, now))
         elif wanted is not None:
             if agent not in left:
                 left[agent] = queries.MOST_WAITING - queries.waiting(session, agent)
             if left[agent] > 0:
                 left[agent] -= 1
-                _ask(session, one, wanted, draw, now)
+                _ask(session, one, wanted, _times(one, agents[agent], draw, now))
                 changed = True
     if changed:
         send_after_commit(session, "reviews:changed")
@@ -113,7 +114,19 @@ def _drawn(one: Compared, agent: AgentEntry, draw: Draw) -> dict[str, Any] | Non
     }
 
 
-def _ask(session: Session, one: Compared, wanted: dict[str, Any], draw: Draw, now: datetime) -> None:
+class _Times(NamedTuple):
+    now: datetime
+    escalates_at: datetime
+    due_at: datetime
+
+
+def _times(one: Compared, agent: AgentEntry, draw: Draw, now: datetime) -> _Times:
+    """As a review has them."""
+    within = draw.within(one.decision)
+    return _Times(now, now + within * agent.settings.second_line_at, now + within)
+
+
+def _ask(session: Session, one: Compared, wanted: dict[str, Any], times: _Times) -> None:
     decision, item_id = one.decision, new_id()
     session.add(
         Judgement(
@@ -122,7 +135,7 @@ def _ask(session: Session, one: Compared, wanted: dict[str, Any], draw: Draw, no
             agent=decision.agent,
             version=decision.version,
             decided_at=decision.decided_at,
-            asked_at=now,
+            asked_at=times.now,
             **wanted,
         )
     )
@@ -135,21 +148,20 @@ def _ask(session: Session, one: Compared, wanted: dict[str, Any], draw: Draw, no
             rollout_id=decision.rollout_id,
             case_id=decision.case_id,
             kind=JUDGEMENT,
-            level=1,
             segment=decision.segment,
             priority=0,
             not_for=one.human.person,
-            **_shown_now(one, draw, now),
+            **_shown_now(one, times),
         )
     )
-    _note(session, "judgement.asked", one, item_id, now)
+    _note(session, "judgement.asked", one, item_id, times.now)
 
 
-def _shown_now(one: Compared, draw: Draw, now: datetime) -> dict[str, Any]:
+def _shown_now(one: Compared, times: _Times) -> dict[str, Any]:
     """Its times and its fingerprint, which is of which two are compared: one of what they say would confirm a guess."""
-    until = now + draw.within(one.decision)
-    shown = _fingerprint(one.comparison_id, one.decision.id)
-    return {"fingerprint": shown, "created_at": now, "due_at": until, "expires_at": until, "state": "waiting"}
+    shown = {"fingerprint": _fingerprint(one.comparison_id, one.decision.id), "state": "waiting", "level": 1}
+    until = {"due_at": times.due_at, "escalates_at": times.escalates_at, "expires_at": None}
+    return {**shown, **until, "created_at": times.now}
 
 
 def _fingerprint(comparison_id: UUID, decision_id: UUID) -> str:
@@ -159,6 +171,7 @@ def _fingerprint(comparison_id: UUID, decision_id: UUID) -> str:
 def undone(session: Session, item: ReviewItem, now: datetime) -> None:
     """A judgement was taken back: what was corrected while it stood is shown anew, or withdrawn, as if it came now."""
     row = queries.of_item(session, item.id)
+    cases.lock_decision(session, row.decision_id)  # a correction that is being settled is there, or finds it waiting
     found = queries.comparison_now(session, row.decision_id)
     if found is None or found[0].id == row.comparison_id:
         return
@@ -178,15 +191,14 @@ def undone(session: Session, item: ReviewItem, now: datetime) -> None:
     )  # fmt: skip
 
 
-def _corrected(
-    session: Session, row: Judgement, one: Compared, wanted: dict[str, Any] | None, draw: Draw, now: datetime
-) -> bool:
+def _corrected(session: Session, row: Judgement, one: Compared, wanted: dict[str, Any] | None, times: _Times) -> bool:
+    now = times.now
     if row.comparison_id == one.comparison_id or row.counted_at is not None:
         return False
     if wanted is None:
         values: dict[str, Any] = {"state": "superseded", "ended_at": now}
     else:
-        values = {**_shown_now(one, draw, now), "ended_at": None, "not_for": one.human.person}
+        values = {**_shown_now(one, times), "ended_at": None, "not_for": one.human.person}
     if not queries.try_change(session, row.item_id, values):
         return False
     for name, value in (wanted or {}).items():

@@ -17,6 +17,7 @@ from routing.reviews.tables import Opened, ReviewItem, Ruling
 MOST_WAITING = 1000
 """Judgements that wait of one agent. Where there are more, people do not keep up, and no other one is asked for."""
 
+_MOST_LOOKED_AT = 400
 _CHUNK = 400
 _WAITING: ColumnElement[bool] = ReviewItem.state == literal_column("'waiting'")
 
@@ -89,6 +90,38 @@ def waiting(session: Session, agent: str) -> int:
     kind = func.coalesce(ReviewItem.shown_as, ReviewItem.kind) == literal_column(f"'{JUDGEMENT}'")
     some = select(ReviewItem.id).where(_WAITING, kind, ReviewItem.agent == agent).limit(MOST_WAITING).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0
+
+
+def waiting_items(session: Session, scope: Scope) -> Sequence[ReviewItem]:
+    """The oldest of those that wait."""
+    wanted = (
+        select(ReviewItem)
+        .join(Judgement, Judgement.item_id == ReviewItem.id)
+        .where(_WAITING, Judgement.agent == scope.agent)
+        .where(Judgement.decided_at >= scope.since, Judgement.decided_at < scope.until)
+        .order_by(ReviewItem.id)
+        .limit(_MOST_LOOKED_AT)
+    )
+    return session.scalars(wanted if scope.version is None else wanted.where(Judgement.version == scope.version)).all()
+
+
+def who_knows(session: Session, ids: Collection[UUID]) -> dict[UUID, frozenset[str]]:
+    """By item, everybody of whom `knows` holds."""
+    same_case = and_(HumanOutput.agent == ReviewItem.agent, HumanOutput.case_id == ReviewItem.case_id)
+    did = select(ReviewItem.id, HumanOutput.person, HumanOutput.posted_by).join(HumanOutput, same_case)
+    other = aliased(ReviewItem)
+    of_case = and_(DecisionKey.agent == ReviewItem.agent, DecisionKey.case_id == ReviewItem.case_id)
+    ruled = (
+        select(ReviewItem.id, Ruling.login)
+        .join(DecisionKey, of_case)
+        .join(other, and_(other.decision_id == DecisionKey.decision_id, other.id != ReviewItem.id))
+        .join(Ruling, and_(Ruling.item_id == other.id, Ruling.undone_at.is_(None)))
+    )
+    found: dict[UUID, set[str]] = {item_id: set() for item_id in ids}
+    for statement in (did, ruled) if found else ():
+        for item_id, *logins in session.execute(statement.where(ReviewItem.id.in_(found))):
+            found[item_id].update(logins)
+    return {item_id: frozenset(logins) for item_id, logins in found.items()}
 
 
 def try_change(session: Session, item_id: UUID, values: Mapping[str, Any]) -> bool:

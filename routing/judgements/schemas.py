@@ -55,6 +55,7 @@ class JudgementsOut(Out):
     """
     Who was right, of cases decided from `since` to before `until`, judged by somebody who did not see whose output was
     whose. All but `left_out`, which were drawn with other `shares`; `unjudged`: nobody said it in time.
+    `for_nobody`: of what waits, that which nobody may judge.
     """
 
     agent: str
@@ -66,6 +67,7 @@ class JudgementsOut(Out):
     judged: int
     open: int
     unjudged: int
+    for_nobody: int
     left_out: int
     differed: DifferedOut
     same: SameOut
@@ -78,11 +80,11 @@ class JudgementsOut(Out):
 _NOTHING = RateOut(share=None, lower=0.0, upper=1.0)
 
 
-def judgements_out(scope: Scope, found: Figures | None) -> JudgementsOut:
+def judgements_out(scope: Scope, found: Figures | None, *, for_nobody: int) -> JudgementsOut:
     where = {"agent": scope.agent, "version": scope.version, "since": scope.since, "until": scope.until}
     if found is None:
         return JudgementsOut(
-            **where, shares=None, asked=0, judged=0, open=0, unjudged=0, left_out=0,
+            **where, shares=None, asked=0, judged=0, open=0, unjudged=0, for_nobody=0, left_out=0,
             differed=DifferedOut(agent=0, person=0, both=0, neither=0), same=SameOut(right=0, wrong=0),
             agent_wrong=_NOTHING, people_wrong=_NOTHING, people=[], words=in_words(None),
         )  # fmt: skip
@@ -93,6 +95,7 @@ def judgements_out(scope: Scope, found: Figures | None) -> JudgementsOut:
         judged=found.judged,
         open=found.open,
         unjudged=found.unjudged,
+        for_nobody=for_nobody,
         left_out=found.left_out,
         differed=DifferedOut(
             agent=found.agent_alone, person=found.person_alone, both=found.both, neither=found.neither

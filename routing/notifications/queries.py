@@ -9,15 +9,17 @@ from sqlalchemy import ColumnElement, and_, case, delete, exists, func, insert, 
 from sqlalchemy.orm import Session
 
 from governance.people.tables import Person
+from routing.domain.judging import JUDGEMENT
 from routing.domain.opinions import ADJUDICATION
 from routing.domain.reach import Reach
 from routing.notifications.tables import HeldNotice, Notice, Notification, NotificationLink, NotificationSettings
 from routing.reviews.dealing.lines import WAITING, worked
+from routing.reviews.dealing.queries import seen_by
 from routing.reviews.tables import ReviewItem
 
 _TURN = 0x6E6F7465  # any number will do, as long as nobody else locks the same
 _LATE_ROWS = timedelta(minutes=10)  # a case may become visible so long after the time written on it, at most
-_TOLD_OF = ("review", "audit", ADJUDICATION)  # a message on others would tell that somebody is being checked
+_TOLD_OF = ("review", "audit", ADJUDICATION, JUDGEMENT)  # on others it would tell that somebody is being checked
 
 ENDS = func.coalesce(ReviewItem.expires_at, ReviewItem.escalates_at, ReviewItem.due_at)
 """When the time of a case is over in the line in which it waits: then it is passed on, or expires in the second."""
@@ -186,6 +188,7 @@ def news(
             Notice.kind.in_(settings.about),
             worked(reach),
             _free(now),
+            *seen_by(settings.login),
         )
     )
     if settings.agents:

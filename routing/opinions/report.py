@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from routing.domain.opinions import SECOND
-from routing.domain.reach import Need, staffed
 from routing.opinions import queries
 from routing.opinions.figures import Figures, figures
 from routing.opinions.queries import Scope
@@ -48,9 +47,5 @@ def _for_nobody(session: Session, agent: str, items: Sequence[ReviewItem]) -> in
     if not items:
         return 0
     ruled = queries.ruled_by(session, [item.decision_id for item in items])
-    staff = skills.staff_of(session)
-    needs = {need.segment: need for need in skills.needs_of(session, agent)}
-    rest = needs.get("", Need(agent))
-    places = {(needs.get(item.segment, rest), item.level) for item in items}
-    able = {(need, level): staffed(need, staff).dealt(level) for need, level in places}
-    return sum(not able[needs.get(item.segment, rest), item.level] - ruled[item.decision_id] for item in items)
+    able = skills.dealt_to(session, agent, [(item.segment, item.level) for item in items])
+    return sum(not able[item.segment, item.level] - ruled[item.decision_id] for item in items)

@@ -15,6 +15,7 @@ from routing.domain.judging import JUDGEMENT
 from routing.domain.sampling import ASSISTED
 from routing.gold import queries as gold
 from routing.gold.tables import GoldDeal
+from routing.judgements.tables import Judgement
 from routing.people.queries import ArmTotal
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.supervision.tables import BlindAnswer
@@ -23,8 +24,6 @@ from routing.tallies.queries import RULED
 MOST = 20_000
 """Verdicts of others that are looked at, of the newest rulings."""
 _SAID = ("agree", "override")
-PLAIN = ("approve", "edit", "reject", "escalate")
-"""Rulings on one output; of what else a person is asked no page of the past tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,13 @@ def past_page(
 
 def _past(login: str) -> Select[Ruling, ReviewItem]:
     wanted = select(Ruling, ReviewItem).join(ReviewItem, ReviewItem.id == Ruling.item_id)
-    return wanted.where(Ruling.login == login, Ruling.undone_at.is_(None), Ruling.ruling.in_(PLAIN))
+    return wanted.where(Ruling.login == login, Ruling.undone_at.is_(None))
+
+
+def judged(session: Session, item_ids: Collection[UUID]) -> dict[UUID, Judgement]:
+    """By item; what is said in each is that of the ruling that stands."""
+    wanted = select(Judgement).where(Judgement.item_id.in_(item_ids))
+    return {row.item_id: row for row in session.scalars(wanted)} if item_ids else {}
 
 
 def told_gold(session: Session, login: str, item_ids: Collection[UUID], now: datetime) -> set[UUID]:

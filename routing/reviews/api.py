@@ -1,6 +1,6 @@
 """The queue over HTTP: claim next, claim one, renew, release, leave, rule, undo."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from routing.judgements.service import Judged
 from routing.opinions import service as opinions
 from routing.reviews import judging, queries, service
 from routing.reviews.dealing import queries as dealing
-from routing.reviews.dealing.lines import Narrow
+from routing.reviews.dealing.lines import Narrow, Spot
 from routing.reviews.schemas import (
     ClaimedOut,
     ClaimIn,
@@ -35,6 +35,7 @@ from routing.reviews.schemas import (
     RulingIn,
     RulingOut,
     SaidOut,
+    ShownKind,
     UndoneOut,
 )
 from routing.reviews.tables import ReviewItem
@@ -43,7 +44,7 @@ from routing.supervision import veil
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["reviews"])
 
-Kind = Literal["review", "audit", "escalated"]
+Kind = Literal[ShownKind, "escalated"]
 _RULING = tuple(name for name in RulingOut.model_fields if name != "undo_until")
 
 _TELLING = ("output", "action", "amount", "confidence", "trace")
@@ -102,7 +103,6 @@ def show_queue(
 ) -> QueueOut:
     """What waits, in the order in which it will be handed out. A segment is one of an agent, of any kind."""
     actor.require("review")
-    offset = _offset(decode_cursor(cursor))
     narrow = Narrow(
         agent=agent,
         segment=segment,
@@ -115,19 +115,29 @@ def show_queue(
     with ctx.db.read() as session:
         reach = service.reach_of(session, actor)
         shown = reach.only([2]) if kind == "escalated" else reach
-        rows = dealing.open_page(session, narrow=narrow, reach=shown, offset=offset, limit=limit + 1, login=actor.name)
-        more = encode_cursor(str(offset + limit)) if len(rows) > limit else None
+        rows = dealing.open_page(
+            session, narrow=narrow, reach=shown, beyond=spot_in(cursor), limit=limit + 1, login=actor.name
+        )
+        more = cursor_at(rows[limit - 1]) if len(rows) > limit else None
         items = [ItemOut.model_validate(row) for row in rows[:limit]]
         return QueueOut(items=items, waiting=queries.waiting_counts(session, reach), next_cursor=more)
 
 
-def _offset(position: str | None) -> int:
+def cursor_at(item: ReviewItem) -> str:
+    """From which the queue goes on behind this item, or back before it."""
+    return encode_cursor(f"{item.priority} {item.due_at.isoformat()} {item.id}")
+
+
+def spot_in(cursor: str | None) -> Spot | None:
+    position = decode_cursor(cursor)
     if position is None:
-        return 0
-    if not position.isdecimal() or len(position) > 9:  # noqa: PLR2004 - a billion is no place in a queue
+        return None
+    try:
+        priority, due_at, item_id = position.split(" ")
+        return Spot(int(priority[:9]), datetime.fromisoformat(due_at).astimezone(UTC), UUID(item_id))
+    except (ValueError, OverflowError):
         place = Place("cursor", "it is not one of ours", "use next_cursor of an earlier answer")
-        raise Invalid("cursor: it is not one of ours", places=[place])
-    return int(position)
+        raise Invalid("cursor: it is not one of ours", places=[place]) from None
 
 
 @router.post("/queue/claim", responses={204: {"description": "Nothing waits."}}, response_model=ClaimedOut)

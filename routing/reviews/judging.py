@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from governance.actors import Actor
 from governance.audit import queries as audit_queries
 from kit.db import send_after_commit
+from routing.cases import queries as cases
 from routing.cases.prepare import same
 from routing.domain.judging import JUDGED, JUDGEMENT
 from routing.judgements import service as judgements
@@ -23,9 +24,12 @@ from routing.snapshot import AgentEntry
 
 def judge(session: Session, item_id: UUID, said: Judged, *, agent: AgentEntry, actor: Actor, now: datetime) -> Given:
     """Say which of two outputs is right. Said twice, to the letter, it is one judgement, as with a ruling."""
-    item = queries.get_item(session, item_id)
+    item, until = queries.get_item(session, item_id), concluding.undoable_until(agent, now)
     if item.kind != JUDGEMENT:
         raise NothingToJudge(f"case {item.case_id} asks for a ruling on one output")
+    if until is None:  # it is concluded here; settling takes both in this order, and may have changed the item
+        cases.lock_decision(session, item.decision_id)
+        item = queries.get_item(session, item_id)
     row = judgements.row_of(session, item_id)
     if (before := _judged_before(session, item, row.said, said, actor)) is not None:
         return before
@@ -35,7 +39,6 @@ def judge(session: Session, item_id: UUID, said: Judged, *, agent: AgentEntry, a
         raise NotForYou(f"case {item.case_id} is for somebody who has seen no output of it; give it back")
     decision = queries.decision_of(session, item)
     judgements.check(session, agent, row, decision, said)
-    until = concluding.undoable_until(agent, now)
     ended = queries.try_end(session, item_id, actor.name, state=JUDGED, now=now, concludes_at=until)
     if ended is None:
         item = queries.get_item(session, item_id)

@@ -16,13 +16,16 @@ from sqlalchemy.orm import Session
 from governance.audit import service as audit
 from kit.db import send_after_commit
 from routing.delivery import service as delivery
+from routing.domain.judging import JUDGEMENT
 from routing.domain.opinions import SECOND
+from routing.judgements.judges import left_for
 from routing.opinions.service import start_anew
 from routing.reviews import queries
 from routing.reviews.concluding import nobody_waits, second_line
 from routing.reviews.tables import ReviewItem
 from routing.reviews.troubles import each
 
+_SECOND_LINE = 2
 FALLBACK = "human"  # what the agent's setting `review_fallback` can be: time never approves
 
 
@@ -30,17 +33,33 @@ def pass_on(session: Session, now: datetime, limit: int) -> int:
     """What was in the first line for its part of the time goes on to the second; returns how many."""
 
     def act(items: Sequence[ReviewItem]) -> None:
+        judged = [item for item in items if item.kind == JUDGEMENT]
+        leads = left_for(session, judged, [_SECOND_LINE] * len(judged))
         for item in items:
             if item.kind == SECOND:
                 start_anew(item, now)
                 continue
-            item.state, item.ended_at = "escalated", now
-            session.add(second_line(item, now))
+            if item.kind == JUDGEMENT:
+                _pass_judgement_on(item, now, to_somebody=bool(leads[item.id]))
+            else:
+                item.state, item.ended_at = "escalated", now
+                session.add(second_line(item, now))
             _note(session, "review.overdue", item, now)
         send_after_commit(session, "reviews:changed")
 
     _give_an_end(session, limit)
     return each(session, queries.overdue_in_the_first_line(session, now, limit), act, step="pass_on", now=now)
+
+
+def _pass_judgement_on(item: ReviewItem, now: datetime, *, to_somebody: bool) -> None:
+    """
+    The item itself, and in its ordinary turn: nobody waits for it. Where no lead may judge it, it stays in the first
+    line to its end.
+    """
+    item.escalates_at, item.expires_at = None, item.due_at
+    if to_somebody:
+        item.expires_at = item.ends_in_second_line(now)
+        item.level, item.created_at = _SECOND_LINE, now
 
 
 def _give_an_end(session: Session, limit: int) -> None:

@@ -1,12 +1,16 @@
 """What the desk sends and gets."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from pydantic import AliasChoices, Field, model_validator
 
 from kit.wire import Out, Strict
+
+ShownKind = Literal["review", "audit", "judgement", "adjudication"]
+"""What kinds there are, as reviewers are told them."""
+KINDS: tuple[ShownKind, ...] = get_args(ShownKind)
 
 
 class ClaimIn(Strict):

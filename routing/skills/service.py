@@ -13,7 +13,7 @@ from governance.people import service as people
 from kit.db import send_after_commit
 from kit.errors import Invalid, Place
 from rollout.agents import queries as agents
-from routing.domain.reach import House, Need, Reach, Reviewer, able, leads_of, reach
+from routing.domain.reach import House, Need, Reach, Reviewer, able, leads_of, reach, staffed
 from routing.skills import queries
 from routing.skills.tables import QueueNeeds, ReviewerSkills
 
@@ -85,6 +85,14 @@ def needs_of(session: Session, agent: str) -> list[Need]:
 def unstaffed(session: Session) -> list[Queue]:
     """Queues for which nobody has what they take; their leads get the cases."""
     return [queue for queue in queues(session) if queue.unstaffed]
+
+
+def dealt_to(session: Session, agent: str, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], frozenset[str]]:
+    """Everybody who is dealt the cases of these segments of an agent, by segment and line."""
+    staff = staff_of(session)
+    needs = {need.segment: need for need in needs_of(session, agent)}
+    rest = needs.get("", Need(agent))
+    return {(segment, level): staffed(needs.get(segment, rest), staff).dealt(level) for segment, level in set(places)}
 
 
 def house(session: Session) -> House:

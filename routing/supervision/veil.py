@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from governance.actors import Actor
 from kit.errors import Conflict
+from rollout.evaluation.service import failure_of
+from rollout.failures import queries as failure_queries
 from rollout.failures.tables import Failure
 from routing.cases.tables import Decision
 from routing.domain.sampling import BLIND
@@ -92,8 +94,15 @@ def require_no_part(session: Session, agent: str, case_ids: Collection[str], act
     What a person did is not sent by who may come to say whether it was right: the answer would tell them whether it is
     what somebody sent before.
     """
-    if may_rule(actor) and (found := judgements.to_judge(session, agent, set(case_ids), actor.name)):
-        raise AnswerFirst(f"case {min(found)} waits for somebody to say who was right; that may be you")
+    if found := no_part_in(session, agent, case_ids, actor):
+        raise found[min(found)]
+
+
+def no_part_in(session: Session, agent: str, case_ids: Collection[str], actor: Actor) -> dict[str, AnswerFirst]:
+    """Those of these cases of which this person sends nothing that a person did, with what they are told."""
+    found = judgements.to_judge(session, agent, set(case_ids), actor.name) if may_rule(actor) else set()
+    words = "case {} waits for somebody to say who was right; that may be you"
+    return {case_id: AnswerFirst(words.format(case_id)) for case_id in found}
 
 
 def failures(session: Session, agent: str, rows: Sequence[Failure], actor: Actor) -> list[Failure]:
@@ -106,3 +115,13 @@ def failures(session: Session, agent: str, rows: Sequence[Failure], actor: Actor
 def require_open(session: Session, failure: Failure, actor: Actor) -> None:
     if not failures(session, failure.agent, [failure], actor):
         raise AnswerFirst(f"case {failure.case_id} waits for a review; what became of it is shown when that is over")
+
+
+def learned(session: Session, agent: str, keys: Collection[str], actor: Actor) -> set[str]:
+    """Those of these cases of suites that came from failures of which this actor may not know."""
+    from_failures = {failure_id: key for key in keys if (failure_id := failure_of(key)) is not None}
+    if not from_failures or not may_rule(actor):
+        return set()
+    rows = failure_queries.of_ids(session, agent, from_failures)
+    known = {row.id for row in failures(session, agent, rows, actor)}
+    return {from_failures[row.id] for row in rows if row.id not in known}

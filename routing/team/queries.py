@@ -1,17 +1,19 @@
 """Statements on what waits for people, what was late, and who has how much to do."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Subquery, case, func, select, union_all
+from sqlalchemy import ColumnElement, Integer, case, func, select, union_all
 from sqlalchemy.orm import Session
 
 from routing.domain.opinions import SECOND
 from routing.domain.reach import Reach
 from routing.gold.queries import GOLD
-from routing.reviews.dealing.lines import TURN, WAITING, Known, Narrow, lines, shown_kind
-from routing.reviews.dealing.queries import COUNTED_UP_TO, agents_waiting
+from routing.reviews.dealing.lines import TURN, WAITING, Known, Line, Narrow, lines, shown_kind
+from routing.reviews.dealing.queries import COUNTED_UP_TO, agents_waiting, lines_of
+from routing.reviews.schemas import KINDS
 from routing.reviews.tables import ReviewItem
 from routing.tallies.queries import RULED
 
@@ -59,28 +61,45 @@ def waiting(
 ) -> list[Queue]:
     """
     By agent, line and kind; `soon`: due by then, and not late yet. Of each line of an agent the front is counted,
-    `COUNTED_UP_TO` cases: what is late stands there.
+    `COUNTED_UP_TO` cases: what is late stands there. Where more wait, the front of each kind is, or one would hide the
+    others.
     """
+    agents = [agent] if agent is not None else agents_waiting(session)
+    found: list[Queue] = []
+    for start in range(0, len(agents), _AGENTS_AT_ONCE):
+        names = agents[start : start + _AGENTS_AT_ONCE]
+        whole = [line for name in names for line in lines(Narrow(name), Reach(_LEVELS), Known())]
+        found += _counted(session, whole, now, soon, before)
+    long = {place for place, times in _by_line(found).items() if times >= COUNTED_UP_TO}
+    for name, level in sorted(long):
+        found = [queue for queue in found if (queue.agent, queue.level) != (name, level)]
+        found += _counted(session, _by_kind(session, name, level), now, soon, before)
+    return sorted(found)
+
+
+def _by_line(found: Sequence[Queue]) -> Counter[tuple[str, int]]:
+    times = Counter[tuple[str, int]]()
+    for queue in found:
+        times[queue.agent, queue.level] += queue.waiting
+    return times
+
+
+def _by_kind(session: Session, agent: str, level: int) -> list[Line]:
+    return [line for kind in KINDS for line in lines_of(session, Narrow(agent, kind=kind), Reach((level,)))]
+
+
+def _counted(
+    session: Session, wanted_lines: Sequence[Line], now: datetime, soon: datetime, before: Sequence[datetime]
+) -> list[Queue]:
     columns = (
         ReviewItem.agent, ReviewItem.level, _KIND.label("kind"), ReviewItem.created_at, ReviewItem.due_at,
         ReviewItem.claimed_until, ReviewItem.priority, ReviewItem.id,
     )  # fmt: skip
-    agents = [agent] if agent is not None else agents_waiting(session)
-    found: list[Queue] = []
-    for start in range(0, len(agents), _AGENTS_AT_ONCE):
-        fronts = [
-            select(*columns).where(WAITING, line, _NO_GOLD).order_by(*TURN).limit(COUNTED_UP_TO).subquery()
-            for name in agents[start : start + _AGENTS_AT_ONCE]
-            for line in lines(Narrow(name), Reach(_LEVELS), Known())
-        ]
-        some = union_all(*(select(front) for front in fronts)).subquery()
-        found += _counted(session, some, now, soon, before)
-    return found
-
-
-def _counted(
-    session: Session, some: Subquery, now: datetime, soon: datetime, before: Sequence[datetime]
-) -> list[Queue]:
+    fronts = [
+        select(*columns).where(WAITING, line, _NO_GOLD).order_by(*TURN).limit(COUNTED_UP_TO).subquery()
+        for line in wanted_lines
+    ]
+    some = union_all(*(select(front) for front in fronts)).subquery()
     place = some.c.agent, some.c.level, some.c.kind
     work = some.c.kind.in_(RULED)
     late, soon_late = work & (some.c.due_at < now), work & (some.c.due_at >= now) & (some.c.due_at < soon)

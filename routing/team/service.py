@@ -16,6 +16,7 @@ from evidence.agreement.kappa import Share, percent_agreement
 from governance.actors import PERMITTED
 from governance.people.queries import people as everybody
 from rollout.reviewers import queries as gold_queries
+from routing.domain.opinions import SECOND
 from routing.people import queries as people_queries
 from routing.people import service as people
 from routing.people import verdicts
@@ -23,7 +24,7 @@ from routing.people.queries import Scope
 from routing.people.service import Reviewer
 from routing.people.verdicts import Agreement
 from routing.reviews.dealing.queries import COUNTED_UP_TO
-from routing.tallies.queries import ruled
+from routing.tallies.queries import RULED, ruled
 from routing.team import queries
 from routing.team.queries import Ended, Queue
 
@@ -66,12 +67,14 @@ class Standing:
     load: tuple[Load, ...]
 
     @property
-    def cut(self) -> frozenset[tuple[str, int]]:
-        """The lines, by agent and level, in which more waits than was counted."""
-        by_line = Counter[tuple[str, int]]()
-        for queue in self.queues:
-            by_line[queue.agent, queue.level] += queue.waiting
-        return frozenset(line for line, waiting in by_line.items() if waiting >= COUNTED_UP_TO)
+    def cut(self) -> frozenset[Queue]:
+        """Those in which more waits than was counted; second opinions are counted with what they look like."""
+        seconds = Counter({(one.agent, one.level): one.waiting for one in self.queues if one.kind == SECOND})
+        return frozenset(
+            one
+            for one in self.queues
+            if one.waiting + (seconds[one.agent, one.level] if one.kind in RULED else 0) >= COUNTED_UP_TO
+        )
 
     @property
     def counted_all(self) -> bool:
@@ -94,7 +97,10 @@ class Compared:
 
 
 def standing(session: Session, agent: str | None, *, since: datetime, now: datetime) -> Standing:
-    """Six statements, however much waits; one more for every fifty agents of which something does."""
+    """
+    Six statements, however much waits; one more for every fifty agents of which something does, and one for each kind
+    of case in a line that is long.
+    """
     before = [now - age for age in AGES]
     return Standing(
         agent=agent,

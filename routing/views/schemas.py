@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from kit.wire import Out, Strict
+from routing.reviews.schemas import KINDS, ShownKind
 from routing.skills.schemas import Tag
 
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True, pattern=r"^[^\x00-\x1f/]+$")
 ]
-Kind = Literal["", "review", "audit", "escalated"]
+Kind = Literal["", ShownKind, "escalated"]
 
 
 class ViewOfQueue(Strict):
@@ -26,7 +27,7 @@ class ViewOfQueue(Strict):
     def _is_kept(self) -> "ViewOfQueue":
         if self.segment and not self.agent:
             raise ValueError("a segment is one of an agent; name the agent too")
-        if self.segment and self.kind in {"review", "audit"}:
+        if self.segment and self.kind in KINDS:
             raise ValueError("the queue is not kept by segment and kind at once; leave out one of them")
         return self
 

@@ -201,8 +201,15 @@ def test_long_evidence_opens_approving_later_and_a_risky_case_only_when_all_of_i
     assert [one.ruling for one in rulings(site)] == ["approve"]
 
 
-def test_a_swipe_to_the_right_approves_and_to_the_left_asks_why(site: Site, desk: Page) -> None:
+def test_on_a_phone_a_warning_moves_nothing_and_a_swipe_approves_or_asks_why(site: Site, desk: Page) -> None:
+    desk.set_viewport_size({"width": 390, "height": 844})
     settled(desk)
+    moved = """() => {
+        const top = () => document.querySelector("#case-h").getBoundingClientRect().top, before = top();
+        document.querySelector("[data-lease-warning]").hidden = false;
+        return top() - before;
+    }"""
+    assert desk.evaluate(moved) == 0
     swipe = """(far) => {
         const part = document.querySelector("#case-h"), box = part.getBoundingClientRect();
         const said = { pointerType: "touch", isPrimary: true, bubbles: true, clientY: box.y + 4 };

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, and_, false, func, literal_column, or_
+from sqlalchemy import BindParameter, ColumnElement, and_, false, func, literal_column, or_, tuple_
 
 from kit.errors import Invalid, Place
 from routing.domain.reach import Limit, Reach
@@ -23,6 +24,29 @@ shown_kind: ColumnElement[str] = func.coalesce(ReviewItem.shown_as, ReviewItem.k
 
 # Urgent first, then what is due first: the oldest, never the newest.
 TURN = (ReviewItem.priority.desc(), ReviewItem.due_at, ReviewItem.id)
+
+
+class Spot(NamedTuple):
+    """Where an item stands in turn."""
+
+    priority: int
+    due_at: datetime
+    id: UUID
+
+
+def parts_beyond(spot: Spot, *, back: bool) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Two parts, each of which an index keeps in turn: of the same priority, and of the others."""
+    place, here = tuple_(ReviewItem.due_at, ReviewItem.id), (spot.due_at, spot.id)
+    same = ReviewItem.priority == spot.priority
+    if back:
+        return and_(same, place < here), ReviewItem.priority > spot.priority
+    return and_(same, place > here), ReviewItem.priority < spot.priority
+
+
+def in_turn(priority: Any, due_at: Any, item_id: Any, *, back: bool) -> tuple[Any, ...]:
+    """As `TURN` has it, or from its end."""
+    return (priority, due_at.desc(), item_id.desc()) if back else (priority.desc(), due_at, item_id)
+
 
 _PRIORITIES = (2, 1, 0)  # and whatever is above
 
@@ -47,7 +71,7 @@ class Narrow:
 
     agent: str | None = None
     segment: str | None = None  # of that agent
-    kind: str | None = None  # review or audit, as it is shown
+    kind: str | None = None  # as it is shown
     urgent: bool = False
     due_before: datetime | None = None
     case_id: str | None = None

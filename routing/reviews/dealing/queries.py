@@ -43,8 +43,22 @@ from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.domain.reach import Reach
 from routing.gold.tables import GoldDeal
 from routing.judgements.queries import has_seen, knows
-from routing.reviews.dealing.lines import TURN, WAITING, Known, Line, Narrow, free, lines, of_agent, shown_kind
-from routing.reviews.tables import ReviewItem, Ruling
+from routing.reviews.dealing.lines import (
+    TURN,
+    WAITING,
+    Known,
+    Line,
+    Narrow,
+    Spot,
+    free,
+    in_turn,
+    lines,
+    of_agent,
+    parts_beyond,
+    shown_kind,
+    worked,
+)
+from routing.reviews.tables import Opened, ReviewItem, Ruling
 
 COUNTED_UP_TO = 1000
 """How many waiting cases of an agent are counted; where there are more, nobody needs to know how many."""
@@ -71,11 +85,9 @@ def may_be_dealt(login: str | BindParameter[str], *, alone: bool = False) -> lis
     second opinion, and a ruling between two, is never for somebody who has ruled on the same output. A gold case is for
     who was dealt it, and for nobody else.
     """
-    theirs = exists().where(GoldDeal.item_id == ReviewItem.id, GoldDeal.login == login)
-    not_anothers = or_(ReviewItem.kind != literal_column("'gold'"), theirs)
     ordinary = ~_ANOTHER if alone else and_(ReviewItem.level == literal_column("1"), ~_ANOTHER)
     not_first = or_(ReviewItem.not_for.is_(None), ReviewItem.not_for != login)  # in the row itself: there may be many
-    return [not_anothers, not_first, or_(ordinary, ~_ruled_by(login)), _not_judged_by_who_knows(login)]
+    return [_not_anothers_gold(login), not_first, or_(ordinary, ~_ruled_by(login)), _not_judged_by_who_knows(login)]
 
 
 def _not_judged_by_who_knows(login: str | BindParameter[str]) -> ColumnElement[bool]:
@@ -96,6 +108,21 @@ _ANOTHER = ReviewItem.kind.in_((literal_column(f"'{SECOND}'"), literal_column(f"
 def seen_by(login: str | None) -> list[ColumnElement[bool]]:
     """What of the queue somebody sees: no second opinion on what they ruled on; everything, where nobody is named."""
     return [or_(~_ANOTHER, ~_ruled_by(login)), _not_judged_by_who_knows(login)] if login is not None else []
+
+
+def known_to(session: Session, ids: Collection[UUID], login: str, reach: Reach) -> dict[UUID, str]:
+    """The case ids of those of these items that somebody may know of: what they work, had before them or ruled on."""
+    ruled = exists().where(Ruling.item_id == ReviewItem.id, Ruling.login == login)
+    opened = exists().where(Opened.item_id == ReviewItem.id, Opened.login == login)
+    mine = or_(ReviewItem.claimed_by == login, ruled.correlate(ReviewItem), opened.correlate(ReviewItem))
+    seen = and_(worked(reach), _not_anothers_gold(login), *seen_by(login))
+    wanted = select(ReviewItem.id, ReviewItem.case_id).where(ReviewItem.id.in_(ids), or_(mine, seen))
+    return dict(session.execute(wanted).all())
+
+
+def _not_anothers_gold(login: str | BindParameter[str]) -> ColumnElement[bool]:
+    theirs = exists().where(GoldDeal.item_id == ReviewItem.id, GoldDeal.login == login)
+    return or_(ReviewItem.kind != literal_column("'gold'"), theirs)
 
 
 def _ruled_by(login: str | BindParameter[str]) -> ColumnElement[bool]:
@@ -231,13 +258,19 @@ def lines_in_turn(
 
 
 def _firsts(
-    some: Sequence[Line], conditions: Sequence[ColumnElement[bool]], *, limit: int, start: int = 0
+    some: Sequence[Line],
+    conditions: Sequence[ColumnElement[bool]],
+    *,
+    limit: int,
+    start: int = 0,
+    back: bool = False,
 ) -> CompoundSelect[*tuple[Any, ...]]:
-    """The first of each line, with the line's number."""
+    """The first of each line, or the last, with the line's number."""
+    turn = in_turn(ReviewItem.priority, ReviewItem.due_at, ReviewItem.id, back=back)
     parts = [
         select(ReviewItem.priority, ReviewItem.due_at, ReviewItem.id, literal_column(str(number)).label("line"))
         .where(line, *conditions)
-        .order_by(*TURN)
+        .order_by(*turn)
         .limit(limit)
         .subquery()
         for number, line in enumerate(some, start)
@@ -316,29 +349,31 @@ def open_page(
     session: Session,
     *,
     reach: Reach,
-    offset: int,
     limit: int,
+    beyond: Spot | None = None,
+    back: bool = False,
     narrow: Narrow | None = None,
     login: str | None = None,
 ) -> Sequence[ReviewItem]:
     """
-    The queue in turn, held items included; all of it, or as narrowed. `login`: as this person sees it, without second
-    opinions on what they ruled on themselves.
+    The queue in turn, held items included; all of it, or as narrowed. `beyond`: what comes after that place, or with
+    `back` what comes just before it. `login`: as this person sees it, without second opinions on what they ruled on
+    themselves.
     """
     wanted = lines_of(session, narrow or Narrow(), reach)
+    if beyond is not None:
+        wanted = [and_(line, part) for line in wanted for part in parts_beyond(beyond, back=back)]
     firsts: list[tuple[int, datetime, UUID]] = []
     for start in range(0, len(wanted), _LINES_AT_ONCE):
-        some_lines = wanted[start : start + _LINES_AT_ONCE]
-        merged = _firsts(some_lines, [WAITING, *seen_by(login)], limit=offset + limit).subquery()
-        turn = merged.c.priority.desc(), merged.c.due_at, merged.c.id
-        some = select(merged.c.priority, merged.c.due_at, merged.c.id).order_by(*turn).limit(offset + limit)
-        if len(wanted) <= _LINES_AT_ONCE:
-            some, offset = some.offset(offset).limit(limit), 0
-        firsts += [(-row[0], row[1], row[2]) for row in session.execute(some).all()]
-    ids = [item_id for *_, item_id in sorted(firsts)[offset : offset + limit]]
+        some = wanted[start : start + _LINES_AT_ONCE]
+        merged = _firsts(some, [WAITING, *seen_by(login)], limit=limit, back=back).subquery()
+        turn = in_turn(merged.c.priority, merged.c.due_at, merged.c.id, back=back)
+        found = select(merged.c.priority, merged.c.due_at, merged.c.id).order_by(*turn).limit(limit)
+        firsts += [(-row[0], row[1], row[2]) for row in session.execute(found).all()]
+    ids = [item_id for *_, item_id in sorted(sorted(firsts, reverse=back)[:limit])]
     wanted_rows = select(ReviewItem).where(ReviewItem.id.in_(ids))
-    found = {item.id: item for item in session.scalars(wanted_rows)} if ids else {}
-    return [found[item_id] for item_id in ids if item_id in found]
+    rows = {item.id: item for item in session.scalars(wanted_rows)} if ids else {}
+    return [rows[item_id] for item_id in ids if item_id in rows]
 
 
 def rollouts_of_kind(kind: str) -> CTE:

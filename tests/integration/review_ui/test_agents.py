@@ -253,7 +253,7 @@ def test_a_form_from_another_site_is_refused_even_with_the_token(ctx: Context) -
     ["/agents/nobody", "/agents/UPPER", "/agents/%00", "/nowhere", "/agents/digits?version=9",
      "/agents/digits/do/dance",
      "/agents/digits/evidence/not-an-id", "/agents/digits/evidence/0197a000-0000-7000-8000-000000000000",
-     "/review/queue?page=0"],
+     "/review/queue?after=nowhere"],
 )  # fmt: skip
 def test_what_does_not_exist_is_a_page_that_says_so(ctx: Context, path: str) -> None:
     house.people(ctx)

@@ -1,3 +1,4 @@
+import html
 import re
 from collections.abc import Iterator
 
@@ -6,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from kit.clock import FixedClock
 from kit.context import Context
+from review_ui import queue
 from routing.cases.tables import Decision
 from routing.reviews.dealing import queries as dealing
 from tests.integration.review_ui import house
@@ -267,6 +269,36 @@ def test_a_case_is_found_by_its_id_however_far_back_it_waits(rita: TestClient) -
     assert 'aria-label="Claim form-2"' in found
     assert 'aria-label="Claim form-1"' not in found
     assert "No case with the id form- waits" in nothing
+
+
+def test_the_pages_of_the_queue_go_on_behind_the_last_case_and_back(
+    rita: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "PAGE", 1)
+
+    def leads_to(page: str, label: str) -> str:
+        return html.unescape(re.search(rf'href="([^"]+)">{label}</a>', page).group(1))  # type: ignore[union-attr]
+
+    front = rita.get("/review/queue?agent=digits").text
+    second = rita.get(leads_to(front, "Later")).text
+    assert 'aria-label="Claim form-1"' in front
+    assert 'aria-label="Claim form-2"' in second
+    assert ">Earlier</a>" not in front
+
+    back = rita.get(leads_to(second, "Earlier"))
+    assert 'aria-label="Claim form-1"' in back.text
+    assert str(back.url).endswith("/review/queue?agent=digits"), "the front has one address"
+
+
+def test_every_kind_that_may_come_to_a_person_is_offered_to_narrow_by(ctx: Context, rita: TestClient) -> None:
+    def kinds(page: str) -> list[str]:
+        return re.findall(r'<option value="(\w+)"', page.split('id="kind"')[1].split("</select>", maxsplit=1)[0])
+
+    with house.client(ctx, house.SECOND) as lead:
+        assert kinds(lead.get("/review/queue").text) == ["review", "audit", "judgement", "adjudication", "escalated"]
+    shown = rita.get("/review/queue?kind=judgement")
+    assert kinds(shown.text) == ["review", "audit", "judgement"]
+    assert (shown.status_code, "form-1" in shown.text) == (200, False)
 
 
 def test_a_case_is_not_looked_for_by_segment_and_kind_at_once_and_the_page_says_so(rita: TestClient) -> None:

@@ -9,10 +9,15 @@ from governance.actors import Actor
 from kit.clock import FixedClock
 from kit.context import Context
 from kit.ids import new_id
+from rollout.domain.phase import Phase
+from routing import snapshot, tasks
 from routing.cases.tables import Label
 from routing.domain.sampling import BLIND
 from routing.gold.tables import GoldCase, GoldDeal
+from routing.judgements.service import Judged
+from routing.reviews import judging
 from routing.reviews.tables import ReviewItem
+from tests import factories
 from tests.integration.review_ui import house
 from tests.integration.review_ui.test_people_page import words
 from tests.integration.routing import desk
@@ -77,6 +82,36 @@ def test_a_past_case_shows_what_was_shown_the_own_ruling_and_what_came_of_it_and
     assert "ravi" not in page.lower()
     assert 'action="/review/' not in page
     assert f'href="/review/past/{item.id}"' in read(ctx, "/review/me")  # where it stands among what did not hold
+
+
+def test_a_judgement_stands_there_and_whose_was_whose_is_told_when_it_can_be_undone_no_more(ctx: Context) -> None:
+    judged = house.ALL_SHOWN | {"judged_differing_share": 1.0}
+    settings = house.DIGITS | {"undo_seconds": 30, "supervision": judged}
+    house.agent(ctx, "letters", phase=Phase.SHADOW, settings=settings)
+    house.case(ctx, "form-1", "letters")
+    factories.human_output(ctx, "form-1", {"digit": 1}, agent="letters", person="paul")
+    tasks.settle(ctx)
+    item = desk.claim_next(ctx, RITA)
+    assert item is not None
+    with ctx.db.begin() as session:
+        letters = snapshot.load(session).agents["letters"]
+        said = Judged("neither", item.fingerprint, {"digit": 4}, "It is a 4.")
+        judging.judge(session, item.id, said, agent=letters, actor=RITA, now=ctx.clock.now())
+
+    before = read(ctx, f"/review/past/{item.id}")
+    assert "neither is right" in read(ctx, "/review/past")
+    for shown in ("Judged", "Neither is right", "It is a 4.", ">A<span", ">B<span", "can still be undone"):
+        assert shown in before
+    assert "was a person" not in before
+
+    clock = ctx.clock
+    assert isinstance(clock, FixedClock)
+    clock.move(timedelta(seconds=31))
+    tasks.conclude(ctx)
+    tasks.settle(ctx)
+    after = read(ctx, f"/review/past/{item.id}")
+    assert "was a person" in after
+    assert "Somebody did the case" not in after
 
 
 def test_nobody_else_opens_it_nor_who_took_the_ruling_back(ctx: Context) -> None:

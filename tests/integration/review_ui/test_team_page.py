@@ -6,6 +6,7 @@ import pytest
 
 from kit.context import Context
 from kit.ids import new_id
+from rollout.versions.queries import get_rollout
 from routing import tasks
 from routing.reviews.tables import ReviewItem
 from routing.team import queries, service
@@ -86,12 +87,17 @@ class TestWork:
         monkeypatch.setattr(service, "COUNTED_UP_TO", 3)
         with ctx.db.begin() as session:
             now = ctx.clock.now()
-            session.add_all(item(now, now + timedelta(hours=hours)) for hours in (-1.0, 2.0, 3.0, 4.0, 5.0))
+            rows = [item(now, now + timedelta(hours=hours)) for hours in (-1.0, 2.0, 3.0, 4.0, 5.0, 6.0)]
+            rows[-1].kind = "audit"
+            for row in rows:
+                row.rollout_id = get_rollout(session, "digits", "1.9.0").id
+            session.add_all(rows)
 
         page = read(ctx)
 
-        assert "More than 3 cases wait: 1 late" in page
+        assert "More than 4 cases wait: 1 late" in page
         assert "<strong>3+</strong>" in page
+        assert "<strong>1</strong>" in page  # the audit behind them all
 
     def test_what_ended_is_in_time_late_or_by_nobody(self, ctx: Context) -> None:
         now = ctx.clock.now()

@@ -7,10 +7,13 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from governance.actors import Actor
+from governance.actors import SYSTEM, Actor
 from kit.clock import FixedClock
 from kit.context import Context
+from kit.ids import new_id
+from routing.domain.reach import Need
 from routing.reviews.tables import ReviewItem
+from routing.skills import service as skills
 from tests.integration.review_ui import house
 from tests.integration.review_ui.test_people_page import words
 from tests.integration.routing import desk
@@ -110,3 +113,22 @@ def test_a_form_that_names_cases_of_others_learns_nothing_of_them(ctx: Context, 
     answer = rita.post("/review/together/undo", data=told | {f"told-{held.id}": "", "undo": str(held.id)})
     assert answer.status_code == 409
     assert "What became of each" not in answer.text
+
+
+def test_cases_that_others_work_are_as_good_as_not_there(ctx: Context, rita: TestClient) -> None:
+    mine, lost = opened(ctx, "form-1", "form-2")
+    theirs = desk.item_of(ctx, house.case(ctx, "secret-1", segment="pl").decision.id)
+    lines = [Need("digits", "pl", skills=frozenset({"polish"}))]
+    with ctx.db.begin() as session:
+        skills.set_person(session, "ravi", teams=(), skills=("polish",), by=SYSTEM, now=ctx.clock.now())
+        skills.set_queues(session, "digits", lines, by=SYSTEM, now=ctx.clock.now())
+    desk.claim(ctx, RAVI, lost.id)
+    chosen = [str(item.id) for item in (mine, lost, theirs)] + [str(new_id())]
+
+    asked = rita.get("/review/together", params={"item": chosen})
+    form = hidden(asked.text) | {f"item-{one}": "0" * 64 for one in chosen[1:]}
+    done = rita.post("/review/together", data=form)
+
+    for page in (asked, done):
+        assert (page.status_code, "form-2" in page.text, "secret-1" in page.text) == (200, True, False)
+    assert done.text.count("<small>There is no such thing") == 2

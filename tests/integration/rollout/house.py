@@ -23,7 +23,6 @@ from rollout.agents.schemas import AgentSettings, NewAgent
 from rollout.domain.phase import Lane, Phase
 from rollout.domain.situation import Answer
 from rollout.domain.totals import Counts
-from rollout.evaluation import api as evaluation_api
 from rollout.evaluation import queries as evaluation_queries
 from rollout.evaluation import service as evaluation
 from rollout.gates import api as gates_api
@@ -39,6 +38,7 @@ from rollout.versions import api as versions_api
 from rollout.versions import queries as version_queries
 from rollout.versions import service as versions
 from rollout.versions.tables import PhaseChange, Rollout
+from routing.evaluation import api as evaluation_api
 from routing.failures import api as failures_api
 from tests import factories
 

@@ -238,7 +238,7 @@ class TestSegments:
         def shown(**narrowed: object) -> list[str]:
             with ctx.db.read() as session:
                 found = dealing.open_page(
-                    session, reach=BOTH, offset=0, limit=10, narrow=Narrow(**narrowed)  # type: ignore[arg-type]
+                    session, reach=BOTH, limit=10, narrow=Narrow(**narrowed)  # type: ignore[arg-type]
                 )  # fmt: skip
                 return [item.case_id for item in found]
 

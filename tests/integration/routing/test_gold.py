@@ -127,6 +127,40 @@ class TestLooks:
         everything = client.get("/v1/queue", headers=keys["rita"]).text + str(gold)
         assert "gold" not in everything.lower()
 
+    def test_like_any_other_to_who_reports_a_failure_of_it_and_to_nobody_else(
+        self, client: TestClient, keys: Keys
+    ) -> None:
+        pool(client, keys)
+        work(client)
+        first = claim(client, keys["rita"], ahead=3)
+        gold, real = (next(one for one in (first, *first["next"]) if is_gold(one) is kind) for kind in (True, False))
+        failed = {"severity": "critical", "description": "It is wrong.", "correct_output": "no"}
+        once = keys["rita"] | {"Idempotency-Key": "it-is-wrong"}
+        places: dict[str, str] = {}
+
+        def answers(item: dict[str, Any]) -> list[Any]:
+            path = f"/v1/decisions/{item['decision_id']}/failures"
+            made = client.post(path, json=failed, headers=once)
+            places[item["case_id"]] = place = made.headers["location"]
+            asked = [
+                made,
+                client.post(path, json=failed, headers=once),
+                client.post(path, json=failed | {"severity": "minor"}, headers=once),
+                client.get(place, headers=keys["rita"]),
+                client.post(f"{place}/close", json={"cause": "?"}, headers=keys["rita"]),
+                client.get(f"/v1/agents/claims/cases/{item['case_id']}", headers=keys["rita"]),
+            ]
+            return [(one.status_code, shape(one.json())) for one in asked]
+
+        assert answers(gold) == answers(real)
+        listed = client.get("/v1/failures?agent=claims", headers=keys["rita"]).json()["items"]
+        assert {one["case_id"] for one in listed} == {real["case_id"], gold["case_id"]}
+        for who in (keys["lena"], keys["claims"]):
+            listed = client.get("/v1/failures?agent=claims", headers=who).json()["items"]
+            assert [one["case_id"] for one in listed] == [real["case_id"]]
+            assert client.get(places[gold["case_id"]], headers=who).status_code == 404
+        assert client.post(f"/v1/decisions/{gold['decision_id']}/failures", json=failed).status_code == 404
+
     def test_with_ids_as_old_as_the_case_says_it_is(self, client: TestClient, keys: Keys) -> None:
         pool(client, keys)
         work(client, 1)

@@ -87,7 +87,7 @@ def test_a_bad_line_is_told_by_its_number_and_harms_no_other(client: TestClient,
 def test_what_the_database_refuses_of_one_harms_no_other_and_an_absence_is_waited_out(
     client: TestClient, ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really, away = service.add_human_outputs, [OperationalError("INSERT", {}, Exception("could not connect"))]
+    really, away = service.add_open_human_outputs, [OperationalError("INSERT", {}, Exception("could not connect"))]
 
     def store(session: Any, agent: str, items: Any, **named: Any) -> Any:
         if away:
@@ -96,7 +96,7 @@ def test_what_the_database_refuses_of_one_harms_no_other_and_an_absence_is_waite
             raise IntegrityError("INSERT", {}, Exception("no"))
         return really(session, agent, items, **named)
 
-    monkeypatch.setattr(service, "add_human_outputs", store)
+    monkeypatch.setattr(service, "add_open_human_outputs", store)
     monkeypatch.setattr("routing.bulk.stream._STORE_PATIENCE", 0.01)
 
     lines, summary = send(client, line("c-1") + line("bad") + line("c-2"))

@@ -1,21 +1,29 @@
 """Who was right, agent or person: a third person judges, who does not know whose output is whose."""
 
+import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from governance.audit.tables import AuditEvent
 from kit.clock import FixedClock
 from kit.context import Context
 from rollout.domain.phase import Phase
-from routing import tasks
+from routing import snapshot, tasks
+from routing.cases import queries as cases
+from routing.cases import service as cases_service
+from routing.cases import settling
 from routing.cases.tables import Decision, Label
 from routing.domain.judging import Shares, counts
 from routing.domain.sampling import judged_position
+from routing.judgements import queries
+from routing.judgements.asking import Draw
 from routing.judgements.tables import Judgement
 from routing.reviews.tables import ReviewItem
 from tests import factories
@@ -171,7 +179,11 @@ class TestJudging:
         for who in ("paul", "lena"):
             assert claim(web, keys[who]) is None
             assert web.get("/v1/queue", headers=keys[who]).json()["items"] == []
+            assert web.get("/v1/queue?kind=judgement", headers=keys[who]).json()["items"] == []
             assert web.post(f"/v1/reviews/{item.id}/claim", headers=keys[who]).status_code == 409
+        [listed] = web.get("/v1/queue?kind=judgement", headers=keys["rita"]).json()["items"]
+        assert listed["id"] == str(item.id)
+        assert web.get("/v1/queue?kind=review", headers=keys["rita"]).json()["items"] == []
         assert claim(web, keys["rita"]) is not None
 
     @pytest.mark.parametrize(
@@ -276,10 +288,6 @@ class TestTheVeil:
             return web.post("/v1/agents/letters/human-outputs", json=body, headers=keys["rita"]).status_code
 
         assert (seen("rita"), sent("no"), seen("paul")) == ([409, 409], 409, [200, 200])
-        line = b'{"case_id": "c-1", "output": "no"}\n'
-        kind = {"Content-Type": "application/x-ndjson"} | keys["rita"]
-        streamed = web.post("/v1/agents/letters/human-outputs:stream", content=line, headers=kind)
-        assert '"status":409' in streamed.text.replace(" ", "")
         held = claim(web, keys["rita"])
         given = judge(web, keys["rita"], held, "A")
         assert given.json()["undo_until"] is not None
@@ -290,6 +298,27 @@ class TestTheVeil:
         clock.move(timedelta(seconds=31))
         tasks.conclude(ctx)
         assert (seen("rita"), the(ctx, Judgement).said) == ([200, 200], "both")
+
+    def test_a_closed_case_in_a_stream_is_refused_by_itself_and_the_others_are_stored_at_once(
+        self, ctx: Context, web: TestClient, keys: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        both(ctx)
+        calls: list[int] = []
+        really = cases_service.add_open_human_outputs
+
+        def counted(session: Any, agent: str, items: Any, **named: Any) -> Any:
+            calls.append(len(items))
+            return really(session, agent, items, **named)
+
+        monkeypatch.setattr(cases_service, "add_open_human_outputs", counted)
+        lines = "".join(f'{{"case_id": "{case}", "output": "no"}}\n' for case in ("c-8", "c-1", "c-9", "c-1"))
+        kind = {"Content-Type": "application/x-ndjson"} | keys["rita"]
+        streamed = web.post("/v1/agents/claims/human-outputs:stream", content=lines.encode(), headers=kind)
+
+        *told, _summary = [json.loads(line) for line in streamed.text.splitlines()]
+        assert [one["status"] for one in told] == [201, 409, 201, 409]
+        assert "c-1" in told[3]["problem"]["detail"]
+        assert calls == [4]
 
     def test_a_correction_that_comes_while_it_can_be_undone_is_what_is_judged_when_it_is(
         self, ctx: Context, web: TestClient, keys: Any
@@ -322,6 +351,11 @@ class TestTheVeil:
         both(ctx)
         clock.move(timedelta(hours=25))
         tasks.expire(ctx)
+        assert (the(ctx, ReviewItem).level, claim(web, keys["rita"])) == (2, None)
+        assert claim(web, keys["lena"])["kind"] == "judgement"
+        web.post("/v1/queue/leave?all=true", headers=keys["lena"])
+        clock.move(timedelta(hours=13))
+        tasks.expire(ctx)
         tasks.settle(ctx)
 
         assert (the(ctx, ReviewItem).state, the(ctx, Decision).label_source) == ("expired", "human_output")
@@ -329,6 +363,27 @@ class TestTheVeil:
         assert (found["asked"], found["judged"], found["unjudged"]) == (1, 0, 1)
         assert found["agent_wrong"] == {"share": None, "lower": 0.0, "upper": 1.0}
         assert web.get(FIGURES, headers=keys["rita"]).status_code == 403
+
+    def test_where_no_lead_may_judge_it_stays_with_those_who_may_and_that_nobody_may_is_told(
+        self, ctx: Context, web: TestClient, keys: Any, clock: FixedClock
+    ) -> None:
+        factories.decision(ctx)
+        for person in ("lena", "paul"):
+            factories.human_output(ctx, output=f"no, {person}"[:9], person=person)
+        tasks.settle(ctx)
+        clock.move(timedelta(hours=13))
+        tasks.expire(ctx)
+        assert (the(ctx, ReviewItem).level, the(ctx, ReviewItem).state) == (1, "waiting")
+        assert claim(web, keys["rita"]) is not None
+        assert web.get(FIGURES, headers=keys["lena"]).json()["for_nobody"] == 0
+
+        factories.human_output(ctx, output="no, rita", person="rita")
+        tasks.settle(ctx)
+        assert web.get(FIGURES, headers=keys["lena"]).json()["for_nobody"] == 1
+        clock.move(timedelta(hours=37))
+        tasks.expire(ctx)
+        tasks.expire(ctx)
+        assert (the(ctx, ReviewItem).level, the(ctx, ReviewItem).state) == (1, "expired")
 
     def test_what_is_held_ahead_is_for_nobody_who_has_ruled_on_the_case_since(
         self, ctx: Context, web: TestClient, keys: Any
@@ -373,6 +428,61 @@ class TestTheVeil:
 
         refused = judge(web, keys["rita"], held, "B")
         assert (refused.status_code, refused.json()["type"]) == (409, "/problems/not-for-you")
+
+
+class TestTurns:
+    """With settling, which holds the decision while it changes the item. On SQLite writers take turns."""
+
+    def test_a_judgement_that_counts_at_once_never_holds_the_case_while_it_waits_for_settling(
+        self, ctx: Context, web: TestClient, keys: Any
+    ) -> None:
+        if ctx.db.dialect == "sqlite":
+            return
+        decision = both(ctx)
+        held = claim(web, keys["rita"])
+        with ThreadPoolExecutor(1) as pool:
+            with ctx.db.begin() as session:
+                cases.lock_decision(session, decision.id)
+                given = pool.submit(judge, web, keys["rita"], held, "A")
+                until_somebody_waits(ctx)
+                session.execute(text("SET LOCAL lock_timeout = '1s'"))
+                assert queries.try_change(session, the(ctx, ReviewItem).id, {"fingerprint": "f" * 64})
+            assert given.result().json()["type"] == "/problems/shown-otherwise"
+
+    def test_a_correction_that_is_settled_in_the_moment_of_an_undo_is_what_is_judged(
+        self, ctx: Context, web: TestClient, keys: Any
+    ) -> None:
+        if ctx.db.dialect == "sqlite":
+            return
+        factories.agent(ctx, "letters", undo_seconds=30, supervision=ALL)
+        factories.rollout(ctx, "letters", phase=Phase.SHADOW)
+        factories.decision(ctx, agent="letters")
+        factories.human_output(ctx, output="no", agent="letters", person="paul")
+        tasks.settle(ctx)
+        held = claim(web, keys["rita"])
+        assert judge(web, keys["rita"], held, "A").status_code == 201
+        factories.human_output(ctx, output="maybe", agent="letters", person="paul")
+        with ThreadPoolExecutor(1) as pool:
+            with ctx.db.begin() as session:
+                present = snapshot.load(session)
+                draw = Draw(ctx.secret, present.policies)
+                settling.settle(session, present.agents, now=ctx.clock.now(), draw=draw)
+                back = pool.submit(web.post, f"/v1/reviews/{held['id']}/undo", headers=keys["rita"])
+                until_somebody_waits(ctx)
+            assert {one["output"] for one in back.result().json()["pair"]["outputs"]} == {"yes", "maybe"}
+
+
+def until_somebody_waits(ctx: Context) -> None:
+    """For a lock that another transaction has."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    for _ in range(500):
+        with ctx.db.read() as session:
+            if session.scalar(waiting):
+                return
+        time.sleep(0.01)
+    pytest.fail("nobody waits")
 
 
 def also_for_people(ctx: Context, agent: str = "claims") -> ReviewItem:

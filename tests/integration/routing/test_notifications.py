@@ -16,6 +16,7 @@ from governance.people import service as people
 from kit.clock import FixedClock
 from kit.context import Context
 from kit.errors import Invalid
+from rollout.domain.phase import Phase
 from routing import tasks as routing_tasks
 from routing.notifications import queries, sending, service, tasks
 from routing.notifications.schemas import NotificationsIn
@@ -404,6 +405,29 @@ class TestNews:
         sweep(ctx)
 
         assert [message["To"] for message in box.took] == told
+
+    def test_of_a_judgement_those_are_told_who_may_give_it(self, ctx: Context, clock: FixedClock, box: Mailbox) -> None:
+        for login, role in (("ana", "reviewer"), ("bea", "lead"), ("lea", "lead")):
+            listening(ctx, login, roles=(role,))
+        factories.agent(ctx, "letters", supervision={"blind_share": 0.0, "judged_differing_share": 1.0})
+        factories.rollout(ctx, "letters", phase=Phase.SHADOW)
+        factories.decision(ctx, agent="letters")
+        factories.human_output(ctx, output="no", agent="letters", person="lea")
+        routing_tasks.settle(ctx)
+        with ctx.db.read() as session:
+            ends = session.scalars(select(ReviewItem.escalates_at)).one()
+        assert ends is not None
+
+        clock.set(ends - timedelta(minutes=10))
+        sweep(ctx)
+        assert [message["To"] for message in box.took] == ["ana@example.org", "bea@example.org"]
+        assert "1 nearly late" in subjects(box)[0]
+
+        clock.set(ends + timedelta(minutes=1))
+        routing_tasks.expire(ctx)
+        sweep(ctx)
+        assert [message["To"] for message in box.took[2:]] == ["bea@example.org"]
+        assert "1 escalated" in subjects(box)[2]
 
     def test_only_what_was_asked_for(self, ctx: Context, box: Mailbox) -> None:
         factories.agent(ctx, "letters", owner=factories.person(ctx).login)

@@ -17,7 +17,7 @@ from rollout.versions.tables import Rollout
 from routing.domain.reach import Need, Reach
 from routing.reviews import concluding, overdue, queries, service
 from routing.reviews.dealing import queries as dealing
-from routing.reviews.dealing.lines import Narrow
+from routing.reviews.dealing.lines import Narrow, Spot
 from routing.reviews.tables import ReviewItem
 from routing.skills import service as skills
 from tests import factories
@@ -151,12 +151,12 @@ NARROWED = [
 def test_every_way_to_narrow_the_queue_reads_an_index(ctx: Context) -> None:
     soon = ctx.clock.now() + timedelta(seconds=WAITING // 10)
     with ctx.db.read() as session:
-        everything = dealing.open_page(session, reach=BOTH, offset=0, limit=WAITING)
+        everything = dealing.open_page(session, reach=BOTH, limit=WAITING)
 
     for narrowed, urgent, due in product(NARROWED, (False, True), (None, soon)):
         with plans(ctx) as found, ctx.db.read() as session:
             narrow = Narrow(**narrowed, urgent=urgent, due_before=due)  # type: ignore[arg-type]
-            page = [item.id for item in dealing.open_page(session, narrow=narrow, reach=BOTH, offset=0, limit=50)]
+            page = [item.id for item in dealing.open_page(session, narrow=narrow, reach=BOTH, limit=50)]
 
         assert page == [
             item.id for item in everything
@@ -180,7 +180,7 @@ def test_the_queue_is_not_narrowed_by_segment_and_kind_at_once() -> None:
 def test_people_of_both_lines_get_what_comes_first_in_either(ctx: Context) -> None:
     lead = factories.actor(ctx, "lena", roles=("lead",))
     with ctx.db.read() as session:
-        expected = [item.id for item in dealing.open_page(session, reach=BOTH, offset=0, limit=8)]
+        expected = [item.id for item in dealing.open_page(session, reach=BOTH, limit=8)]
 
     taken = [_take_and_end(ctx, lead) for _ in range(8)]
 
@@ -198,12 +198,16 @@ def _take_and_end(ctx: Context, actor: Actor) -> Any:
 @pytest.mark.usefixtures("gone")
 def test_a_page_of_the_queue_is_in_turn_over_both_lines(ctx: Context) -> None:
     with ctx.db.read() as session:
-        pages = [
-            item
-            for offset in (0, 50, 100)
-            for item in dealing.open_page(session, narrow=Narrow("claims"), reach=BOTH, offset=offset, limit=50)
-        ]
+        pages: list[ReviewItem] = []
+        beyond = None
+        for _ in range(3):
+            page = dealing.open_page(session, narrow=Narrow("claims"), reach=BOTH, beyond=beyond, limit=50)
+            beyond = Spot(page[-1].priority, page[-1].due_at, page[-1].id)
+            pages += page
+        front = Spot(pages[120].priority, pages[120].due_at, pages[120].id)
+        back = dealing.open_page(session, narrow=Narrow("claims"), reach=BOTH, beyond=front, back=True, limit=30)
 
+    assert [item.id for item in back] == [item.id for item in pages[90:120]]
     turn = [(-item.priority, item.due_at, item.id) for item in pages]
     assert turn == sorted(turn)
     assert len({item.id for item in pages}) == 150

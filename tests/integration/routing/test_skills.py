@@ -63,7 +63,7 @@ def take(ctx: Context, agent: str, *needs: Need) -> None:
 def seen(ctx: Context, actor: Actor, **narrowed: str) -> list[str]:
     with ctx.db.read() as session:
         reach = service.reach_of(session, actor)
-        found = dealing.open_page(session, reach=reach, offset=0, limit=50, narrow=Narrow(**narrowed))  # type: ignore[arg-type]
+        found = dealing.open_page(session, reach=reach, limit=50, narrow=Narrow(**narrowed))  # type: ignore[arg-type]
         return [item.case_id for item in found]
 
 

@@ -47,7 +47,7 @@ def ask_first(client: TestClient, ctx: Context, keys: Keys, **settings: Any) -> 
 
 def ruled_and_sent_again(client: TestClient, ctx: Context, keys: Keys, **settings: Any) -> dict[str, Any]:
     """A case whose first attempt was edited by one reviewer, and whose second waits blind for another."""
-    first = client.post(DECISIONS, json=CASE | {"output": "yes"}).json()
+    first = client.post(DECISIONS, json=CASE | {"output": "yes", "input": "a form"}).json()
     item = hold(client, keys, first, "ravi")
     assert rule(client, keys, item, "edit", who="ravi", output=SECRET).status_code == 201
     failed = {"severity": "major", "description": f"it was {SECRET}"}
@@ -83,6 +83,23 @@ def test_a_case_tells_nothing_of_its_other_attempts_before_the_answer(
         assert [reason["code"] for reason in row["reasons"]] == ["answer_first"]
         assert (row["threshold"], row["outcome"]) == (None, None)
     assert client.get("/v1/failures?agent=claims", headers=keys["rita"]).json()["items"] == []
+
+
+def test_what_a_suite_learned_from_it_is_left_out_before_the_answer(
+    client: TestClient, ctx: Context, keys: Keys
+) -> None:
+    ids = ruled_and_sent_again(client, ctx, keys)
+    learn = {"suite": "known", "correct_output": SECRET}
+    assert client.post(f"/v1/failures/{ids['failure']}/case", json=learn, headers=keys["emil"]).status_code == 201
+    run = {"suite": "known", "version": "v1", "outputs": [{"case": f"failure-{ids['failure']}", "output": "yes"}]}
+    made = client.post("/v1/agents/claims/evaluation-runs", json=run, headers=keys["emil"])
+    assert made.status_code == 201, made.text
+    runs = "/v1/agents/claims/evaluation-runs"
+    asked = ["/v1/agents/claims/suites/known/cases", runs, f"{runs}/{made.json()['id']}"]
+
+    for who, tells in (("emil", True), ("rita", False)):
+        answers = [client.get(place, headers=keys[who]) for place in asked]
+        assert [(one.status_code, SECRET in one.text) for one in answers] == [(200, tells)] * 3
 
 
 @pytest.mark.parametrize("who", ["emil", "claims"])

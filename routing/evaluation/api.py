@@ -1,4 +1,7 @@
-"""Routes for evaluation suites and runs."""
+"""
+Routes for evaluation suites and runs. A suite learns from failures, and such a case tells what would have been right:
+so it is not for a reviewer who is still to say that.
+"""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -6,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Path, Query, Response
 from sqlalchemy.orm import Session
 
+from governance.actors import Actor
 from governance.people.api import ActorDep
 from kit.errors import Invalid, Place
 from kit.http import Ctx, StrictRoute
@@ -27,6 +31,7 @@ from rollout.evaluation.tables import EvaluationRun
 from rollout.failures.queries import get_failure
 from rollout.params import AgentPath, Cursor, Limit, NameQuery, after_id, after_name, after_number, cut
 from rollout.versions.queries import get_rollout, rollout_by_id
+from routing.supervision import veil
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["evaluation"])
 
@@ -79,13 +84,18 @@ def show_suite(
 def list_suite_cases(
     agent: AgentPath, name: Name, actor: ActorDep, ctx: Ctx, cursor: Cursor = None, limit: Limit = 50
 ) -> SuiteCasesOut:
-    """The cases of a suite as it is now, in the order of the file."""
+    """
+    The cases of a suite as it is now, in the order of the file. Without those learned from failures of cases that ask a
+    reviewer for their own answer first, as long as they do.
+    """
     actor.require("read", agent)
     with ctx.db.read() as session:
         suite = queries.get_suite(session, agent, name)
         rows = queries.suite_cases(session, suite.id, after=after_number(cursor), limit=limit + 1)
         page, more = cut(rows, limit, lambda row: row.position)
-        return SuiteCasesOut(items=[SuiteCaseOut.model_validate(row) for row in page], next_cursor=more)
+        closed = veil.learned(session, agent, [row.key for row in page], actor)
+        items = [SuiteCaseOut.model_validate(row) for row in page if row.key not in closed]
+        return SuiteCasesOut(items=items, next_cursor=more)
 
 
 @router.post("/agents/{agent}/evaluation-runs", status_code=201)
@@ -98,7 +108,7 @@ def run_suite(agent: AgentPath, body: NewRun, actor: ActorDep, ctx: Ctx, respons
         suite = queries.get_suite(session, agent, body.suite)
         made = service.run(session, rollout, suite, outputs, actor=actor, now=ctx.clock.now())
         response.headers["Location"] = f"/v1/agents/{agent}/evaluation-runs/{made.id}"
-        return _run(made, rollout.version)
+        return _run(session, made, rollout.version, actor)
 
 
 @router.get("/agents/{agent}/evaluation-runs")
@@ -118,7 +128,9 @@ def list_runs(
         of = get_rollout(session, agent, version).id if version is not None else None
         rows = queries.runs(session, agent, rollout_id=of, suite=suite, before=after_id(cursor), limit=limit + 1)
         page, more = cut(rows, limit, lambda row: row.id)
-        return RunsOut(items=[_run(row, _label(session, row.rollout_id)) for row in page], next_cursor=more)
+        return RunsOut(
+            items=[_run(session, row, _label(session, row.rollout_id), actor) for row in page], next_cursor=more
+        )
 
 
 @router.get("/agents/{agent}/evaluation-runs/{run_id}")
@@ -126,7 +138,7 @@ def show_run(agent: AgentPath, run_id: UUID, actor: ActorDep, ctx: Ctx) -> RunOu
     actor.require("read", agent)
     with ctx.db.read() as session:
         found = queries.get_run(session, agent, run_id)
-        return _run(found, _label(session, found.rollout_id))
+        return _run(session, found, _label(session, found.rollout_id), actor)
 
 
 @router.post("/failures/{failure_id}/case", status_code=201)
@@ -134,6 +146,7 @@ def learn(failure_id: UUID, body: LearnIn, actor: ActorDep, ctx: Ctx, response: 
     """The failure becomes a case of the suite, so that no version gets past it again."""
     with ctx.db.begin() as session:
         failure = get_failure(session, failure_id, of=actor.agent)
+        veil.require_open(session, failure, actor)
         suite = service.learn(
             session, failure, body.suite, correct_output=body.correct_output, actor=actor, now=ctx.clock.now()
         )
@@ -156,6 +169,8 @@ def _label(session: Session, rollout_id: UUID) -> str:
     return rollout.version if rollout is not None else ""
 
 
-def _run(run: EvaluationRun, version: str) -> RunOut:
+def _run(session: Session, run: EvaluationRun, version: str, actor: Actor) -> RunOut:
+    closed = veil.learned(session, run.agent, [one["case"] for one in run.failed_cases], actor)
     fields = {name: getattr(run, name) for name in RunOut.model_fields if name != "version"}
+    fields["failed_cases"] = [one for one in run.failed_cases if one["case"] not in closed]
     return RunOut(version=version, **fields)
