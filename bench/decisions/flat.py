@@ -29,8 +29,9 @@ _PLACES = 1_000_000_000  # in the audit log, above all that are sealed while it 
 _ABOUT = (
     "Two services side by side, measured in turns, each against the no-op: a new one with two agents, and one that "
     "has more. Each of the many agents has a version and a policy of its own, half of them in supervised production, "
-    "half in the confidence phase, and the cases go to all of them in turn. The stored decisions lie over half a year "
-    "in partitions, with their keys, audit events, review items, rulings and labels, made by the database itself."
+    "half in the confidence phase, each was judged once, and the cases go to all of them in turn. The stored decisions "
+    "lie over half a year in partitions, with their keys, audit events, review items, rulings and labels, made by the "
+    "database itself."
 )
 
 
@@ -86,6 +87,7 @@ def _side_by_side(
             found.append(stack.enter_context(services.service(url, folder / name)))
         if agents:
             _register(found[1], agents)
+            found[1].wait_until_looked_at()
         yield found[0], found[1], stack.enter_context(services.noop(folder))
 
 

@@ -129,6 +129,12 @@ class Service:
             time.sleep(0.1)
         return time.monotonic() - began
 
+    def wait_until_looked_at(self, within: float = 300.0) -> None:
+        """Until every version was judged once; that follows from registering it, not from deciding."""
+        until = time.monotonic() + within
+        while self.scalar("SELECT count(*) FROM rollouts WHERE looked_at IS NULL") and time.monotonic() < until:
+            time.sleep(0.5)
+
     def processes(self) -> dict[str, list[int]]:
         """The process ids of its parts, by part."""
         workers = [self.pid(name) for name in _WORKERS]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from kit.errors import NotFound
@@ -63,20 +63,23 @@ def rollouts_under_way(session: Session, agent: str | None = None) -> Sequence[R
     return session.scalars(wanted if agent is None else wanted.where(Rollout.agent == agent)).all()
 
 
-def ids_to_look_at(session: Session) -> Sequence[UUID]:
-    """Rollouts not retired, those that waited longest first."""
-    return session.scalars(_in_turn()).all()
-
-
-def _in_turn() -> Select[UUID]:
-    wanted = select(Rollout.id).where(Rollout.standing != Standing.RETIRED.value)
-    return wanted.order_by(Rollout.looked_at.is_not(None), Rollout.looked_at, Rollout.id)
-
-
 def ids_to_judge(session: Session, now: datetime) -> Sequence[UUID]:
-    """Those to look at, but without a plan only when it is time: until there is one, nothing can come of it."""
+    """
+    Rollouts not retired, those that waited longest first.
+
+    One without a plan only when it is time for it: until there is a plan, nothing can come of it.
+    """
     due = or_(Rollout.plan_id.is_not(None), Rollout.next_look_at.is_(None), Rollout.next_look_at <= now)
-    return session.scalars(_in_turn().where(due)).all()
+    wanted = select(Rollout.id).where(Rollout.standing != Standing.RETIRED.value, due)
+    return session.scalars(wanted.order_by(Rollout.looked_at.is_not(None), Rollout.looked_at, Rollout.id)).all()
+
+
+def ids_under_a_plan(session: Session) -> Sequence[UUID]:
+    """Rollouts not retired that are held to a plan, past evaluation."""
+    under = and_(Rollout.plan_id.is_not(None), Rollout.phase != Phase.EVALUATION.value)
+    return session.scalars(
+        select(Rollout.id).where(Rollout.standing != Standing.RETIRED.value, under).order_by(Rollout.id)
+    ).all()
 
 
 def ids_with_glass_over(session: Session, now: datetime) -> Sequence[UUID]:

@@ -92,17 +92,24 @@ def _pace(session: Session, rollout: Rollout, before: datetime, segment: str) ->
 def take_due(session: Session, rollout: Rollout, *, secret: bytes, now: datetime) -> list[Calibration]:
     """Take every declared look for which the settled labels are in. Usually none."""
     plan, wanted = steps.plan_of(session, rollout), declared(session, rollout)
-    if plan is None or wanted is None or Phase(rollout.phase) is Phase.EVALUATION:
+    if plan is None or wanted is None or not is_due(session, rollout, now):
         return []
     before = _settled_before(now, plan.settle_days)
-    if not any(_may_be_due(session, rollout, before, *coming) for coming in _open_looks(session, rollout, wanted)):
-        return []
     lock_agent(session, rollout.agent)
     labels = Labels(session, rollout.id, before, secret, queries.audit_rates(session, rollout.id))
     taken: list[Calibration] = []
     while (row := _take_one(session, rollout, wanted, labels, now)) is not None:
         taken.append(row)
     return taken
+
+
+def is_due(session: Session, rollout: Rollout, now: datetime) -> bool:
+    """Whether the settled labels of a declared look may be in, by the totals; writes nothing."""
+    plan, wanted = steps.plan_of(session, rollout), declared(session, rollout)
+    if plan is None or wanted is None or Phase(rollout.phase) is Phase.EVALUATION:
+        return False
+    before = _settled_before(now, plan.settle_days)
+    return any(_may_be_due(session, rollout, before, *coming) for coming in _open_looks(session, rollout, wanted))
 
 
 def looks_to_come(session: Session, rollout: Rollout) -> bool:
