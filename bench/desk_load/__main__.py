@@ -7,6 +7,7 @@ take the next case with three held ahead and approve it. Ends with 1 when a clai
 
     python -m bench.desk_load            everything: 100,000 rulings, or as many as eleven minutes hold
     python -m bench.desk_load --quick    20,000 waiting and 3,000 rulings, to the screen
+    python -m bench.desk_load --beside   one case at a time alone, here and with awaithumans, to the screen
 """
 
 import argparse
@@ -52,8 +53,17 @@ QUICK = Effort(waiting=20_000, rulings=3_000, paced=640)
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a small queue and few rulings, to the screen")
+    parser.add_argument("--beside", action="store_true", help="one case at a time, beside awaithumans, to the screen")
     asked = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers and folders are cleared away, then too
+    if asked.beside:
+        with (
+            folder_for_servers() as folder,
+            postgres(folder) as server,
+            database("postgresql", folder, server) as url,
+            service(url, folder, web_processes=Effort.web_processes) as found,
+        ):
+            return conclude(beside.run(found, server, folder).written(), [], None)
     sections = measured(QUICK if asked.quick else Effort())
     return conclude(written(sections), sections, None if asked.quick else REPORT)
 
