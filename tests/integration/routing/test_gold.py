@@ -21,6 +21,7 @@ from routing.cases.tables import Decision, Label
 from routing.delivery.tables import OutboxMessage
 from routing.doctor import service as doctor
 from routing.gold.tables import GoldCase, GoldDeal
+from routing.interrupts.asked import case_id_of
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.staffing import queries as staffing
 from tests import factories
@@ -404,7 +405,7 @@ class TestDealing:
         known = {"output_is": "right", "why": "."}
         for body, place in (
             ({"decision_id": str(stored.decision.id)} | known, "decision_id"),
-            (RIGHT | {"case_id": "interrupt:a-1:0"}, "case_id"),
+            (RIGHT | {"case_id": case_id_of("a-1", 0)}, "case_id"),
             (RIGHT | {"input": {"scan": "https://dms/scans/g-000001.pdf"}}, "input"),
         ):
             refused = client.post(GOLD_CASES, json=body, headers=keys["omar"])
