@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -141,8 +141,11 @@ def test_a_child_that_keeps_dying_is_started_later_and_later(tmp_path: Path) -> 
 
 def processor_time(pid: int) -> float:
     """Seconds that this process and all it started have worked so far, which a busy machine makes little longer."""
-    up = psutil.Process(pid)
-    return sum(sum(one.cpu_times()[:2]) for one in (up, *up.children(recursive=True)))
+    up, seconds = psutil.Process(pid), 0.0
+    for one in (up, *up.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            seconds += sum(one.cpu_times()[:2])
+    return seconds
 
 
 @contextmanager
