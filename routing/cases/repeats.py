@@ -16,6 +16,7 @@ from kit.errors import Conflict
 from routing.cases import queries, service
 from routing.cases.prepare import canonical
 from routing.cases.schemas import HumanOutputIn, HumanOutputStored
+from routing.supervision import veil
 
 KEPT_FOR = timedelta(days=30)
 """How long a key is known. After that the same request is a new one."""
@@ -35,6 +36,8 @@ def add_human_outputs(
     """
     if key is None:
         return service.add_human_outputs(session, agent, items, actor=actor, now=now)
+    # Before the key is looked up: whether it fits would tell whoever guesses it what somebody sent with it.
+    veil.require_no_part(session, agent, {item.case_id for item in items}, actor)
     digest = hashlib.sha256(canonical([item.model_dump(exclude_unset=True) for item in items])).hexdigest()
     row = {"agent": agent, "key": key, "digest": digest, "answer": [], "answered_at": now}
     before = queries.take_key(session, row)

@@ -283,11 +283,15 @@ class TestTheVeil:
         def seen(who: str) -> list[int]:
             return [web.get(way, headers=keys[who]).status_code for way in ways]
 
-        def sent(output: str) -> int:
-            body = {"case_id": "c-1", "output": output}
-            return web.post("/v1/agents/letters/human-outputs", json=body, headers=keys["rita"]).status_code
+        def sent(output: str, who: str = "rita", **key: str) -> str | None:
+            body, path = {"case_id": "c-1", "output": output}, "/v1/agents/letters/human-outputs"
+            told: str | None = web.post(path, json=body, headers=keys[who] | key).json().get("type")
+            return told
 
-        assert (seen("rita"), sent("no"), seen("paul")) == ([409, 409], 409, [200, 200])
+        key = {"Idempotency-Key": "that somebody guesses"}
+        assert sent("no", "paul", **key) is None
+        assert {sent("no"), sent("no", **key), sent("yes", **key)} == {"/problems/answer-first"}
+        assert (seen("rita"), seen("paul")) == ([409, 409], [200, 200])
         held = claim(web, keys["rita"])
         given = judge(web, keys["rita"], held, "A")
         assert given.json()["undo_until"] is not None
