@@ -20,6 +20,7 @@ from tests.browser.looking import (
     wait_for,
 )
 from tests.integration.review_ui import house
+from tests.integration.review_ui.test_asked import ask
 
 pytestmark = pytest.mark.browser
 
@@ -77,7 +78,9 @@ def test_how_a_reason_is_chosen_is_said_with_keys_only_where_there_are_keys(desk
     expect(note).to_have_text("Choose a reason.")
 
 
-def test_the_warning_that_a_case_goes_back_soon_moves_nothing(desk: Page) -> None:
+def test_the_warning_that_a_case_goes_back_soon_moves_nothing_nor_does_anything_for_who_asked_for_less_motion(
+    desk: Page,
+) -> None:
     places = desk.evaluate("""() => {
         const place = (name) => document.querySelector(name).getBoundingClientRect().toJSON();
         const before = [place(".case"), place(".dock")];
@@ -91,8 +94,6 @@ def test_the_warning_that_a_case_goes_back_soon_moves_nothing(desk: Page) -> Non
     assert places["after"] == places["before"]
     assert places["banner"]["bottom"] <= places["before"][1]["top"] + 1
 
-
-def test_nothing_moves_for_who_asked_for_less_motion(desk: Page) -> None:
     longest = """() => Math.max(...[...document.querySelectorAll("*")].flatMap((part) => {
         const { transitionDuration, animationDuration } = getComputedStyle(part);
         return `${transitionDuration}, ${animationDuration}`.split(", ").map(parseFloat);
@@ -193,6 +194,25 @@ def test_keys_rest_with_another_modifier_and_in_a_dialog(site: Site, desk: Page)
     desk.wait_for_timeout(300)
 
     assert rulings(site) == []
+
+
+def test_what_a_graph_asks_is_answered_in_the_tools_place_from_the_field(site: Site, visit: Visit) -> None:
+    house.people(site.ctx)
+    house.agent(site.ctx, settings=house.AT_ONCE)
+    ask(site.ctx, "respond")
+    page = visit("rita")
+    page.goto("/review")
+    page.click("#next button")
+    expect_case(page, "interrupt:i-1:0")
+    settled(page)
+    page.keyboard.press("a")
+    page.keyboard.press("e")
+    page.keyboard.type("Ask her first.")
+
+    page.keyboard.press("Control+Enter")
+
+    expect(page.locator(".toast > span")).to_contain_text("Answered in the tool's place.")
+    assert [(one.ruling, one.output) for one in rulings(site)] == [("edit", {"respond": "Ask her first."})]
 
 
 def test_every_key_on_a_button_and_in_the_sheet_has_a_handler(desk: Page) -> None:
