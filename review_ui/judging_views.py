@@ -112,7 +112,7 @@ def _alone(for_nobody: int) -> str:
     if not for_nobody:
         return ""
     told = f"{words.plural(for_nobody, 'case')} {'waits' if for_nobody == 1 else 'wait'} to be judged, and nobody may:"
-    return f"{told} everybody who works them did the case, sent what was done, or ruled on it."
+    return f"{told} everybody who could did the case, sent what was done, or ruled on it."
 
 
 def _name(login: str | None, names: Mapping[str, str]) -> str:

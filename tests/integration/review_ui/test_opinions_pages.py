@@ -8,6 +8,8 @@ from sqlalchemy import select
 
 from kit.clock import FixedClock
 from kit.context import Context
+from rollout.domain.phase import Phase
+from routing import tasks
 from routing.reviews.tables import ReviewItem
 from tests import factories
 from tests.integration.review_ui import house
@@ -71,6 +73,20 @@ def test_the_page_says_that_something_waits_for_nobody(ctx: Context, clock: Fixe
         page = words(client.get(ADDRESS).text)
 
     assert "One of them waits for nobody" in page
+
+
+def test_the_page_says_that_a_judgement_waits_for_nobody(ctx: Context) -> None:
+    supervision = house.ALL_SHOWN | {"judged_differing_share": 1.0}
+    house.agent(ctx, "letters", phase=Phase.SHADOW, settings=house.DIGITS | {"supervision": supervision})
+    house.case(ctx, "form-1", "letters")
+    for digit, person in enumerate(("rita", "ravi", "lou", house.SECOND)):
+        factories.human_output(ctx, "form-1", {"digit": digit}, agent="letters", person=person)
+    tasks.settle(ctx)
+
+    with house.client(ctx, house.OWNER) as client:
+        page = words(client.get("/agents/letters/people").text)
+
+    assert "1 case waits to be judged, and nobody may: everybody who could did the case" in page
 
 
 def test_before_any_was_asked_for_the_page_says_how_they_come_about(ctx: Context) -> None:
