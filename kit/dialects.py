@@ -1,8 +1,8 @@
 """What SQLite and PostgreSQL do differently, all of it, in one small place."""
 
 import json
-from collections.abc import Collection
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, cast
 from uuid import UUID
@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    FromClause,
     TypeDecorator,
     any_,
     bindparam,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql import column as named
 from sqlalchemy.sql.dml import Insert
 
 from kit.turns import Turns
@@ -134,10 +136,38 @@ def skip_locked(statement: Any, dialect: str) -> Any:
 def among(column: Any, values: Collection[UUID] | Collection[str], dialect: str) -> ColumnElement[bool]:
     """`column IN (…)` as one parameter: thousands of them take longer than the looking itself."""
     if dialect == "postgresql":
-        given = bindparam(None, list(values), type_=postgresql.ARRAY(column.type))
-        return cast("ColumnElement[bool]", column == any_(given))
+        listed_there = bindparam(None, list(values), type_=postgresql.ARRAY(column.type))
+        return cast("ColumnElement[bool]", column == any_(listed_there))
     listed = func.json_each(json.dumps([one.hex if isinstance(one, UUID) else one for one in values]))
     return cast("ColumnElement[bool]", column.in_(select(listed.table_valued("value").c.value)))
+
+
+def given(like: Sequence[Any], rows: Sequence[Sequence[Any]], dialect: str) -> FromClause:
+    """
+    Rows to join with, under the names of these columns and with their types; the statement is the same for all, so it
+    is made once. Joined and not `IN`, for which one of the databases reads the whole table.
+    """
+    if dialect == "postgresql":
+        lists = [bindparam(None, list(cells), type_=postgresql.ARRAY(one.type)) for one, cells in _turned(like, rows)]
+        names = [named(one.key, one.type) for one in like]
+        return func.unnest(*lists).table_valued(*names).render_derived()
+    cells = [[_plain(cell) for cell in row] for row in rows]
+    each = func.json_each(json.dumps(cells)).table_valued("value")
+    return select(
+        *(func.json_extract(each.c.value, f"$[{place}]").label(one.key) for place, one in enumerate(like))
+    ).subquery()
+
+
+def _turned(like: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, list[Any]]]:
+    for place, one in enumerate(like):
+        yield one, [row[place] for row in rows]
+
+
+def _plain(cell: Any) -> Any:
+    """As SQLite has it stored."""
+    if isinstance(cell, UUID):
+        return cell.hex
+    return cell.isoformat() if isinstance(cell, date) else cell
 
 
 def marked(column: Any) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from governance.audit.tables import AuditEvent
 from kit.bulk import Follower, NewRows, Row
-from kit.dialects import among, insert_new, marked, past_index, skip_locked
+from kit.dialects import among, given, insert_new, marked, past_index, skip_locked
 from kit.errors import NotFound
 from kit.tables import described
 from rollout.versions.tables import PolicyRevision
@@ -221,15 +221,26 @@ def unsettled_human_outputs(session: Session, limit: int) -> list[HumanOutput]:
     return list(session.scalars(skip_locked(statement, session.get_bind().dialect.name)))
 
 
-def current_human_outputs(session: Session, agent: str, case_ids: Iterable[str]) -> dict[str, HumanOutput]:
-    """The newest human output of each of these cases."""
-    of_these = among(HumanOutput.case_id, list(case_ids), session.get_bind().dialect.name)
-    statement = select(HumanOutput).where(HumanOutput.agent == agent, of_these, HumanOutput.superseded.is_(False))
-    found: dict[str, HumanOutput] = {}
+def current_human_outputs(session: Session, cases: Collection[tuple[str, str]]) -> dict[tuple[str, str], HumanOutput]:
+    """The newest human output of each of these cases, by (agent, case id)."""
+    found: dict[tuple[str, str], HumanOutput] = {}
+    if not cases:
+        return found
+    of_case = HumanOutput.agent, HumanOutput.case_id
+    asked = given(of_case, list(cases), session.get_bind().dialect.name)
+    same = (one == asked.c[one.key] for one in of_case)
+    statement = select(HumanOutput).join(asked, and_(*same)).where(HumanOutput.superseded.is_(False))
     for row in session.scalars(statement):
-        if row.case_id not in found or row.revision > found[row.case_id].revision:
-            found[row.case_id] = row
+        case = row.agent, row.case_id
+        if case not in found or row.revision > found[case].revision:
+            found[case] = row
     return found
+
+
+def current_of_agent(session: Session, agent: str, case_ids: Iterable[str]) -> dict[str, HumanOutput]:
+    """The same for one agent, by case id."""
+    found = current_human_outputs(session, {(agent, case_id) for case_id in case_ids})
+    return {case_id: row for (_, case_id), row in found.items()}
 
 
 def human_outputs_of_case(session: Session, agent: str, case_id: str) -> Sequence[HumanOutput]:

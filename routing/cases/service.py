@@ -274,7 +274,7 @@ def _add_human_outputs(
     results: dict[int, HumanOutputStored] = {}
     beaten = 0
     while waiting:
-        current = queries.current_human_outputs(session, agent, waiting)
+        current = queries.current_of_agent(session, agent, waiting)
         rows = {}
         for case_id in sorted(waiting):  # in one order, so that two batches do not wait for each other
             turn, before = waiting[case_id], current.get(case_id)

@@ -100,13 +100,10 @@ def _compare_new(
 
     What was compared, and the decisions whose comparison failed, now or then.
     """
-    by_agent: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        by_agent[row.agent].add(row.case_id)
-    people = {agent: queries.current_human_outputs(session, agent, cases) for agent, cases in by_agent.items()}
+    people = queries.current_human_outputs(session, {(row.agent, row.case_id) for row in rows})
     replaced = [row.id for row in rows if row.superseded_by is not None]
     replaced_before = set(replaced) - queries.superseded_after_people(session, replaced)
-    pairs = [(row, people[row.agent].get(row.case_id)) for row in rows if row.id not in replaced_before]
+    pairs = [(row, people.get((row.agent, row.case_id))) for row in rows if row.id not in replaced_before]
     open_pairs = [(row, output) for row, output in pairs if output is not None]
     done = queries.compared_pairs(session, [row.id for row, _ in open_pairs])
     failed = {row.id for row, output in open_pairs if done.get((row.id, output.id)) == Kind.ERROR}

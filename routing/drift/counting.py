@@ -8,7 +8,7 @@ together.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -37,10 +37,9 @@ def count(session: Session, rows: Sequence[Counted]) -> None:
             day = row.decided_at.date()
             new[row.rollout_id].update((attribute, value, day) for attribute, value in kinds(row))
     added = []
-    before = queries.known(session, [(rollout_id, *key) for rollout_id, counts in new.items() for key in counts])
+    places = _places(session, new)
     for rollout_id, counts in new.items():
-        pairs = {(attribute, value) for attribute, value, _ in counts}
-        place = _Places(session, rollout_id, pairs, before.get(rollout_id, set()))
+        place = places[rollout_id]
         cells: Counter[tuple[str, str, date]] = Counter()
         for (attribute, value, day), cases in counts.items():
             if (kept := place.of(attribute, value)) is not None:
@@ -85,17 +84,40 @@ def _text(value: Any) -> str | None:
     return value[:_LONGEST] or NONE if isinstance(value, str) else None
 
 
+def _places(session: Session, new: Mapping[UUID, Counter[tuple[str, str, date]]]) -> dict[UUID, "_Places"]:
+    """One look for all versions, since a round may bring cases of hundreds; most bring nothing new to any."""
+    today = queries.known(session, [(rollout_id, *key) for rollout_id, counts in new.items() for key in counts])
+    unseen = {
+        (rollout_id, attribute, value)
+        for rollout_id, counts in new.items()
+        for attribute, value, _ in counts
+        if (attribute, value) not in today[rollout_id]
+    }
+    before = queries.known_on_any_day(session, sorted(unseen))
+    names = {(rollout_id, name) for rollout_id, name, value in unseen if (name, value) not in before[rollout_id]}
+    taken = queries.values_of(session, sorted(names))
+    return {
+        rollout_id: _Places(
+            session,
+            rollout_id,
+            today[rollout_id] | before[rollout_id],
+            {name for of, name in names if of == rollout_id},
+            taken[rollout_id],
+        )
+        for rollout_id in new
+    }
+
+
 class _Places:
     """Where the values of one version are counted: under their own name while there is room, else as the rest."""
 
-    def __init__(self, session: Session, rollout_id: UUID, pairs: set[_Pair], on_these_days: set[_Pair]) -> None:
-        unseen = pairs - on_these_days
-        self._known = on_these_days | (queries.known_on_any_day(session, rollout_id, unseen) if unseen else set())
-        new = {attribute for attribute, _ in pairs - self._known}
-        self._values = queries.values_of(session, rollout_id, new) if new else {}
-        self._attributes = {attribute for attribute, _ in self._known} | self._values.keys()
+    def __init__(
+        self, session: Session, rollout_id: UUID, known: set[_Pair], new: set[str], values: dict[str, int]
+    ) -> None:
+        self._known, self._values = known, values
+        self._attributes = {attribute for attribute, _ in known} | values.keys()
         # Most rounds bring nothing new, and then nobody asks how much there is.
-        if new - self._values.keys():
+        if new - values.keys():
             self._attributes = queries.attributes_of(session, rollout_id)
 
     def of(self, attribute: str, value: str) -> str | None:

@@ -6,17 +6,16 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, column, func, select, tuple_, values
+from sqlalchemy import ColumnElement, FromClause, and_, column, func, select
 from sqlalchemy.orm import Session
 
-from kit.dialects import insert_or_add
+from kit.dialects import given, insert_or_add
 from kit.tables import described
 from rollout.gates.tables import Total
 from routing.drift.tables import AttributeTotal
 from routing.tallies.tables import DrawTotal
 
 _KEYS = ["rollout_id", "attribute", "value", "day"]
-_CHUNK = 400
 _WHOLE = [column(key.name, key.type) for key in described(AttributeTotal).primary_key]
 
 
@@ -40,42 +39,47 @@ def attributes_of(session: Session, rollout_id: UUID) -> set[str]:
 
 
 def known(session: Session, keys: Collection[tuple[UUID, str, str, date]]) -> dict[UUID, set[tuple[str, str]]]:
-    """
-    The (attribute, value) pairs of each version that were counted on that day: one look by the whole key for all
-    versions, since a round may bring cases of hundreds.
-    """
-    wanted, found = list(keys), defaultdict[UUID, set[tuple[str, str]]](set)
-    for start in range(0, len(wanted), _CHUNK):
-        given = values(*_WHOLE, name="given").data(wanted[start : start + _CHUNK]).cte()
-        # Joined and not `IN`, for which one of the databases reads the whole table.
-        same = (getattr(AttributeTotal, column.name) == given.c[column.name] for column in _WHOLE)
-        pair = AttributeTotal.rollout_id, AttributeTotal.attribute, AttributeTotal.value
-        for rollout_id, attribute, value in session.execute(
-            select(*pair).join_from(given, AttributeTotal, and_(*same))
-        ):
-            found[rollout_id].add((attribute, value))
+    """The (attribute, value) pairs of each version that were counted on that day: one look for all versions."""
+    return _pairs(session, _WHOLE, list(keys))
+
+
+def known_on_any_day(session: Session, keys: Collection[tuple[UUID, str, str]]) -> dict[UUID, set[tuple[str, str]]]:
+    """Those of these (attribute, value) pairs of versions that were counted before."""
+    return _pairs(session, _WHOLE[:3], list(keys))
+
+
+def _pairs(session: Session, key: Sequence[Any], wanted: list[Any]) -> dict[UUID, set[tuple[str, str]]]:
+    found = defaultdict[UUID, set[tuple[str, str]]](set)
+    if not wanted:
+        return found
+    asked = given(key, wanted, session.get_bind().dialect.name)
+    pair = AttributeTotal.rollout_id, AttributeTotal.attribute, AttributeTotal.value
+    for rollout_id, attribute, value in session.execute(
+        select(*pair).join_from(asked, AttributeTotal, _same(asked, key)).distinct()
+    ):
+        found[rollout_id].add((attribute, value))
     return found
 
 
-def known_on_any_day(session: Session, rollout_id: UUID, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those of these (attribute, value) pairs of a version that were counted before."""
-    wanted, found = list(pairs), set[tuple[str, str]]()
-    for start in range(0, len(wanted), _CHUNK):
-        pair = tuple_(AttributeTotal.attribute, AttributeTotal.value)
-        of_these = AttributeTotal.rollout_id == rollout_id, pair.in_(wanted[start : start + _CHUNK])
-        rows = session.execute(select(AttributeTotal.attribute, AttributeTotal.value).where(*of_these).distinct())
-        found |= {(attribute, value) for attribute, value in rows}
+def _same(asked: FromClause, key: Sequence[Any]) -> ColumnElement[bool]:
+    return and_(*(getattr(AttributeTotal, column.name) == asked.c[column.name] for column in key))
+
+
+def values_of(session: Session, wanted: Collection[tuple[UUID, str]]) -> dict[UUID, dict[str, int]]:
+    """How many values each of these attributes of versions has by now."""
+    found = defaultdict[UUID, dict[str, int]](dict)
+    if not wanted:
+        return found
+    key = _WHOLE[:2]
+    asked = given(key, list(wanted), session.get_bind().dialect.name)
+    attribute = AttributeTotal.rollout_id, AttributeTotal.attribute
+    for rollout_id, name, count in session.execute(
+        select(*attribute, func.count(AttributeTotal.value.distinct()))
+        .join_from(asked, AttributeTotal, _same(asked, key))
+        .group_by(*attribute)
+    ):
+        found[rollout_id][name] = int(count)
     return found
-
-
-def values_of(session: Session, rollout_id: UUID, attributes: Collection[str]) -> dict[str, int]:
-    """How many values each of these attributes has by now."""
-    rows = session.execute(
-        select(AttributeTotal.attribute, func.count(AttributeTotal.value.distinct()))
-        .where(AttributeTotal.rollout_id == rollout_id, AttributeTotal.attribute.in_(list(attributes)))
-        .group_by(AttributeTotal.attribute)
-    )
-    return {attribute: int(count) for attribute, count in rows}
 
 
 def counted(session: Session, rollout_id: UUID, first: date, end: date) -> dict[str, dict[str, int]]:

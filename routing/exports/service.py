@@ -139,7 +139,7 @@ def _training(db: Database, scope: Scope) -> Iterator[list[Row]]:
             sources = [label.source_id for label in counting.values() if label is not None]
             rulings, failures = queries.rulings_with(session, sources), queries.failures_with(session, sources)
             of_cases = {row.case_id for row in decisions.values()}
-            people = cases.current_human_outputs(session, scope.agent, of_cases)
+            people = cases.current_of_agent(session, scope.agent, of_cases)
             judged = judgements.of_decisions(session, part)
         found = []
         for one in part:
