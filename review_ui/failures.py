@@ -58,7 +58,7 @@ def investigate(
     """Write down what is known so far; it still counts as open."""
     try:
         with ctx.db.begin() as session:
-            failure = queries.get_failure(session, failure_id, of=name)
+            failure = _open_failure(session, name, failure_id, viewer)
             service.investigate(session, failure, _cause(form), actor=viewer.actor, now=ctx.clock.now())
     except Invalid as problem:
         return _page(request, name, failure_id, viewer, ctx, form=form, problem=problem)
@@ -70,7 +70,7 @@ def close(name: AgentName, failure_id: UUID, viewer: ViewerDep, ctx: Ctx, form: 
     """It is understood; the brake it put on comes off."""
     try:
         with ctx.db.begin() as session:
-            failure = queries.get_failure(session, failure_id, of=name)
+            failure = _open_failure(session, name, failure_id, viewer)
             service.close(session, failure, _cause(form), actor=viewer.actor, now=ctx.clock.now())
     except Invalid as problem:
         return _page(request, name, failure_id, viewer, ctx, form=form, problem=problem)
@@ -83,7 +83,7 @@ def learn(name: AgentName, failure_id: UUID, viewer: ViewerDep, ctx: Ctx, form: 
     try:
         suite_name, correct = _suite(form), _correct_output(form)
         with ctx.db.begin() as session:
-            failure = queries.get_failure(session, failure_id, of=name)
+            failure = _open_failure(session, name, failure_id, viewer)
             suite = evaluation.learn(
                 session, failure, suite_name, correct_output=correct, actor=viewer.actor, now=ctx.clock.now()
             )
@@ -91,6 +91,13 @@ def learn(name: AgentName, failure_id: UUID, viewer: ViewerDep, ctx: Ctx, form: 
     except Invalid as problem:
         return _page(request, name, failure_id, viewer, ctx, form=form, problem=problem)
     return go(_address(name, failure_id), said=said)
+
+
+def _open_failure(session: Session, name: str, failure_id: UUID, viewer: Viewer) -> Failure:
+    """One of a case that is not closed to who asks."""
+    failure = queries.get_failure(session, failure_id, of=name)
+    veil.require_open(session, failure, viewer.actor)
+    return failure
 
 
 def _address(name: str, failure_id: UUID) -> str:

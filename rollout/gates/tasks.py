@@ -13,8 +13,12 @@ from rollout.versions import queries as version_queries
 log = structlog.get_logger(__name__)
 
 _SHARE = 0.25
-_failed: set[UUID] = set()
-"""The last look of this process at them failed. They wait for ever, and must not stand before all others."""
+_LAST_FOR = 60.0  # seconds
+_failed: dict[UUID, float] = {}
+"""
+Until when (monotonic) a version stands behind all others, since the last look of this process at it failed: it has
+waited longest by then, and would be the first in each sweep.
+"""
 
 
 @task("rollout.look", every=1)
@@ -29,23 +33,24 @@ def look_in_turn(ctx: Context, *, seconds: float) -> int:
 
     Those come first that waited longest, so the next call goes on where this one ended. Each stands for itself.
     """
-    until = time.monotonic() + seconds
+    began = time.monotonic()
     with ctx.db.read() as session:
-        waiting = sorted(version_queries.ids_to_judge(session, ctx.clock.now()), key=_failed.__contains__)
+        waiting = version_queries.ids_to_judge(session, ctx.clock.now())
+    waiting = sorted(waiting, key=lambda one: _failed.get(one, began) > began)
     looked = 0
     for rollout_id in waiting:
-        _failed.add(rollout_id)
+        _failed[rollout_id] = began + _LAST_FOR
         try:
             with ctx.db.begin() as session:
                 rollout = version_queries.rollout_by_id(session, rollout_id)
                 if rollout is not None:
                     service.look(session, rollout, now=ctx.clock.now(), sparing=True)
             looked += 1
-            _failed.discard(rollout_id)
+            del _failed[rollout_id]
         except Exception:
             # One rollout that cannot be judged must not keep the guardrails of the others from firing.
             log.exception("a rollout could not be looked at; the others were", rollout=str(rollout_id))
-        if time.monotonic() >= until:
+        if time.monotonic() >= began + seconds:
             break
     return looked
 

@@ -36,15 +36,18 @@ def case_id_of(interrupt: str, place: int) -> str:
 
 
 def asked_of(row: Decision) -> Asked | None:
-    """None of a case that did not come by an interrupt, whatever it looks like."""
+    """None of a case that did not come by an interrupt, whatever it looks like: anybody may name a case so."""
     if not row.case_id.startswith(PREFIX):
         return None
     try:
         asked = Asked.model_validate(row.input["interrupt"], strict=False)
-        name, _ = row.output["name"], row.output["args"]
-    except (ValidationError, KeyError, TypeError):
+        name, args = row.output["name"], row.output["args"]
+        if asked.args_schema is not None:
+            OutputSchema(asked.args_schema)
+    except (ValidationError, KeyError, TypeError, OutputSchemaError):
         return None
-    return asked if isinstance(name, str) and row.case_id == case_id_of(asked.id, asked.place) else None
+    is_call = isinstance(name, str) and isinstance(args, Mapping)
+    return asked if is_call and row.case_id == case_id_of(asked.id, asked.place) else None
 
 
 def takes(asked: Asked, word: Word) -> bool:
@@ -89,8 +92,5 @@ def _require(asked: Asked, word: Word) -> None:
 def _problems(asked: Asked, args: Any) -> list[Place]:
     if asked.args_schema is None:
         return []
-    try:
-        schema = OutputSchema(asked.args_schema)
-    except OutputSchemaError:  # it was read when the interrupt came, perhaps by another release
-        return []
+    schema = OutputSchema(asked.args_schema)
     return [Place(f"output/args{found.path}", found.words, "") for found in schema.problems(args)]

@@ -264,7 +264,8 @@ def test_a_case_stays_ones_own_while_one_is_there_and_a_lost_one_is_taken_again_
     site: Site, desk: Page, visit: Visit
 ) -> None:
     desk.clock.install()
-    desk.reload()
+    with desk.expect_response("**/renew"):  # opening the page is a sign of life
+        desk.reload()
     expect_case(desk, "form-1")
     wait_for(desk, lambda: held_ahead(site, "rita") == ["form-2", "form-3", "form-4"])
     before = held_until(site, "form-1")

@@ -82,3 +82,19 @@ def test_where_no_edit_is_taken_the_arguments_are_shown_and_cannot_be_changed(ct
     assert 'name="out:' not in page
     assert "does not take edited arguments" in refused
     assert outcome(ctx, case_id).outcome == "approved"
+
+
+@pytest.mark.parametrize(
+    ("args", "more"), [("in words", {}), (None, {}), ([5], {}), ({"amount": 5}, {"args_schema": {"required": 5}})]
+)
+def test_what_only_looks_like_an_interrupt_is_a_case_like_any_other(
+    ctx: Context, rita: TestClient, args: Any, more: dict[str, Any]
+) -> None:
+    asked = {"id": "q1", "dialect": "batched", "place": 0, "of": 1, "allowed": ["approve"]} | more
+    house.case(ctx, "interrupt:q1:0", input={"interrupt": asked}, output={"name": "pay", "args": args})
+
+    page = take(rita)
+
+    assert "interrupt:q1:0" in page
+    assert 'data-cmd="approve"' in page
+    assert "Approved" in rule(rita, page, "approve")

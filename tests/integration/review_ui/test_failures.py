@@ -7,6 +7,7 @@ from rollout.evaluation import queries as suite_queries
 from rollout.failures import queries, service
 from rollout.failures.tables import Failure
 from rollout.versions import queries as version_queries
+from tests import factories
 from tests.integration.review_ui import house
 
 
@@ -160,6 +161,21 @@ def test_a_form_from_elsewhere_changes_nothing(ctx: Context, failure: Failure, v
 
     assert response.status_code == 403
     assert (now(ctx, failure).state, now(ctx, failure).suite) == ("open", None)
+
+
+@pytest.mark.parametrize("verb", ["investigate", "close", "case"])
+def test_of_a_case_that_is_closed_to_somebody_nothing_is_learned_by_changing_it(ctx: Context, verb: str) -> None:
+    house.agent(ctx, "letters", title="Letters", settings=house.DIGITS | {"supervision": {"blind_share": 1.0}})
+    house.case(ctx, "letter-1", name="letters")
+    rollout = {"agent": "letters", "rollout_id": None, "case_id": "letter-1"}
+    closed = report(ctx, **rollout)
+    factories.person(ctx, "both", roles=("engineer", "reviewer"), password=factories.PASSWORD)
+    with house.client(ctx, "both") as client:
+        form = {"form_token": house.token(client.get("/queue").text), "cause": "x", "suite": "k", "correct_output": "7"}
+        response = client.post(address(closed, verb), data=form)
+
+    assert response.status_code == 409
+    assert (now(ctx, closed).state, now(ctx, closed).suite) == ("open", None)
 
 
 def test_under_another_agents_name_it_does_not_exist(ctx: Context, failure: Failure) -> None:

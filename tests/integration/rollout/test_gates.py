@@ -1,5 +1,6 @@
 """Looking at rollouts: what is kept of a look, and what follows from it without people."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -221,6 +222,21 @@ def test_one_rollout_that_cannot_be_judged_does_not_stop_the_others(
 
     assert sum(looked) >= 2  # also where it had the first turn, it has the last one after it
     assert house.rollout("v1").phase == "shadow"
+
+
+def test_one_whose_look_failed_has_its_turn_again_after_a_minute(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = build(ctx)
+    failed, other = house.register("v1"), house.register("v2")
+
+    monkeypatch.setitem(tasks._failed, failed.id, time.monotonic() + 60)
+    tasks.look_in_turn(ctx, seconds=0)
+    first = {version: house.rollout(version).looked_at for version in ("v1", "v2")}
+    monkeypatch.setitem(tasks._failed, failed.id, time.monotonic())
+    tasks.look_in_turn(ctx, seconds=0)
+
+    assert first == {"v1": None, "v2": ctx.clock.now()}
+    assert house.rollout("v1").looked_at == ctx.clock.now()
+    assert not {failed.id, other.id} & tasks._failed.keys()
 
 
 def test_without_a_plan_a_version_is_judged_once_a_day(ctx: Context) -> None:
