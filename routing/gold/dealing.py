@@ -7,8 +7,10 @@ that one, in the version that this one came from: its reasons, its route and whe
 they would be. It is dealt to nobody who may look at the list of gold cases, or knows the original.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -94,16 +96,20 @@ def _leaves_at(item: ReviewItem) -> datetime:
     return item.escalates_at or item.due_at
 
 
-def _in_turn(session: Session, agent: str, claim: Claim, dealer: Dealer) -> list[GoldCase]:
-    """Some of those that this person may be dealt, in their own order."""
+def _in_turn(session: Session, agent: str, claim: Claim, dealer: Dealer) -> Iterator[GoldCase]:
+    """
+    Some of those that this person may be dealt, in their own order. One that would give itself away is not counted: it
+    is never dealt, so it would stand in front for good.
+    """
     login = claim.actor.name
     ids = [
         one
         for one, segment in queries.not_met_by(session, agent, login)
         if claim.segment in {None, segment} and claim.reach.allows(_LEVEL, agent, segment)
     ]
-    first = sorted(ids, key=lambda one: gold_rank(dealer.secret, login, one))[:_CASES_TRIED]
-    return [queries.get_case(session, one) for one in first]
+    ranked = sorted(ids, key=lambda one: gold_rank(dealer.secret, login, one))
+    known = (queries.get_case(session, one) for one in ranked)
+    return islice((gold for gold in known if not left_out(session, [gold])), _CASES_TRIED)
 
 
 def _laid_out(
@@ -111,11 +117,8 @@ def _laid_out(
 ) -> tuple[Entry, dict[str, Any]] | None:
     """
     The rows that this case would have got; None where it would not have come to a person, where nothing near is a free
-    id, or where it would give itself away: by its own id, by the way in which it came, or by another policy than that
-    of the cases around it.
+    id, or where it would give itself away by another policy than that of the cases around it.
     """
-    if left_out(session, [gold]):
-        return None
     at = a_moment_before(item.created_at, item.id)
     ids = look_alikes(item.case_id, dealer.secret, claim.actor.name)
     taken = queries.taken(session, gold.agent, ids)

@@ -20,8 +20,10 @@ _NEAR, _RANDOM_ONES = 150, 40
 _SHORTEST = 4
 """An id of fewer signs may stand in a text by chance."""
 _DATA = re.compile(r"\s*data:", re.IGNORECASE)
-_ADDRESS = re.compile(r"""[^\s"'<>()\[\]{},;]*(?:://|www\.|@)[^\s"'<>()\[\]{},;]*|(?<!\S)/[^\s"'<>()\[\]{},;]+""")
-"""Of a page or a file, where another id would be another customer's, or lead nowhere."""
+_RUN = re.compile(r"""[^\s"'<>()\[\]{},;]+""")
+_IN_ADDRESSES = ("://", "www.", "@")
+_NAMES_AN_ID = re.compile(r"(?:^|[\W_]|(?<=[a-z0-9])(?=[A-Z]))(?i:(?:id|no|nr|number|key|ref|reference)s?)$")
+"""By its last word: `id`, `caseId`, `invoice_no`; `paid` is none."""
 _JUST_BEFORE = timedelta(seconds=3)
 
 
@@ -61,20 +63,21 @@ def _random(case_id: str, secret: bytes, person: str, attempt: int, *, hexadecim
     return "".join(signs)
 
 
-def renamed(value: Any, old: str, new: str) -> Any:
+def renamed(value: Any, old: str, new: str, *, name: str = "") -> Any:
     """
-    The same value with the new id wherever the old one stands by itself: as a word, as a number or as a name. Nothing
-    else is touched, since the rest is what the case is judged by: no other word or number, no address, no picture.
+    The same value with the new id wherever the old one stands by itself: as a word of a text, as a name, or as the
+    whole number of a field that is named like an id. Nothing else is touched, since the rest is what the case is judged
+    by: no amount that happens to be the same number, no address, no picture. `name`: of the field, where it has one.
     """
     if len(old) < _SHORTEST:
         return value
     if isinstance(value, str):
         return value if _DATA.match(value) else _by_itself(old).sub(lambda _: new, value)
     if isinstance(value, dict):
-        return {renamed(key, old, new): renamed(one, old, new) for key, one in value.items()}
+        return {renamed(key, old, new): renamed(one, old, new, name=key) for key, one in value.items()}
     if isinstance(value, list):
-        return [renamed(one, old, new) for one in value]
-    if type(value) is int and str(value) == old:
+        return [renamed(one, old, new, name=name) for one in value]
+    if type(value) is int and str(value) == old and _NAMES_AN_ID.search(name):
         return int(new) if new.isdecimal() else new
     return value
 
@@ -86,10 +89,22 @@ def betrays(value: Any, case_id: str) -> bool:
     if isinstance(value, str):
         if case_id not in value or _DATA.match(value):
             return False
-        return any(case_id in one for one in _ADDRESS.findall(value)) or bool(_in_a_word(case_id).search(value))
+        return _in_an_address(value, case_id) or bool(_in_a_word(case_id).search(value))
     if isinstance(value, dict):
         return any(betrays(key, case_id) or betrays(one, case_id) for key, one in value.items())
     return isinstance(value, list) and any(betrays(one, case_id) for one in value)
+
+
+def _in_an_address(text: str, case_id: str) -> bool:
+    """Of a page or a file, where another id would be another customer's, or lead nowhere. Each sign is read once."""
+    return any(
+        case_id in run[0] and (_starts_a_path(text, run.start()) or any(mark in run[0] for mark in _IN_ADDRESSES))
+        for run in _RUN.finditer(text)
+    )
+
+
+def _starts_a_path(text: str, at: int) -> bool:
+    return text[at] == "/" and (at == 0 or text[at - 1].isspace())
 
 
 @lru_cache(maxsize=256)

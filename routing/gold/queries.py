@@ -207,6 +207,12 @@ def decisions_of_seeming_case(session: Session, agent: str, case_id: str) -> lis
     return [seeming(deal) for deal in session.scalars(deals)]
 
 
+def add_report(session: Session, row: Mapping[str, Any]) -> bool:
+    """False where the same report is there already; a twin that is being stored is waited for."""
+    statement = insert_new(session.get_bind().dialect.name, GoldReport.__table__).values(**row)
+    return session.scalar(statement.returning(GoldReport.__table__.c.id)) is not None
+
+
 def reports(
     session: Session,
     agent: str,
@@ -260,8 +266,8 @@ def result(session: Session, login: str, item_id: UUID, now: datetime) -> tuple[
 
 
 def newest_untold(session: Session, login: str, since: datetime, now: datetime) -> tuple[GoldDeal, GoldCase] | None:
-    """The newest result since then that this person may be told, and has not put away."""
-    wanted = _with_case(login).where(told(now), GoldDeal.told_at.is_(None), GoldDeal.answered_at >= since)
+    """The newest result that this person may be told since then, and has not put away."""
+    wanted = _with_case(login).where(told(now, since), GoldDeal.told_at.is_(None))
     found = session.execute(wanted.order_by(GoldDeal.answered_at.desc()).limit(1)).one_or_none()
     return (found[0], found[1]) if found is not None else None
 
@@ -271,11 +277,17 @@ def _with_case(login: str) -> Select[GoldDeal, GoldCase]:
     return wanted.where(GoldDeal.login == login)
 
 
-def told(now: datetime) -> ColumnElement[bool]:
-    """Answered; or passed on, and any other case would have ended in the second line by now."""
+def told(now: datetime, since: datetime | None = None) -> ColumnElement[bool]:
+    """
+    Answered; or passed on, and any other case would have ended in the second line by now. `since`: not longer ago than
+    then.
+    """
     ends = func.coalesce(ReviewItem.expires_at, ReviewItem.due_at)
-    over = exists().where(ReviewItem.id == GoldDeal.item_id, ends <= now).correlate(GoldDeal)
-    return or_(GoldDeal.said.is_not(None), and_(GoldDeal.ruling == "escalate", over))
+    over = exists().where(ReviewItem.id == GoldDeal.item_id, ends <= now)
+    answered: ColumnElement[bool] = GoldDeal.said.is_not(None)
+    if since is not None:
+        over, answered = over.where(ends >= since), and_(answered, GoldDeal.answered_at >= since)
+    return or_(answered, and_(GoldDeal.ruling == "escalate", over.correlate(GoldDeal)))
 
 
 def put_away(session: Session, login: str, until: datetime, now: datetime) -> None:

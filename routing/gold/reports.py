@@ -5,6 +5,7 @@ would be; nobody else is told, no label follows, no gate stops, and nobody looks
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
@@ -28,24 +29,22 @@ def seeming_decision(session: Session, decision_id: UUID, actor: Actor) -> Decis
 def report(
     session: Session, decision: Decision, body: FailureIn, *, key: str | None, actor: Actor, now: datetime
 ) -> tuple[Failure, bool]:
-    """As a real one is: the id follows from decision and key, so a repeat finds the first report."""
-    row = session.get(GoldReport, uuid5(decision.id, key)) if key is not None else None
-    if row is not None:
-        if (row.severity, row.description) != (body.severity, body.description):
-            raise ReportDiffers(f"this key reported “{row.description[:80]}” before; use a new key")
-        return _as_failure(row, decision), False
-    row = GoldReport(
-        id=uuid5(decision.id, key) if key is not None else new_id(),
-        decision_id=decision.id,
-        agent=decision.agent,
-        severity=body.severity,
-        description=body.description,
-        correct_output=body.correct_output,
-        reported_by=actor.name,
-        reported_at=now,
-    )
-    session.add(row)
-    return _as_failure(row, decision), True
+    """As a real one is: the id follows from decision and key, so a repeat, or a twin of it, finds the first report."""
+    given: dict[str, Any] = {
+        "id": uuid5(decision.id, key) if key is not None else new_id(),
+        "decision_id": decision.id,
+        "agent": decision.agent,
+        "severity": body.severity,
+        "description": body.description,
+        "correct_output": body.correct_output,
+        "reported_by": actor.name,
+        "reported_at": now,
+    }
+    new = queries.add_report(session, given)
+    row = session.get_one(GoldReport, given["id"])
+    if (row.severity, row.description) != (body.severity, body.description):
+        raise ReportDiffers(f"this key reported “{row.description[:80]}” before; use a new key")
+    return _as_failure(row, decision), new
 
 
 def find(session: Session, failure_id: UUID, actor: Actor, *, of: str | None = None) -> Failure | None:

@@ -65,7 +65,7 @@ def conclude(
     webhooks: Sequence[Webhook] | None = None,
 ) -> None:
     """Everything that follows from a ruling that stands."""
-    if is_unread(ruling, decision, desk):
+    if is_unread(ruling, decision, desk, lambda: queries.ruled_before(session, ruling)):
         session.add(UnreadRuling(ruling_id=ruling.id, agent=item.agent, login=ruling.login, at=ruling.at))
     if item.kind == GOLD:
         gold.conclude(session, item, ruling, now)

@@ -1,7 +1,7 @@
 """How long it takes at least to have read a case."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,15 +26,24 @@ def was_read(item: ReviewItem, decision: Decision, desk: DeskSettings, now: date
     return item.claimed_at is not None and (now - item.claimed_at).total_seconds() >= least_seconds(decision, desk)
 
 
-def is_unread(ruling: Ruling, decision: Decision, desk: DeskSettings) -> bool:
+def is_unread(
+    ruling: Ruling, decision: Decision, desk: DeskSettings, ruled_before: Callable[[], datetime | None]
+) -> bool:
     """
-    Whether a verdict was given sooner, beyond what the way to the page and back can take. What was read from a file
-    took no time, and is not meant; to pass a case on is no verdict.
+    Whether an output was let through sooner, beyond what the way to the page and back can take. An obvious error is
+    seen at once, and what was read from a file took no time, so neither is meant.
+
+    Both since they took the case and since they ruled on another (`ruled_before`): a case that was shown ahead, or had
+    been before them once, was read before it was taken. Where nothing says since when, nothing is said.
     """
-    if ruling.verdict not in {"agree", "override"} or ruling.bulk or not 0.0 < ruling.held_seconds < LONGEST:
+    if ruling.verdict != "agree" or ruling.bulk or not 0.0 < ruling.held_seconds < LONGEST:
         return False
     least = least_seconds(decision, desk)
-    return ruling.held_seconds < least - min(least / 2, _ON_THE_WAY)
+    least -= min(least / 2, _ON_THE_WAY)
+    if ruling.held_seconds >= least:
+        return False
+    before = ruled_before()
+    return before is not None and (ruling.at - before).total_seconds() < least
 
 
 def _letters(value: Any) -> int:

@@ -171,6 +171,12 @@ def mark_undone(session: Session, item_id: UUID, now: datetime) -> Ruling:
     ).one()
 
 
+def ruled_before(session: Session, ruling: Ruling) -> datetime | None:
+    """When this person ruled last before that, on whatever."""
+    earlier = select(func.max(Ruling.at)).where(Ruling.login == ruling.login, Ruling.at < ruling.at)
+    return session.scalar(earlier)
+
+
 def last_ruling(session: Session, item_id: UUID) -> Ruling | None:
     """The newest, also one that was undone."""
     statement = select(Ruling).where(Ruling.item_id == item_id).order_by(Ruling.at.desc(), Ruling.id.desc())

@@ -20,13 +20,16 @@ from routing.cases.service import Stored
 from routing.cases.tables import Decision, Label
 from routing.delivery.tables import OutboxMessage
 from routing.doctor import service as doctor
-from routing.gold.tables import GoldCase, GoldDeal
+from routing.domain.sampling import gold_rank
+from routing.gold import service as gold_cases
+from routing.gold.tables import GoldCase, GoldDeal, GoldReport
 from routing.interrupts.asked import case_id_of
 from routing.reviews.tables import ReviewItem, Ruling
 from routing.staffing import queries as staffing
 from tests import factories
 from tests.integration.routing.desk import conclude, rows, webhook
 from tests.integration.routing.test_api import CASE, DECISIONS, Keys, hold, rule
+from tests.racing import together
 from web_app import create_app
 
 ALWAYS = 0.5
@@ -162,6 +165,17 @@ class TestLooks:
             assert client.get(places[gold["case_id"]], headers=who).status_code == 404
         assert client.post(f"/v1/decisions/{gold['decision_id']}/failures", json=failed).status_code == 404
 
+    def test_and_twins_of_a_report_are_one(self, client: TestClient, ctx: Context, keys: Keys) -> None:
+        pool(client, keys)
+        work(client, 1)
+        path = f"/v1/decisions/{claim(client, keys['rita'])['decision_id']}/failures"
+        failed, once = {"severity": "major", "description": "It is wrong."}, keys["rita"] | {"Idempotency-Key": "1"}
+
+        answers = together(*[lambda: client.post(path, json=failed, headers=once)] * 4)
+
+        assert sorted(one.status_code for one in answers) == [200, 200, 200, 201]
+        assert len({one.json()["id"] for one in answers}) == len(rows(ctx, GoldReport)) == 1
+
     def test_with_ids_as_old_as_the_case_says_it_is(self, client: TestClient, keys: Keys) -> None:
         pool(client, keys)
         work(client, 1)
@@ -265,6 +279,7 @@ class TestARuling:
 
         assert not rows(ctx, GoldAnswer)
         assert [item.level for item in rows(ctx, ReviewItem)] == [1, 1]
+        self.is_told_when_the_second_line_is_over(ctx, clock, UUID(gold["id"]))
         known = f"/v1/reviews/{gold['id']}/known-answer"
         assert client.get(known, headers=keys["rita"]).status_code == 404
         clock.move(timedelta(hours=23))
@@ -273,6 +288,21 @@ class TestARuling:
         result = client.get(known, headers=keys["rita"]).json()
         assert (result["ruling"], result["said"], result["knew"]) == ("escalate", None, None)
         assert client.get(known, headers=keys["ravi"]).status_code == 404
+
+    def is_told_when_the_second_line_is_over(self, ctx: Context, clock: FixedClock, item_id: UUID) -> None:
+        def told_on(days: float, *, ends: float) -> bool:
+            """Where the second line had so long, and looked at so long after."""
+            with ctx.db.begin() as session:
+                item = session.get_one(ReviewItem, item_id)
+                item.expires_at, before = clock.now() + timedelta(days=ends), item.expires_at
+                session.flush()
+                found = gold_cases.untold(session, "rita", clock.now() + timedelta(days=days))
+                item.expires_at = before
+            return found is not None
+
+        assert told_on(31, ends=30), "however long it takes"
+        assert not told_on(29, ends=30)
+        assert not told_on(38, ends=30)
 
     def test_is_undone_as_any_other_and_what_is_known_is_told_only_after_that(
         self, client: TestClient, ctx: Context, clock: FixedClock, keys: Keys
@@ -420,6 +450,19 @@ class TestDealing:
         assert not any(is_gold(item) for item in claim(client, keys["ravi"], ahead=3)["next"])
         listed = client.get(GOLD_CASES, headers=keys["omar"]).json()["items"]
         assert [one["left_out"].split(" ")[0] for one in listed] == ["it", "input:"]
+
+    def test_those_that_are_dealt_to_nobody_stand_in_no_others_way(
+        self, client: TestClient, ctx: Context, keys: Keys
+    ) -> None:
+        ids = pool(client, keys, WRONG, *(RIGHT | {"case_id": f"g-10000{number}"} for number in range(6)))
+        first = sorted(map(UUID, ids), key=lambda one: gold_rank(ctx.secret, "rita", one))
+        with ctx.db.begin() as session:
+            for one in first[:-1]:
+                row = session.get_one(GoldCase, one)
+                row.input = {"scan": f"https://dms/scans/{row.case_id}.pdf"}
+        work(client, 1)
+
+        assert is_gold(claim(client, keys["rita"]))
 
     def test_stays_within_what_a_person_works(self, client: TestClient, keys: Keys) -> None:
         pool(client, keys, RIGHT, WRONG | {"segment": "law"})

@@ -66,14 +66,22 @@ def report(ctx: Context, *, own: bool = True) -> OwnReport:
         return service.report(session, scope, own=own)
 
 
-def test_verdicts_given_sooner_than_the_case_can_be_read_are_counted_and_nothing_else(ctx: Context) -> None:
+def test_what_is_let_through_sooner_than_it_can_be_read_is_counted_and_nothing_else(ctx: Context) -> None:
     for number, (seconds, ruling) in enumerate(
-        [(0.1, "approve"), (0.2, "reject"), (0.1, "escalate"), (5.0, "approve")]
+        [(0.1, "approve"), (0.2, "reject"), (0.1, "escalate"), (0.1, "approve"), (5.0, "approve"), (0.2, "approve")]
     ):
         ruled(ctx, f"c-{number}", seconds=seconds, ruling=ruling)
 
-    assert report(ctx).unread == report(ctx, own=False).unread == 2
-    assert report(ctx).ruled == {"approve": 2, "reject": 1, "escalate": 1}
+    assert report(ctx).unread == report(ctx, own=False).unread == 2, "nobody knows since when they had the first"
+    assert report(ctx).ruled == {"approve": 4, "reject": 1, "escalate": 1}
+
+
+def test_what_was_shown_ahead_or_had_before_is_not_called_unread(ctx: Context) -> None:
+    ruled(ctx, "c-1")
+    clock(ctx).move(timedelta(seconds=20))  # with the next one before them already
+    ruled(ctx, "c-2", seconds=0.05)
+
+    assert report(ctx).unread == 0
 
 
 def test_the_pace_of_a_day_is_the_middle_one_of_its_times(ctx: Context) -> None:

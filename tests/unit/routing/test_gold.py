@@ -87,6 +87,9 @@ class TestDisguise:
         ("shown", "renamed_to"),
         [
             ({"id": 1042, "pages": 3, "paid": True}, {"id": 1043, "pages": 3, "paid": True}),
+            ({"caseId": 1042, "case_nos": [1042, 7]}, {"caseId": 1043, "case_nos": [1043, 7]}),
+            ({"amount": 1042, "paid": 1042, "order": "1042"}, {"amount": 1042, "paid": 1042, "order": "1043"}),
+            (1042, 1042),
             ("Case 1042, as 1042.", "Case 1043, as 1043."),
             ("Total 1042.00, or 3.1042, or 1042,50, or 91042", "Total 1042.00, or 3.1042, or 1042,50, or 91042"),
             (1042.0, 1042.0),
@@ -103,6 +106,7 @@ class TestDisguise:
             ("https://dms/scans/1042.pdf", True),
             ({"scan": ["/scans/1042.pdf"]}, True),
             ("claims+1042@example.org", True),
+            ("Scan:/scans/1042.pdf (a/1042)", False),
             ({"scan1042": 1}, True),
             ("Case 1042 of https://dms/scans/77.pdf", False),
             ("Total 1042.00", False),
@@ -112,6 +116,11 @@ class TestDisguise:
     )
     def test_tells_where_the_id_stands_and_no_other_can(self, shown: Any, betrayed: bool) -> None:
         assert betrays(shown, "1042") is betrayed
+
+    @pytest.mark.parametrize("shown", ["1042-" * 40_000, "請求書" * 60_000 + "-1042-"], ids=["often", "once"])
+    def test_tells_it_of_a_long_text_without_spaces_in_no_time(self, shown: str) -> None:
+        assert not betrays(shown, "1042")
+        assert betrays(shown + "@", "1042")
 
     def test_comes_a_moment_before_the_case_that_it_goes_before(self) -> None:
         moment = datetime(2026, 11, 2, 9, tzinfo=UTC)
