@@ -3,7 +3,7 @@ Runs every test: the quick ones first, then those that start real processes and 
 
 Arguments are handed to pytest, e.g. `make test ARGS="-k claims"`. PHASEGATE_TEST_SECONDS_AWAY says how long PostgreSQL
 is away in the test of that, 8 here and 30 where pytest is called by itself; PHASEGATE_TEST_SOAK_SECONDS how long the
-short soak is, 30; PHASEGATE_TEST_EXAMPLES how many made-up inputs a property is tried on, 50 where it names no number.
+short soak is, 20; PHASEGATE_TEST_EXAMPLES how many made-up inputs a property is tried on, 50 where it names no number.
 """
 
 import os

@@ -10,7 +10,7 @@ from tests.system.soak import Report, Series, soak, verdict
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 
-SECONDS = float(os.environ.get("PHASEGATE_TEST_SOAK_SECONDS", "30"))
+SECONDS = float(os.environ.get("PHASEGATE_TEST_SOAK_SECONDS", "20"))
 LOOKS = 120
 
 

@@ -15,7 +15,7 @@ from kit.context import Context
 from tests.integration.api import furnished
 from web_app import create_app
 
-EXAMPLES = 8  # for each operation and each kind of generation
+EXAMPLES = 5  # for each operation and each kind of generation
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
