@@ -169,7 +169,7 @@ def _fingerprint(comparison_id: UUID, decision_id: UUID) -> str:
 
 
 def undone(session: Session, item: ReviewItem, now: datetime) -> None:
-    """A judgement was taken back: what was corrected while it stood is shown anew, or withdrawn, as if it came now."""
+    """A judgement was taken back: what was corrected while it stood is shown anew, in its old time, or withdrawn."""
     row = queries.of_item(session, item.id)
     cases.lock_decision(session, row.decision_id)  # a correction that is being settled is there, or finds it waiting
     found = queries.comparison_now(session, row.decision_id)
