@@ -174,7 +174,8 @@ def mark_undone(session: Session, item_id: UUID, now: datetime) -> Ruling:
 def ruled_before(session: Session, ruling: Ruling) -> datetime | None:
     """When this person ruled last before that, on whatever."""
     earlier = select(func.max(Ruling.at)).where(Ruling.login == ruling.login, Ruling.at < ruling.at)
-    return session.scalar(earlier)
+    with session.no_autoflush:  # rulings are stored; what follows from the others of a round is written together
+        return session.scalar(earlier)
 
 
 def last_ruling(session: Session, item_id: UUID) -> Ruling | None:
