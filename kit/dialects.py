@@ -1,7 +1,7 @@
 """What SQLite and PostgreSQL do differently, all of it, in one small place."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, cast
@@ -144,11 +144,12 @@ def among(column: Any, values: Collection[UUID] | Collection[str], dialect: str)
 
 def given(like: Sequence[Any], rows: Sequence[Sequence[Any]], dialect: str) -> FromClause:
     """
-    Rows to join with, under the names of these columns and with their types; the statement is the same for all, so it
-    is made once. Joined and not `IN`, for which one of the databases reads the whole table.
+    Rows to join with, one at least, under the names of these columns and with their types; the statement is the same
+    for all, so it is made once. Joined and not `IN`, for which one of the databases reads the whole table.
     """
     if dialect == "postgresql":
-        lists = [bindparam(None, list(cells), type_=postgresql.ARRAY(one.type)) for one, cells in _turned(like, rows)]
+        turned = zip(like, zip(*rows, strict=True), strict=True)
+        lists = [bindparam(None, list(cells), type_=postgresql.ARRAY(one.type)) for one, cells in turned]
         names = [named(one.key, one.type) for one in like]
         return func.unnest(*lists).table_valued(*names).render_derived()
     cells = [[_plain(cell) for cell in row] for row in rows]
@@ -156,11 +157,6 @@ def given(like: Sequence[Any], rows: Sequence[Sequence[Any]], dialect: str) -> F
     return select(
         *(func.json_extract(each.c.value, f"$[{place}]").label(one.key) for place, one in enumerate(like))
     ).subquery()
-
-
-def _turned(like: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, list[Any]]]:
-    for place, one in enumerate(like):
-        yield one, [row[place] for row in rows]
 
 
 def _plain(cell: Any) -> Any:

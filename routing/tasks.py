@@ -5,6 +5,10 @@ Each is started by a message after a commit and found by its sweep in any case.
 """
 
 import time
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy.orm import Session
 
 from kit.context import Context
 from kit.tasks import task
@@ -94,24 +98,23 @@ def forget_opened(ctx: Context) -> int:
 @task("routing.forget_keys", every=600)
 def forget_keys(ctx: Context) -> int:
     """Keys of human outputs that are no longer promised to be known. In small steps: others write too."""
-    done = 0
-    while True:
-        with ctx.db.begin() as session:
-            count = repeats.forget_keys(session, ctx.clock.now(), _KEYS_AT_ONCE)
-        done += count
-        if count < _KEYS_AT_ONCE:
-            return done
+    return _in_steps(ctx, repeats.forget_keys, _KEYS_AT_ONCE)
 
 
 @task("routing.conclude", every=1)
 def conclude(ctx: Context) -> int:
     """What follows from rulings that can no longer be undone. In small steps: others write too."""
+    return _in_steps(ctx, concluding.conclude_due, _CONCLUDED_AT_ONCE)
+
+
+def _in_steps(ctx: Context, step: Callable[[Session, datetime, int], int], at_once: int) -> int:
+    """Until there is less than a whole step to do, each in a transaction of its own."""
     done = 0
     while True:
         with ctx.db.begin() as session:
-            count = concluding.conclude_due(session, ctx.clock.now(), _CONCLUDED_AT_ONCE)
+            count = step(session, ctx.clock.now(), at_once)
         done += count
-        if count < _CONCLUDED_AT_ONCE:
+        if count < at_once:
             return done
 
 

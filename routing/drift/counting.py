@@ -94,15 +94,14 @@ def _places(session: Session, new: Mapping[UUID, Counter[tuple[str, str, date]]]
         if (attribute, value) not in today[rollout_id]
     }
     before = queries.known_on_any_day(session, sorted(unseen))
-    names = {(rollout_id, name) for rollout_id, name, value in unseen if (name, value) not in before[rollout_id]}
-    taken = queries.values_of(session, sorted(names))
+    names: dict[UUID, set[str]] = defaultdict(set)
+    for rollout_id, name, value in unseen:
+        if (name, value) not in before[rollout_id]:
+            names[rollout_id].add(name)
+    taken = queries.values_of(session, [(rollout_id, name) for rollout_id, some in names.items() for name in some])
     return {
         rollout_id: _Places(
-            session,
-            rollout_id,
-            today[rollout_id] | before[rollout_id],
-            {name for of, name in names if of == rollout_id},
-            taken[rollout_id],
+            session, rollout_id, today[rollout_id] | before[rollout_id], names[rollout_id], taken[rollout_id]
         )
         for rollout_id in new
     }
