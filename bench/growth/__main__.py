@@ -1,5 +1,5 @@
 """
-Times every main page, judging and claiming at ten thousand, a million and ten million decisions on PostgreSQL, and
+Times the pages, judging and claiming at ten thousand, a million and ten million decisions on PostgreSQL, and
 writes bench/growth.md: `make bench-growth`. Ratios are to the smallest size of the same run.
 
     python -m bench.growth                      up to a million, some minutes
@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from bench.decisions.services import database, folder_for_servers, postgres
 from bench.growth import blocks, filling, house
-from bench.growth.house import AGENT, VERSION, House
+from bench.growth.house import AGENT, COLLEAGUE, LOGIN, VERSION, House
 from kit.clock import SystemClock
 from routing.tasks import settle
 
@@ -44,6 +44,14 @@ PAGES = {
     "page: people": f"/agents/{AGENT}/people",
     "page: threshold": f"/agents/{AGENT}/threshold",
     "page: plan": f"/agents/{AGENT}/plan",
+    "page: gold": f"/agents/{AGENT}/gold",
+    "page: a question of readiness": f"/agents/{AGENT}/readiness/owner-named",
+    "page: freezing": f"/agents/{AGENT}/do/freeze",
+    "page: past cases": "/review/past",
+    "page: a colleague": f"/team/{COLLEAGUE}",
+    "page: teams": "/teams",
+    "page: teams of a person": f"/teams/people/{COLLEAGUE}",
+    "page: what one is told": "/notifications",
 }
 CALLS = {
     "list of decisions": f"{_OURS}/decisions",
@@ -120,7 +128,9 @@ def _grow(made: House, size: int, there: int) -> None:
 
 
 def _measure(made: House) -> dict[str, Timed]:
-    found = {name: _timed(_page(made, path, page=True)) for name, path in PAGES.items()}
+    made.look()
+    pages = PAGES | _of_this_house(made)
+    found = {name: _timed(_page(made, path, page=True)) for name, path in pages.items()}
     found |= {f"GET {name}": _timed(_page(made, path, page=False)) for name, path in CALLS.items()}
     found["judging all gates"] = _timed(made.look)
     found["claim the next case"] = _timed(lambda: _claim(made))
@@ -129,12 +139,23 @@ def _measure(made: House) -> dict[str, Timed]:
 
 def _touched(made: House) -> dict[str, int]:
     """Of pages, calls and the two that workers run all the time."""
+    pages = PAGES | _of_this_house(made)
     with blocks.asked(made) as ask:
-        found = {name: ask(path) for name, path in PAGES.items() if path != YARDSTICK}
+        found = {name: ask(path) for name, path in pages.items() if path != YARDSTICK}
         found |= {f"GET {name}": ask(path) for name, path in CALLS.items()}
     found["judging all gates"] = blocks.of(made, made.look)
     found["settling when nothing is unsettled"] = blocks.of(made, lambda: settle(made.ctx))
     return found
+
+
+def _of_this_house(made: House) -> dict[str, str]:
+    """Pages of one thing that is there: what was last judged, and a case that was ruled on."""
+    evidence = made.scalar("SELECT id FROM evidence ORDER BY at DESC LIMIT 1")
+    mine = f"SELECT item_id FROM rulings WHERE login = '{LOGIN}' ORDER BY at DESC LIMIT 1"  # noqa: S608 - our own name
+    return {
+        "page: evidence of a look": f"/agents/{AGENT}/evidence/{evidence}",
+        "page: a past case": f"/review/past/{made.scalar(mine)}",
+    }
 
 
 def _page(made: House, path: str, *, page: bool) -> Callable[[], float]:

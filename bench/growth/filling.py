@@ -60,9 +60,10 @@ _STATEMENTS = (
     """,
     f"""
     INSERT INTO review_items (id, decision_id, agent, version, rollout_id, case_id, kind, level, segment, priority,
-        fingerprint, created_at, due_at, state, ended_at)
+        fingerprint, created_at, due_at, escalates_at, state, ended_at)
     SELECT {_ID.format(kind="7002")}, id, %(agent)s, %(version)s, %(rollout)s, 'case-' || n, lane, 1,
         'segment ' || n %% 3, 0, md5(n::text), at, %(end)s::timestamptz + interval '30 days',
+        CASE WHEN waits THEN %(end)s::timestamptz + interval '20 days' END,
         CASE WHEN waits THEN 'waiting' WHEN wrong THEN 'rejected' ELSE 'approved' END,
         CASE WHEN NOT waits THEN at END
     FROM rows WHERE lane <> 'auto'

@@ -28,7 +28,9 @@ from rollout.plans import service as plans
 from rollout.versions.tables import Rollout
 from tests import factories
 
-AGENT, VERSION, LOGIN = "digit-reader", "v1", "maria"
+AGENT, VERSION = "digit-reader", "v1"
+LOGIN, COLLEAGUE = "reviewer-3", "reviewer-1"
+"""Two of those who ruled on all of it; the first may do everything and looks at the pages."""
 _PLAN = Path("demo/plan.yaml")
 _STARTS_WITHIN = 60.0
 
@@ -59,6 +61,12 @@ class House:
         finally:
             connection.close()
 
+    def scalar(self, statement: str) -> object:
+        with self.connection() as connection:
+            row = connection.execute(statement.encode()).fetchone()
+        assert row is not None, statement
+        return row[0]
+
     def look(self) -> float:
         """Seconds of judging every gate and guardrail once, with all that is kept of it."""
         began = time.perf_counter()
@@ -72,6 +80,7 @@ def furnish(url: str, folder: Path) -> House:
     chain.upgrade(url)
     ctx = make_context(Settings(database_url=url, secret=SECRET, data_dir=folder))
     factories.person(ctx, LOGIN, roles=("owner", "lead", "reviewer"), password=factories.PASSWORD)
+    factories.person(ctx, COLLEAGUE, roles=("reviewer",))
     factories.agent(ctx, AGENT, owner=LOGIN)
     with ctx.db.begin() as session:
         agent = agents.get_agent(session, AGENT)
