@@ -25,7 +25,7 @@ import routing.notifications.tasks
 import routing.tasks  # noqa: F401 - registers them, so that what is sent to them finds its queue
 from governance.people import api as people_api
 from governance.people.keyring import Keyring
-from kit import http
+from kit import asgi, http
 from kit import logging as kit_logging
 from kit.context import Context, make_context
 from kit.errors import Unavailable
@@ -117,6 +117,7 @@ _PROBLEM = {
 _FILES = 65_536
 _SUITE = re.compile("/v1/agents/[^/]+/suites/[^/]+")
 _STREAM = re.compile("/v1/agents/[^/]+/(decisions|human-outputs):stream")
+_API, _ANY = (re.compile(path, re.DOTALL) for path in ("/v1/.*", ".*"))
 _ABOUT = "Moves an AI agent from pilot to production: phases, gates, a review queue, and a way back."
 
 
@@ -151,12 +152,22 @@ def create_app(ctx: Context) -> FastAPI:
     app.state.hot = hot.HotPath(ctx, app.state.keyring, app.state.holder, app.state.writer)
     app.state.streams = Slots(ctx.settings.streams_at_once)
     http.install(app)
-    suites = http.Larger(_SUITE, ctx.settings.max_import_bytes, app.state.keyring.actor)
-    app.add_middleware(http.BodyLimit, limit=ctx.settings.max_body_bytes, larger=suites, streamed=_STREAM)
+    app.add_middleware(http.BodyLimit, rooms=_rooms(ctx.settings, app.state.hot), streamed=_STREAM)
     app.add_middleware(Answering, answers=app.state.holder.answers)  # the last one added is the outermost
     app.router.routes.extend(_routes())
     review_ui.install(app)
     return app
+
+
+def _rooms(settings: Settings, found: hot.HotPath) -> list[http.Room]:
+    """The pages' is their own: a form has no key to ask for first, and whoever fills it keeps no agent waiting."""
+    limit, most = settings.max_body_bytes, settings.max_import_bytes
+    pages = asgi.Bodies(max(settings.max_bodies_bytes, limit))
+    return [
+        http.Room(_SUITE, most, asgi.Bodies(most), found.actor_of),
+        http.Room(_API, limit, found.bodies, found.actor_of),
+        http.Room(_ANY, limit, pages),
+    ]
 
 
 @functools.cache

@@ -4,6 +4,7 @@ HTTP manners shared by the API and the pages: answers to errors, size limits, st
 A route never builds an error answer; it raises a `kit.errors` kind and this module gives it its status.
 """
 
+import functools
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -18,14 +19,14 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kit import errors, json_body
+from kit.asgi import Bodies, Body, check_length, header
 from kit.context import Context
 from kit.errors import Place, Problem
-from kit.wire import entity_tag, invalid_from, problem_body, problem_of, too_large
+from kit.wire import entity_tag, invalid_from, problem_body, problem_of
 
 log = structlog.get_logger(__name__)
 
@@ -151,56 +152,45 @@ def _nul_in(scope: Scope) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Larger:
-    """Paths whose bodies may be larger, for callers whom `admit` knows: it raises Unauthenticated for all others."""
+class Room:
+    """
+    How large a body may be on these paths, and all of them together. `admit` raises Unauthenticated for callers whom
+    we do not know: a route knows its caller only once the body is read, and where much comes that is too late.
+    """
 
     path: re.Pattern[str]
     limit: int
-    admit: Callable[[str | None], object]
+    bodies: Bodies
+    admit: Callable[[str | None], Awaitable[object]] | None = None
 
 
 class BodyLimit:
     """
-    Refuses bodies over the limit before they fill the memory, also when no length was announced.
-
-    A route knows its caller only once the body is read; where much may come, the key is looked at before that.
+    Refuses bodies before they fill the memory, also when no length was announced. The first room that has a path
+    counts; the last one should have them all.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, limit: int, larger: Larger | None = None, streamed: re.Pattern[str] | None = None
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, rooms: Sequence[Room], streamed: re.Pattern[str] | None = None) -> None:
         self._app = app
-        self._limit = limit
-        self._larger = larger
+        self._rooms = rooms
         self._streamed = streamed  # paths that read their body piece by piece and keep none of it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or (self._streamed is not None and self._streamed.fullmatch(scope["path"])):
             await self._app(scope, receive, send)
             return
-        limit = self._limit
-        if self._larger is not None and self._larger.path.fullmatch(scope["path"]):
-            try:
-                await run_in_threadpool(self._larger.admit, Request(scope).headers.get("authorization"))
-            except Problem as refused:
-                await _refuse(refused, scope, receive, send)
-                return
-            limit = self._larger.limit
-        length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
-        if length.isdigit() and int(length) > limit:
-            await answer(too_large(limit))(scope, receive, send)
+        room = next(room for room in self._rooms if room.path.fullmatch(scope["path"]))
+        try:
+            check_length(scope, room.limit)
+        except Problem as refused:
+            await answer(refused)(scope, receive, send)
             return
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:
-                raise too_large(limit)
-            return message
-
-        await self._app(scope, counted, send)
+        admit = room.admit and functools.partial(room.admit, header(scope, b"authorization"))
+        body = Body(receive, room.limit, room.bodies, admit)
+        try:
+            await self._app(scope, body.receive, send)
+        finally:
+            body.give_back()
 
 
 async def get_context(request: Request) -> Context:

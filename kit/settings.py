@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     port: int = 8000
     pool_size: int = Field(20, ge=1, description="Database connections of a process at most; it keeps those it opened.")
     max_body_bytes: int = Field(4 * 1024 * 1024, description="Largest request body, bytes.")
+    max_bodies_bytes: int = Field(
+        64 * 1024 * 1024, description="Bytes of all request bodies that are on their way in; beyond it: 503."
+    )
     max_import_bytes: int = Field(256 * 1024 * 1024, description="Largest uploaded suite, bytes.")
     answer_seconds: float = Field(8.0, ge=1, description="How long a web process waits for the database; then 503.")
     task_seconds: float = Field(60.0, ge=0, description="How long a worker waits for one statement; 0: for ever.")

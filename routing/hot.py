@@ -55,6 +55,8 @@ class HotPath:
         self.keyring = keyring
         self.holder = holder
         self.writer = writer
+        settings = ctx.settings
+        self.bodies = asgi.Bodies(max(settings.max_bodies_bytes, settings.max_body_bytes))
         self._look_to_come: asyncio.Future[None] | None = None
         self._one_look = asyncio.Lock()
 
@@ -109,10 +111,12 @@ class HotPath:
     async def serve(self, agent: str, scope: Scope, receive: Receive, send: Send) -> None:
         """A plain call, straight from the server and back."""
         # Broad on purpose: each error gets the answer it would get from the framework.
+        limit = self.ctx.settings.max_body_bytes
         with self.holder.answers.call():
             try:
-                raw = await asgi.read_body(scope, receive, self.ctx.settings.max_body_bytes)
+                asgi.check_length(scope, limit)
                 actor = await self.known_agent(asgi.header(scope, b"authorization"), agent)
+                raw = await asgi.read_body(receive, limit, self.bodies)  # of nobody whom we do not know
                 found = await self.answer(agent, actor, raw)
             except Exception as error:  # noqa: BLE001
                 await asgi.send_error(error, scope, receive, send)

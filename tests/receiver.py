@@ -20,19 +20,24 @@ class Received:
 
 @dataclass
 class Receiver:
-    """`answers` are given in turn, the last one for ever; `seen` is everything that came."""
+    """`answers` are given in turn, the last one for ever, while it may `go_on`; `seen` is everything that came."""
 
     url: str
     answers: list[int] = field(default_factory=lambda: [204])
     seen: list[Received] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.go_on.set()
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
         with self.lock:
             status = self.answers[min(len(self.seen), len(self.answers) - 1)]
             found = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
             self.seen.append(Received(*found, body, status))
-            return status
+        self.go_on.wait()
+        return status
 
     def contents(self) -> dict[str, set[bytes]]:
         """The bodies that came under each webhook-id; more than one would be two stories."""
@@ -78,6 +83,7 @@ def receiving(*answers: int) -> Iterator[Receiver]:
     try:
         yield receiver
     finally:
+        receiver.go_on.set()
         server.shutdown()
         server.server_close()
         thread.join()

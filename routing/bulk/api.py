@@ -16,7 +16,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from kit import json_body
-from kit.errors import Invalid, Unavailable
+from kit.asgi import NothingCame
+from kit.errors import Unavailable
 from kit.ndjson import Gunzip, Line, Lines, gunzip, is_gzip
 from kit.wire import Out, invalid_from, problem_of
 from routing.bulk import deciding
@@ -44,11 +45,6 @@ _CASE = CaseIn.model_json_schema()
 _BATCH = {"type": "object", "required": ["items"], "additionalProperties": False,
           "properties": {"items": {"type": "array", "minItems": 1, "maxItems": MOST, "items": _CASE}}}  # fmt: skip
 _WORK = HumanOutputIn.model_json_schema()
-
-
-class NothingCame(Invalid):
-    code = "nothing-came"
-    title = "The stream was idle for too long"
 
 
 @router.post(

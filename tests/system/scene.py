@@ -2,15 +2,17 @@
 
 import os
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
-from sqlalchemy import func, select, update
+from celery import Celery
+from sqlalchemy import func, select, text, update
 
 from cli.stack import Stack
 from governance.audit import service as audit
@@ -27,6 +29,21 @@ from tests.system.load import LANES, NEVER_LONGER, Load, a_case, prepared
 
 WITHIN = 60.0
 EVERYBODY = ("web", "worker", "delivery")
+
+
+class Tasks:
+    """What the worker is at, in its own words."""
+
+    def __init__(self, broker: str | None) -> None:
+        names = [f"worker@{socket.gethostname()}"]
+        self._worker = Celery(broker=broker).control.inspect(destination=names, limit=1)
+        self._before: set[str] = set()
+
+    def one_stands_still(self) -> bool:
+        """It was there at the last look already."""
+        now = {task["id"] for tasks in (self._worker.active() or {}).values() for task in tasks}
+        found, self._before = now & self._before, now
+        return bool(found)
 
 
 @dataclass
@@ -58,6 +75,48 @@ class Scene:
             os.killpg(child.process.pid, signal.SIGKILL)
         for name in names:
             self.stack.child(name).process.wait()  # type: ignore[union-attr]
+
+    @contextmanager
+    def in_the_middle(self, *names: str) -> Iterator[None]:
+        """Those of them that work on tasks are in the middle of one all the while, and cannot end it."""
+        with ExitStack() as held:
+            if "delivery" in names:
+                held.enter_context(self._sending())
+            if "worker" in names:
+                held.enter_context(self._settling())
+            yield
+
+    @contextmanager
+    def _sending(self) -> Iterator[None]:
+        """A message is with the receiver, who has not answered yet."""
+        before = len(self.receiver.seen)
+        self.receiver.go_on.clear()
+        try:
+            self.soon(lambda: len(self.receiver.seen) > before, "a message is on its way", tend=False)
+            yield
+        finally:
+            self.receiver.go_on.set()
+
+    @contextmanager
+    def _settling(self) -> Iterator[None]:
+        """
+        On PostgreSQL a worker has settled decisions in its transaction and waits to count them. On SQLite, where one
+        writes at a time, it is in a task and waits for its turn.
+        """
+        tasks = Tasks(self.stack.redis_url)
+        with self.ctx.db.begin() as session:  # on SQLite, nobody else writes from here on
+            if self.ctx.db.dialect == "postgresql":
+                session.execute(text("LOCK TABLE totals IN SHARE MODE"))
+                self.soon(self._waits_to_count, "a worker waits to count what it settled", tend=False)
+            else:
+                session.execute(text("SELECT 1"))
+                self.soon(tasks.one_stands_still, "a worker is in a task and waits for its turn", tend=False)
+            yield
+
+    def _waits_to_count(self) -> bool:
+        waiting = text("SELECT count(*) FROM pg_locks WHERE relation = 'totals'::regclass AND NOT granted")
+        with self.ctx.db.read() as session:
+            return bool(session.scalar(waiting))
 
     def decided(self) -> int:
         return len(self.load.decided)

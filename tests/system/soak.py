@@ -3,11 +3,13 @@ A long run under a mixed load: does any process grow, or keep connections or fil
 
     make soak MINUTES=30
 
-Decisions in every lane, batches, human outputs, rulings, failures, waiters, pages, changes of policy and freezes, on a
-PostgreSQL of its own. In the end everything must be there as it was answered, as after a fault.
+Decisions in every lane, batches and streams, human outputs, rulings over the API and at the desk, failures, waiters,
+pages, one that is left open, changes of policy and freezes, on a PostgreSQL of its own. In the end everything must be
+there as it was answered, as after a fault.
 """
 
 import argparse
+import re
 import statistics
 import sys
 import tempfile
@@ -22,18 +24,23 @@ from itertools import count
 from pathlib import Path
 
 import httpx2
+import orjson
 import psutil
 import psycopg
 
 from governance.people import service as people
-from review_ui.pages import COOKIE
+from review_ui.pages import BACKGROUND, COOKIE
 from tests import factories, servers
 from tests.system.load import a_case
 from tests.system.postgresql import own_server
 from tests.system.scene import Scene, scene, settings_for
 
 CHILDREN = ("valkey", "web", "worker", "delivery", "beat")
-PAGES = ("/agents", "/agents/claims", "/agents/claims/people", "/agents/refunds", "/agents/claims/watch")
+PAGES = (
+    "/agents", "/agents/claims", "/agents/claims/people", "/agents/refunds", "/agents/claims/watch",
+    "/review", "/review/queue?agent=refunds", "/review/past", "/review/me", "/team",
+)  # fmt: skip
+_HELD = re.compile(r'data-item="([^"]+)"\s+data-fingerprint="([^"]+)"')
 MOST_GROWTH = 80  # megabytes, of any process with all it started; pages and first uses warm up for a while
 MOST_AN_HOUR = 100  # megabytes, by the slope after warming up,
 LONG_ENOUGH = 600  # where it was watched for these seconds: over a shorter time a slope says nothing
@@ -123,12 +130,14 @@ class Mixed:
         self.it = it
         self.done: Counter[str] = Counter()
         self._over = threading.Event()
-        self._cookie = self._sign_in()
+        token, self._form_token = self._sign_in()
+        self._signed_in = {"cookie": f"{COOKIE}={token}"}
+        self._desk = ""  # what it shows
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        jobs = [(self.batch, 1.0), (self.page, 0.5), (self.freeze, 5.0), (self.change_policy, 3.0)]
-        jobs += [(self.wait, 0.2)] * 6
+        jobs = [(self.batch, 1.0), (self.stream, 2.0), (self.page, 0.5), (self.desk, 0.3), (self.open_page, 0.1)]
+        jobs += [(self.freeze, 5.0), (self.change_policy, 3.0)] + [(self.wait, 0.2)] * 6
         with self.it.load.running(), ThreadPoolExecutor(len(jobs)) as pool:
             work = [pool.submit(self._repeat, job, pause) for job, pause in jobs]
             try:
@@ -155,9 +164,43 @@ class Mixed:
             assert item["status"] == 201, item
             self.it.load.decided["claims", case["case_id"]] = {item["decision"]["id"]}
 
+    def stream(self, client: httpx2.Client, number: int) -> None:
+        cases = [a_case(f"s{number}-{n}", version="v2") for n in range(50)]
+        lines, at = b"\n".join(map(orjson.dumps, cases)), "/v1/agents/claims/decisions:stream"
+        answer = client.post(at, content=lines, headers=self.it.load.agents["claims"])
+        *told, summary = map(orjson.loads, answer.text.splitlines())
+        assert summary["done"], answer.text
+        for one in told:
+            assert one["status"] == 201, one
+            self.it.load.decided["claims", one["case_id"]] = {one["decision_id"]}
+
     def page(self, client: httpx2.Client, number: int) -> None:
-        answer = client.get(PAGES[number % len(PAGES)], headers={"cookie": f"{COOKIE}={self._cookie}"})
+        answer = client.get(PAGES[number % len(PAGES)], headers=self._signed_in)
         assert answer.status_code == 200, answer.text
+
+    def desk(self, client: httpx2.Client, _number: int) -> None:
+        """What a browser sends for one ruling; with the answer come the next case and three ahead of it."""
+        form = {"form_token": self._form_token}
+        shown = self._desk or self._said(client, "/review/next", form)
+        held = _HELD.search(shown)
+        self._desk = ""
+        if held is not None:
+            form |= {"fingerprint": held[2], "ruling": "approve"}
+            self._desk = self._said(client, f"/review/{held[1]}/rule", form)
+
+    def _said(self, client: httpx2.Client, path: str, form: dict[str, str]) -> str:
+        answer = client.post(path, data=form, headers=self._signed_in | {BACKGROUND: "1"})
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def open_page(self, client: httpx2.Client, _number: int) -> None:
+        """A page of the queue that somebody leaves open: it hears what changes, as it changes."""
+        with client.stream("GET", "/review/events", headers=self._signed_in) as answer:
+            assert answer.status_code == 200
+            for line in answer.iter_lines():
+                self.done["event"] += line.startswith("event:")
+                if self._over.is_set():
+                    return
 
     def freeze(self, client: httpx2.Client, number: int) -> None:
         at = "/v1/agents/claims/versions/v1/rollout/"
@@ -182,12 +225,14 @@ class Mixed:
             answer = client.get(at, params={"wait": 5}, headers=self.it.load.agents[agent])
             assert answer.status_code == 200, answer.text
 
-    def _sign_in(self) -> str:
-        factories.person(self.it.ctx, "reader", password=factories.PASSWORD)
+    def _sign_in(self) -> tuple[str, str]:
+        """The token of the sign-in, and that of its forms."""
+        factories.person(self.it.ctx, "reader", roles=("owner", "reviewer"), password=factories.PASSWORD)
         with self.it.ctx.db.read() as session:
             caller = people.look_up(session, "reader", now=self.it.ctx.clock.now())
         with self.it.ctx.db.begin() as session:
-            return str(people.sign_in(session, caller, now=self.it.ctx.clock.now(), hours=24)[0])
+            token, row = people.sign_in(session, caller, now=self.it.ctx.clock.now(), hours=24)
+            return token, row.form_token
 
 
 def soak(folder: Path, seconds: float) -> Report:

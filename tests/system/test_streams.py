@@ -1,4 +1,4 @@
-"""A stream over a real socket: in both directions at once, read late, and cut in the middle by a kill."""
+"""A stream over a real socket: in both directions at once, read late, and cut by a kill; bodies that never end."""
 
 import json
 import os
@@ -7,9 +7,10 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from select import select as readable
 from typing import Any
 
 import httpx2
@@ -27,7 +28,8 @@ from tests.conftest import SECRET
 from tests.system.house import WITHIN, soon
 
 pytestmark = pytest.mark.system
-STREAM = "/v1/agents/claims/decisions:stream"
+SINGLE = "/v1/agents/claims/decisions"
+STREAM = f"{SINGLE}:stream"
 MANY = int(os.environ.get("PHASEGATE_TEST_STREAM_LINES", "8000"))  # 32 MB
 
 
@@ -76,7 +78,8 @@ def web(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iter
     factories.rollout(ctx)
     port = free_port("127.0.0.1")
     argv = [sys.executable, "-m", "uvicorn", "--factory", "web_app:from_environment", "--port", str(port)]
-    environment = {"PHASEGATE_DATA_DIR": str(tmp_path), "PHASEGATE_SECRET": SECRET, "PYTHONPATH": str(Path.cwd())}
+    environment = {"PHASEGATE_DATA_DIR": str(tmp_path), "PHASEGATE_SECRET": SECRET, "PYTHONPATH": str(Path.cwd()),
+                   "PHASEGATE_MAX_BODIES_BYTES": "5500000"}  # fmt: skip
     child = Child("web", [*argv, "--log-level", "warning"], environment, Path.cwd(), tmp_path / "web.log")
     made = Web(ctx, child, port, factories.key(ctx, agent="claims")[1])
     child.start()
@@ -213,3 +216,37 @@ def test_memory_does_not_grow_with_the_length_of_a_stream(web: Web) -> None:
 
     print(f"{before / 1e6:.0f} MB after 2,000 lines of 4 kB, {after / 1e6:.0f} MB after {MANY:,} more")
     assert after - before < 20_000_000
+
+
+def begin(stack: ExitStack, web: Web, key: str, body: bytes, sent: int, path: str = SINGLE) -> socket.socket:
+    """A caller who has sent so many bytes of a body and is in no hurry."""
+    connection = stack.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=WITHIN))
+    head = f"POST {path} HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n\r\n"
+    connection.sendall(head.encode() + body[:sent])
+    return connection
+
+
+def test_bodies_that_never_end_are_refused_beyond_a_sum_and_the_others_go_on(web: Web) -> None:
+    cases = [line("slow", n, input="x" * 3_000_000) for n in range(3)]
+    with ExitStack() as stack:
+        callers = [begin(stack, web, web.key, case, sent=2_000_000) for case in cases]
+        (refused,), *_ = readable(callers, [], [], WITHIN)
+        told = refused.recv(4096)
+        with web.client() as client:
+            meanwhile = client.post(SINGLE, json={"case_id": "slow-small", "version": "v1", "output": "yes"})
+        answers = []
+        for caller, case in zip(callers, cases, strict=True):
+            if caller is not refused:
+                caller.sendall(case[2_000_000:])
+                answers.append(caller.recv(12))
+        again = begin(stack, web, web.key, cases[callers.index(refused)], sent=len(cases[0])).recv(12)
+
+    assert told.startswith(b"HTTP/1.1 503")
+    assert b"\r\nretry-after: 1\r\n" in told
+    assert (meanwhile.status_code, answers, again) == (201, [b"HTTP/1.1 201"] * 2, b"HTTP/1.1 201")
+
+
+@pytest.mark.parametrize("path", [SINGLE, "/v1/agents/claims/human-outputs", "/v1/agents/claims/suites/known"])
+def test_a_caller_without_a_good_key_is_told_so_before_the_body_is_there(web: Web, path: str) -> None:
+    with ExitStack() as stack:
+        assert begin(stack, web, "pgk_wrong", b"{" * 1000, sent=1, path=path).recv(12) == b"HTTP/1.1 401"

@@ -1,18 +1,22 @@
+import asyncio
 import re
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
+from starlette.types import Message
 
 from kit import errors, http, wire
+from kit.asgi import Bodies
 from kit.errors import Place
 
 LIMIT = 1000
 KNOWN = {"authorization": "Bearer known"}
+BODIES = Bodies(LIMIT)
 
 router = APIRouter(route_class=http.StrictRoute)
 
@@ -58,7 +62,7 @@ def fail(kind: str) -> None:
     }[kind]
 
 
-def admit(authorization: str | None) -> None:
+async def admit(authorization: str | None) -> None:
     if authorization != "Bearer known":
         raise errors.Unauthenticated("nobody we know")
 
@@ -67,8 +71,8 @@ def admit(authorization: str | None) -> None:
 def client() -> Iterator[TestClient]:
     app = FastAPI()
     app.include_router(router)
-    larger = http.Larger(re.compile("/upload|/raw/[^/]+"), 10 * LIMIT, admit)
-    app.add_middleware(http.BodyLimit, limit=LIMIT, larger=larger)
+    larger = http.Room(re.compile("/upload|/raw/[^/]+"), 10 * LIMIT, Bodies(10 * LIMIT), admit)
+    app.add_middleware(http.BodyLimit, rooms=[larger, http.Room(re.compile("(?s).*"), LIMIT, BODIES)])
     http.install(app)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
@@ -219,13 +223,46 @@ class TestBodyLimit:
 
     @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer other"}], ids=["no key", "a wrong key"])
     def test_but_only_from_those_we_know(self, client: TestClient, headers: dict[str, str]) -> None:
-        answer = client.post("/upload", json={"name": "x" * 5 * LIMIT}, headers=headers)
-
-        assert (answer.status_code, answer.json()["type"]) == (401, "/problems/unauthenticated")
+        assert begun(client, "/upload", headers=headers)[0] == 401
 
     @pytest.mark.parametrize("path", ["/raw/upload/x", "/raw/raw/x", "/raw/a/upload"])
     def test_a_path_that_only_contains_such_a_part_may_not(self, client: TestClient, path: str) -> None:
         assert client.post(path, content=b"x" * (LIMIT + 1), headers=KNOWN).status_code == 413
+
+    def test_all_together_are_refused_beyond_their_limit_and_one_in_one_piece_is_not(self, client: TestClient) -> None:
+        BODIES.take(LIMIT - 10)
+
+        status, headers = begun(client, "/raw", "x" * 6, "x" * 6)
+        whole = client.post("/raw", content=b"x" * LIMIT)
+        BODIES.give_back(LIMIT - 10)
+
+        assert (status, headers["retry-after"], BODIES.held) == (503, "1", 0)
+        assert whole.json() == LIMIT
+
+    def test_who_sends_no_more_of_it_is_not_waited_for(self, client: TestClient, monkeypatch: Any) -> None:
+        monkeypatch.setattr("kit.asgi._IDLE", 0.01)
+
+        assert (begun(client, "/raw", "x")[0], BODIES.held) == (422, 0)
+
+
+def begun(
+    client: TestClient, path: str, *pieces: str, headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, str]]:
+    """The status and the headers that answer a body which comes in these pieces and never ends."""
+    came, sent = iter(pieces or "x"), list[Message]()
+
+    async def receive() -> Message:
+        if (piece := next(came, None)) is None:
+            await asyncio.sleep(60)
+        return {"type": "http.request", "body": (piece or "").encode(), "more_body": True}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    given = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": given}
+    asyncio.run(asyncio.wait_for(client.app(scope, receive, send), timeout=20))
+    return sent[0]["status"], {name.decode(): value.decode() for name, value in sent[0]["headers"]}
 
 
 def test_an_edit_of_an_older_state_is_refused() -> None:

@@ -99,6 +99,20 @@ def test_a_refusal_is_the_same_on_both_ways(ctx: Context, client: TestClient, wh
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("path", [PATH, PATH + ODD])
+@pytest.mark.parametrize("key", ["", "Bearer pgk_wrong"])
+def test_of_a_caller_whom_we_do_not_know_not_a_byte_is_read(client: TestClient, path: str, key: str) -> None:
+    read = []
+
+    def body() -> Iterator[bytes]:
+        read.append("a piece")
+        yield b"{"
+
+    answer = client.post(path, content=body(), headers={"authorization": key})
+
+    assert (answer.status_code, read) == (401, [])
+
+
 @pytest.mark.parametrize("agent", ["nobody", "x" * 129, "claims%00", "%20", "ä"])
 def test_an_agent_that_cannot_be_is_refused_alike(ctx: Context, client: TestClient, agent: str) -> None:
     headers = factories.bearer(ctx, login=factories.person(ctx, roles=("engineer",)).login)

@@ -24,6 +24,7 @@ def test_slow_answers_are_late_and_right(far_away: FarAway) -> None:
             network.heal()
         it.everybody_works("everybody is at work as before")
     print(f"slow: {it.told()}")
+    assert not it.load.heard
     it.nothing_lost_nothing_twice()
 
 

@@ -1,29 +1,31 @@
 """PostgreSQL is killed, stays away, or stands still, while cases, rulings and human outputs come in."""
 
 import time
+from collections.abc import Callable
 
 import httpx2
 import pytest
 
 from tests.system.faults.conftest import FarAway
-from tests.system.postgresql import seconds_away
+from tests.system.postgresql import Server, seconds_away
 from tests.system.scene import Scene
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 
-def test_killed_and_started_again_it_has_all_that_was_answered(far_away: FarAway) -> None:
+@pytest.mark.parametrize("end", [Server.kill, Server.shut_down], ids=["killed", "restarted"])
+def test_started_again_it_has_all_that_was_answered(far_away: FarAway, end: Callable[[Server], None]) -> None:
     it, server = far_away.scene, far_away.server
     it.load.fresh()
     with it.load.running():
         it.everybody_works("the load is up")
-        server.kill()
+        end(server)
         server.start()
         back = time.monotonic()
         it.answers_again()
         answers = time.monotonic() - back
         it.everybody_works("everybody has found it again")
-    print(f"killed and started: answers {answers:.1f} s after it was back; {it.told()}")
+    print(f"{end.__name__} and started: answers {answers:.1f} s after it was back; {it.told()}")
     assert it.load.heard, "nobody noticed, so this showed nothing"
     it.nothing_lost_nothing_twice()
 
