@@ -92,6 +92,7 @@ class Loopback(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 200  # callers at once; the next ones come again after a second
 
     def __init__(self, behave: Callable[["Exchange"], None]) -> None:
         super().__init__(("127.0.0.1", 0), Exchange)

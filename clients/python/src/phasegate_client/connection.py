@@ -24,12 +24,20 @@ from phasegate_client.calls import Keep, Send
 from phasegate_client.errors import MalformedAnswer, PhasegateError, TimedOut, Unexpected, Unreachable, Unspooled
 from phasegate_client.spool import Spool
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 log = logging.getLogger("phasegate_client")
 
 Headers = Callable[[], Mapping[str, str]]
 _OURS = {"authorization", "accept", "user-agent", "content-type", "content-length", "host", "idempotency-key"}
 
 LARGEST_ANSWER = 32 * 1024 * 1024  # bytes; a body without end must not eat the agent's memory
+
+MOST_PARKED = 5000  # requests at a time; what a web process has room for
+_AT_HAND = 20  # connections kept for the next poll
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
@@ -80,23 +88,40 @@ class Address:
         return {name: value for name, value in given.items() if name.lower() not in _OURS}
 
 
+def _for_parked() -> httpx2.Limits:
+    """However many wait for people, decisions find a connection: half of the files this process may open are left."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if resource is not None else -1
+    most = min(MOST_PARKED, files // 2) if files > 0 else MOST_PARKED  # not above 0: no limit
+    return httpx2.Limits(max_connections=most, max_keepalive_connections=_AT_HAND)
+
+
 class Connection:
     """
-    Each exchange has a thread of its own, which the caller leaves behind when the time is over. The pool of httpx2
-    limits how many of them can hang at a time: further ones find no free connection and end by themselves.
+    Each exchange has a thread of its own, which the caller leaves behind when the time is over. The pools of httpx2
+    limit how many of them can hang at a time: further ones find no free connection and end by themselves.
+
+    What is parked has a pool of its own, or a hundred waits would keep every decision waiting. A transport of the
+    caller's is used for both.
     """
 
     def __init__(self, address: Address, transport: httpx2.BaseTransport | None) -> None:
         self._address = address
         self._transport = transport
-        self._process = os.getpid()
-        self._http = httpx2.Client(transport=transport)
+        self._connect()
+
+    def _connect(self) -> None:
+        if self._transport is not None:
+            self._http = self._parked = httpx2.Client(transport=self._transport)
+        else:
+            tls = httpx2.create_ssl_context()  # takes its time, so one for both
+            self._http, self._parked = httpx2.Client(verify=tls), httpx2.Client(verify=tls, limits=_for_parked())
+        self._process = os.getpid()  # last, or another thread of a child would take the parent's connections
 
     def send(self, step: Send) -> Reply | PhasegateError:
         results: SimpleQueue[Reply | PhasegateError] = SimpleQueue()
         if os.getpid() != self._process and self._transport is None:
             # After a fork, parent and child must not talk over the same sockets.
-            self._process, self._http = os.getpid(), httpx2.Client()
+            self._connect()
         context = copy_context()
         try:
             threads.start(lambda: results.put(context.run(self._exchange, step)), "phasegate-call")
@@ -108,8 +133,9 @@ class Connection:
 
     def _exchange(self, step: Send) -> Reply | PhasegateError:
         deadline = time.monotonic() + step.seconds
+        http = self._parked if step.request.parked else self._http
         try:
-            answer = self._http.send(self._address.request(step), stream=True)
+            answer = http.send(self._address.request(step), stream=True)
             try:
                 return _reply(answer, b"".join(_until(deadline, answer)))
             finally:
@@ -119,6 +145,7 @@ class Connection:
 
     def close(self) -> None:
         self._http.close()
+        self._parked.close()
 
 
 class AsyncConnection:
@@ -126,7 +153,12 @@ class AsyncConnection:
 
     def __init__(self, address: Address, transport: httpx2.AsyncBaseTransport | None) -> None:
         self._address = address
-        self._http = httpx2.AsyncClient(transport=transport)
+        if transport is not None:
+            self._http = self._parked = httpx2.AsyncClient(transport=transport)
+        else:
+            tls = httpx2.create_ssl_context()
+            self._http = httpx2.AsyncClient(verify=tls)
+            self._parked = httpx2.AsyncClient(verify=tls, limits=_for_parked())
 
     async def send(self, step: Send) -> Reply | PhasegateError:
         try:
@@ -135,7 +167,8 @@ class AsyncConnection:
             return error_from(error, step)
 
     async def _exchange(self, step: Send) -> Reply:
-        answer = await self._http.send(self._address.request(step), stream=True)
+        http = self._parked if step.request.parked else self._http
+        answer = await http.send(self._address.request(step), stream=True)
         try:
             return _reply(answer, b"".join([part async for part in _not_endless(answer)]))
         finally:
@@ -143,6 +176,7 @@ class AsyncConnection:
 
     async def close(self) -> None:
         await self._http.aclose()
+        await self._parked.aclose()
 
 
 def _until(deadline: float, answer: httpx2.Response) -> Iterator[bytes]:

@@ -26,12 +26,16 @@ Severity = Literal["minor", "major", "severe", "critical"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Sent twice, it changes nothing more than sent once: what it is about says so, or else its `idempotency_key`."""
+    """
+    Sent twice, it changes nothing more than sent once: what it is about says so, or else its `idempotency_key`.
+    One that is `parked` is held by the server for as long as it was asked to, and must be in nobody's way meanwhile.
+    """
 
     method: str
     path: str
     body: bytes | None = None
     idempotency_key: str | None = None
+    parked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,7 @@ def key_of(proposal: Proposal) -> str:
 def look_at_decision(decision_id: str | None, wait: int) -> Request:
     """`wait` in whole seconds, 0 for the decision as it stands."""
     path = f"/v1/decisions/{_segment(_named(decision_id, 'the id of the decision'))}"
-    return Request("GET", f"{path}?wait={wait}" if wait else path)
+    return Request("GET", f"{path}?wait={wait}", parked=True) if wait else Request("GET", path)
 
 
 def add_human_outputs(agent: str | None, items: Sequence[HumanOutput], *, key: str) -> Request:

@@ -1,0 +1,87 @@
+"""Many who wait for people at once, and the decisions of the same client meanwhile."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from phasegate_client import AsyncPhasegate, Circuit, Phasegate, connection
+
+Stored = Callable[..., dict[str, Any]]
+Serve = Callable[[Callable[[Any], None]], Any]
+
+MANY = 120  # more than one pool of connections has room for
+PATIENCE = 20.0  # seconds, where nothing depends on them
+SETTINGS: dict[str, Any] = {"agent": "reader", "version": "v1", "timeout": 5.0}
+
+
+class Desk:
+    """Where every poll is parked until somebody rules, and everything else is answered at once."""
+
+    def __init__(self, serve: Serve, decided: dict[str, Any], ruled: dict[str, Any]) -> None:
+        self.parked = threading.Semaphore(0)
+        self.decided, self.ruled = decided, ruled
+        self.server = serve(self._answer)
+
+    def _answer(self, exchange: Any) -> None:
+        if exchange.command == "POST":
+            exchange.answer(201, self.decided)
+            return
+        self.parked.release()
+        self.server.released.wait()
+        exchange.answer(200, self.ruled)
+
+    def wait_until_all_are_parked(self) -> bool:
+        return all(self.parked.acquire(timeout=PATIENCE) for _ in range(MANY))
+
+    def rule(self) -> None:
+        self.server.released.set()
+
+
+@pytest.fixture
+def desk(serve: Serve, stored: Stored, approved: dict[str, Any]) -> Desk:
+    return Desk(serve, stored(), approved)
+
+
+def ask_with_threads(desk: Desk, decision_id: str) -> tuple[Any, Circuit, list[Any]]:
+    with Phasegate(desk.server.url, "secret", **SETTINGS) as client, ThreadPoolExecutor(MANY) as threads:
+        waits = [threads.submit(client.wait, decision_id, PATIENCE) for _ in range(MANY)]
+        assert desk.wait_until_all_are_parked()
+        decision, circuit = client.decide(case_id="form-1", output="7"), client.health.circuit
+        desk.rule()
+        return decision, circuit, [wait.result() for wait in waits]
+
+
+def ask_with_tasks(desk: Desk, decision_id: str) -> tuple[Any, Circuit, list[Any]]:
+    async def ask() -> tuple[Any, Circuit, list[Any]]:
+        async with AsyncPhasegate(desk.server.url, "secret", **SETTINGS) as client:
+            waits = [asyncio.create_task(client.wait(decision_id, PATIENCE)) for _ in range(MANY)]
+            assert await asyncio.to_thread(desk.wait_until_all_are_parked)
+            decision, circuit = await client.decide(case_id="form-1", output="7"), client.health.circuit
+            desk.rule()
+            return decision, circuit, await asyncio.gather(*waits)
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("ask_all", [ask_with_threads, ask_with_tasks])
+def test_however_many_wait_for_people_a_decision_finds_a_connection(
+    desk: Desk, waiting: dict[str, Any], ask_all: Callable[..., Any]
+) -> None:
+    decision, circuit, ruled = ask_all(desk, waiting["id"])
+
+    assert (decision.may_proceed, circuit) == (True, Circuit.CLOSED)
+    assert all(one.may_proceed for one in ruled)
+
+
+@pytest.mark.skipif(connection.resource is None, reason="there are no such limits here")
+@pytest.mark.parametrize(("files", "parked"), [(1024, 512), (1_000_000, 5000), (-1, 5000)])
+def test_those_who_wait_leave_half_of_the_files_to_others(
+    monkeypatch: pytest.MonkeyPatch, files: int, parked: int
+) -> None:
+    monkeypatch.setattr(connection.resource, "getrlimit", lambda _of: (files, files))
+
+    assert connection._for_parked().max_connections == parked
