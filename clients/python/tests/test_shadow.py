@@ -1,6 +1,8 @@
 import asyncio
 import copy
+import json
 import os
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -95,7 +97,7 @@ def test_a_candidate_that_raises_hurts_nobody(watch: Watching, error: BaseExcept
 
     assert results == [2, 4]
     assert counts == ShadowCounts(calls=2, raised=2)
-    assert [seen.error for seen in watch.seen] == [error, error]
+    assert [(seen.error, seen.answered, seen.equal) for seen in watch.seen] == [(error, False, False)] * 2
 
 
 def test_the_exception_of_the_control_is_raised_and_nothing_is_compared(watch: Watching) -> None:
@@ -162,13 +164,18 @@ def test_a_slow_candidate_delays_no_call_and_what_has_no_room_is_dropped() -> No
     assert shadow.join(PATIENCE)
 
 
-def test_one_that_took_too_long_counts_for_nothing() -> None:
-    seen: list[Observation] = []
-    shadow = Shadow(twice, lambda _: time.sleep(0.05), timeout=0.01, on_observation=seen.append)
+def test_one_that_hangs_is_seen_to_have_failed_while_it_hangs_and_keeps_its_worker() -> None:
+    seen: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    released = threading.Event()
+    shadow = Shadow(twice, lambda _: released.wait(), timeout=0.01, workers=1, on_observation=seen.put)
     shadow(1)
+    observed = seen.get(timeout=PATIENCE)
 
+    assert (observed.answered, observed.equal, type(observed.error)) == (False, False, TimeoutError)
+    assert not shadow.join(0.0)
+    released.set()
     assert shadow.join(PATIENCE)
-    assert (shadow.counts.timed_out, seen) == (1, [])
+    assert shadow.counts == ShadowCounts(calls=1, timed_out=1)
 
 
 def test_a_task_that_takes_too_long_is_cancelled_and_too_many_are_dropped() -> None:
@@ -223,39 +230,88 @@ def test_tasks_for_which_there_is_no_room_are_dropped_at_once() -> None:
     assert sorted(seen) == [0, 1, 2]
 
 
-def test_what_was_seen_is_told_to_phasegate(stored: Callable[..., dict[str, Any]]) -> None:
-    told: list[tuple[str, bytes]] = []
+class Told:
+    """A Phasegate that keeps what it is told, decisions and human outputs."""
 
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        told.append((request.url.path, request.content))
+    def __init__(self, stored: Callable[..., dict[str, Any]]) -> None:
+        self.bodies: list[tuple[str, dict[str, Any]]] = []
+        self._stored = stored
+
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
+        self.bodies.append((request.url.path.rsplit("/", 1)[-1], json.loads(request.content)))
         if request.url.path.endswith("decisions"):
-            return httpx2.Response(201, json=stored(route="shadow", case_id="1"))
+            return httpx2.Response(201, json=self._stored(route="shadow", case_id="1"))
         row = {"id": "h-1", "case_id": "1", "revision": 1, "status": "created"}
         return httpx2.Response(201, json={"items": [row]})
 
-    def describe(seen: Observation) -> dict[str, Any]:
-        return {"case_id": str(seen.args[0]), "confidence": 0.7}
+    def watch(self, kind: str, control: Any, candidate: Any, **options: Any) -> ShadowCounts:
+        """One call, of case 1, seen to its end."""
+        settings: dict[str, Any] = {"agent": "reader", "version": "v1", "transport": httpx2.MockTransport(self.answer)}
 
-    settings: dict[str, Any] = {"agent": "reader", "version": "v1", "transport": httpx2.MockTransport(answer)}
-    with Phasegate("http://phasegate.test", "k", **settings) as gate:
-        shadow = Shadow(twice, thrice, gate=gate, describe=describe)
-        shadow(1)
-        assert shadow.join(PATIENCE)
+        def describe(seen: Observation) -> dict[str, Any]:
+            return {"case_id": str(seen.args[0]), "confidence": 0.7}
 
-    async def run() -> None:
-        async with AsyncPhasegate("http://phasegate.test", "k", **settings) as gate:
-            watched = AsyncShadow(_awaited(twice), _awaited(thrice), gate=gate, describe=describe)
-            await watched(1)
-            assert await watched.join(PATIENCE)
+        async def run() -> ShadowCounts:
+            async with AsyncPhasegate("http://phasegate.test", "k", **settings) as gate:
+                watched = AsyncShadow(control, candidate, gate=gate, describe=describe, **options)
+                await watched(1)
+                assert await watched.join(PATIENCE)
+                return watched.counts
 
-    asyncio.run(run())
+        if kind == "async":
+            return asyncio.run(run())
+        with Phasegate("http://phasegate.test", "k", **settings) as gate:
+            shadow = Shadow(control, candidate, gate=gate, describe=describe, **options)
+            shadow(1)
+            assert shadow.join(PATIENCE)
+            return shadow.counts
 
-    decision = (
-        "/v1/agents/reader/decisions",
-        b'{"case_id":"1","version":"v1","output":3,"attempt":1,"confidence":0.7,"handed_over":true}',
-    )
-    assert told == [decision, ("/v1/agents/reader/human-outputs", b'{"case_id":"1","output":2}')] * 2
-    assert shadow.counts == ShadowCounts(calls=1, different=1)
+
+def _for(kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    return function if kind == "sync" else _awaited(function)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("options", [{}, {"compare": fail}], ids=["compared", "not comparable here"])
+def test_what_was_seen_is_told_to_phasegate(
+    stored: Callable[..., dict[str, Any]], kind: str, options: dict[str, Any]
+) -> None:
+    told = Told(stored)
+    counts = told.watch(kind, _for(kind, twice), _for(kind, thrice), **options)
+
+    decision = {
+        "case_id": "1",
+        "version": "v1",
+        "output": 3,
+        "attempt": 1,
+        "confidence": 0.7,
+        "handed_over": True,
+    }
+    assert told.bodies == [("decisions", decision), ("human-outputs", {"case_id": "1", "output": 2})]
+    assert (counts.different + counts.raised, counts.untold) == (1, 0)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("failure", ["raised", "timed_out"])
+def test_a_candidate_that_failed_is_evidence_of_a_case_it_did_not_do(
+    stored: Callable[..., dict[str, Any]], kind: str, failure: str
+) -> None:
+    async def hang(_number: int) -> None:
+        await asyncio.sleep(PATIENCE)
+
+    slow: Any = hang if kind == "async" else lambda _number: time.sleep(0.1)
+    candidate, timeout = (_for(kind, fail), PATIENCE) if failure == "raised" else (slow, 0.01)
+    told = Told(stored)
+    counts = told.watch(kind, _for(kind, lambda _number: None), candidate, timeout=timeout)
+
+    (_, decision), done = told.bodies
+    error = {
+        "raised": {"kind": "ZeroDivisionError", "words": "oops"},
+        "timed_out": {"kind": "TimeoutError", "words": "the candidate took longer than 0.01 s"},
+    }[failure]
+    assert (decision["output"], "confidence" in decision) == ({"error": error}, False)
+    assert done == ("human-outputs", {"case_id": "1", "output": None}), "which an output of None would agree with"
+    assert (getattr(counts, failure), counts.untold) == (1, 0)
 
 
 def test_a_server_that_is_away_is_counted_and_nothing_more() -> None:

@@ -6,6 +6,8 @@ Runs a candidate beside what is done today, without anybody noticing.
 
 The control's result is always returned, and its exception raised. The candidate runs afterwards, in a thread or task of
 its own, bounded in number; it may hang, raise or be wrong. Where there is no room it is left out, and counted.
+
+A candidate that raised, or took too long, is evidence like any other: of a case that it did not do.
 """
 
 from __future__ import annotations
@@ -31,13 +33,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("phasegate_client")
 
+_LONGEST_WORDS = 1000  # characters told of an error
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One call seen twice. Of a candidate that raised there is the `error`, and `equal` is None."""
+    """
+    One call seen twice. A candidate without an answer, for it raised or took too long (a `TimeoutError`), has its
+    `error` and is not `equal`. With an answer and an `error` comparing has raised, and `equal` is None.
+    """
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -47,10 +54,14 @@ class Observation:
     equal: bool | None
     control_seconds: float
     candidate_seconds: float
+    answered: bool = True
 
 
 Describe = Callable[[Observation], Mapping[str, Any]]
-"""The arguments of `decide`, `case_id` at least. Unless said, `output` is the candidate's and `done` the control's."""
+"""
+The arguments of `decide`, `case_id` at least. Unless said, `output` is the candidate's and `done` the control's. It is
+also asked about a candidate that is not `answered`: its `candidate` is None, and its output is told as `_failure`.
+"""
 
 
 @dataclass(slots=True)
@@ -60,12 +71,12 @@ class ShadowCounts:
     calls: int = 0
     not_sampled: int = 0
     control_raised: int = 0
-    dropped: int = 0  # no room, could not be copied, or waited too long
+    dropped: int = 0  # not run and missing from the evidence: no room, could not be copied, or waited too long
     equal: int = 0
     different: int = 0
     raised: int = 0
     timed_out: int = 0
-    untold: int = 0  # among the four before: its result could not be handed on
+    untold: int = 0  # among the four before, and missing from the evidence: it could not be handed on
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +124,24 @@ class _Rules:
 
     def drop(self, words: str, error: BaseException | None = None) -> None:
         self.count("dropped")
-        log.debug("a candidate was left out: %s%s", words, f": {error!r}" if error else "")
+        level = logging.WARNING if self.counts.dropped == 1 else logging.DEBUG
+        log.log(level, "a candidate was left out: %s%s", words, f": {error!r}" if error else "")
 
     def judge(
-        self, watched: _Watched, candidate: Any, error: BaseException | None, seconds: float
-    ) -> Observation | None:
-        """What was seen, counted; None for one that took too long."""
-        if seconds > self.timeout:
-            self.count("timed_out")
-            return None
-        equal: bool | None = None
-        if error is None:
-            try:
-                equal = bool(self.compare(watched.control, candidate))
-            except Exception as failed:  # noqa: BLE001 - as above
-                error = failed
-        self.count("raised" if equal is None else "equal" if equal else "different")
+        self, watched: _Watched, candidate: Any, error: BaseException | None, seconds: float, *, late: bool
+    ) -> Observation:
+        """What was seen, counted."""
+        late = late or seconds > self.timeout
+        answered = error is None and not late
+        equal: bool | None
+        if late:
+            name, equal, candidate = "timed_out", False, None
+            error = TimeoutError(f"the candidate took longer than {self.timeout:g} s")
+        elif error is not None:
+            name, equal = "raised", False
+        else:
+            name, equal, error = self._compared(watched.control, candidate)
+        self.count(name)
         return Observation(
             watched.args,
             watched.kwargs,
@@ -138,7 +151,15 @@ class _Rules:
             equal,
             watched.control_seconds,
             seconds,
+            answered,
         )
+
+    def _compared(self, control: Any, candidate: Any) -> tuple[str, bool | None, Exception | None]:
+        try:
+            equal = bool(self.compare(control, candidate))
+        except Exception as error:  # noqa: BLE001 - as above
+            return "raised", None, error
+        return "equal" if equal else "different", equal, None
 
     def untold(self, error: Exception) -> None:
         self.count("untold")
@@ -157,16 +178,29 @@ def _rules(
 
 def _as_told(seen: Observation, describe: Describe) -> tuple[HumanOutput, dict[str, Any]]:
     fields = {"output": seen.candidate, "done": seen.control, "person": None} | dict(describe(seen))
+    if not seen.answered:
+        fields |= {"output": _failure(seen.error), "confidence": None}
     return HumanOutput(fields.pop("case_id"), fields.pop("done"), fields.pop("person")), fields
+
+
+def _failure(error: BaseException | None) -> dict[str, Any]:
+    """What is told in place of an output. Not None, which a control may well have answered."""
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 - as above
+        words = ""
+    return {"error": {"kind": type(error).__name__, "words": words[:_LONGEST_WORDS]}}
 
 
 class Shadow(Generic[P, T]):
     """
     For threads. `workers` candidates run at a time and `waiting` more may wait; one that takes longer than `timeout`
-    seconds counts for nothing, and as no thread can be stopped, it keeps its worker until it ends.
+    seconds has failed, and as no thread can be stopped, it keeps its worker until it ends.
 
-    `copied` copies arguments and results (None: the candidate gets the very same objects and must not change them).
-    `on_observation` gets what was seen, in the worker. With a `gate` it is told to Phasegate as well, see `Describe`.
+    `copied` copies arguments and results, while the caller waits (None: the candidate gets the very same objects and
+    must not change them). `on_observation` gets what was seen, in the worker. With a `gate` it is told to Phasegate as
+    well, see `Describe`: also of one that failed, with the error as its output. What `counts` calls dropped or untold
+    is not told of.
     """
 
     def __init__(
@@ -255,19 +289,31 @@ class Shadow(Generic[P, T]):
         if started - watched.since > self._rules.timeout:
             self._rules.drop("it waited too long")
             return
-        candidate: Any = None
-        error: BaseException | None = None
+        result: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
         try:
-            candidate = self._candidate(*watched.args, **watched.kwargs)
-        except BaseException as raised:  # noqa: BLE001 - whatever it does, it does to itself
-            error = raised
-        seen = self._rules.judge(watched, candidate, error, time.monotonic() - started)
-        if seen is None:
+            running = threads.start(lambda: result.put(Context().run(self._try, watched)), "phasegate-candidate")
+        except RuntimeError as no_thread:  # no further thread to be had
+            self._rules.drop("it could not be started", no_thread)
             return
+        candidate, error, late = None, None, False
+        try:
+            candidate, error = result.get(timeout=self._rules.timeout)
+        except queue.Empty:
+            late = True
+        self._hand_on(self._rules.judge(watched, candidate, error, time.monotonic() - started, late=late))
+        running.join()
+
+    def _try(self, watched: _Watched) -> tuple[Any, BaseException | None]:
+        try:
+            return self._candidate(*watched.args, **watched.kwargs), None
+        except BaseException as raised:  # noqa: BLE001 - whatever it does, it does to itself
+            return None, raised
+
+    def _hand_on(self, seen: Observation) -> None:
         try:
             if self._on_observation is not None:
                 self._on_observation(seen)
-            if self._gate is not None and self._describe is not None and seen.error is None:
+            if self._gate is not None and self._describe is not None:
                 done, fields = _as_told(seen, self._describe)
                 self._gate.observe(done, **fields)
         except Exception as failed:  # noqa: BLE001 - the candidate never hurts
@@ -341,14 +387,13 @@ class AsyncShadow(Generic[P, T]):
             if started - watched.since > self._rules.timeout:
                 self._rules.drop("it waited too long")
                 return
+            candidate, error, late = None, None, False
             try:
                 candidate, error = await asyncio.wait_for(self._try(watched), self._rules.timeout)
             except asyncio.TimeoutError:
-                self._rules.count("timed_out")
-                return
-            seen = self._rules.judge(watched, candidate, error, time.monotonic() - started)
-        if seen is not None:
-            await self._hand_on(seen)
+                late = True
+            seen = self._rules.judge(watched, candidate, error, time.monotonic() - started, late=late)
+        await self._hand_on(seen)
 
     async def _try(self, watched: _Watched) -> tuple[Any, BaseException | None]:
         try:
@@ -362,7 +407,7 @@ class AsyncShadow(Generic[P, T]):
         try:
             if self._on_observation is not None:
                 self._on_observation(seen)
-            if self._gate is not None and self._describe is not None and seen.error is None:
+            if self._gate is not None and self._describe is not None:
                 done, fields = _as_told(seen, self._describe)
                 await self._gate.observe(done, **fields)
         except Exception as failed:  # noqa: BLE001 - the candidate never hurts
