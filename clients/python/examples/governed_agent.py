@@ -1,4 +1,4 @@
-"""The shortest governed agent: compute, decide, act on what may proceed, hand over the rest."""
+"""The shortest governed agent: compute, decide, act on what may proceed, hand over what is for people, or stop."""
 
 import os
 
@@ -11,6 +11,7 @@ gate = Phasegate(os.environ["PHASEGATE_URL"], os.environ["PHASEGATE_KEY"], agent
     describe=lambda ticket: {"case_id": ticket["id"], "input": ticket},
     act=lambda ticket, intent: print(f"{ticket['id']}: forwarded as {intent}"),
     hand_over=lambda ticket, decision: print(f"{ticket['id']}: a person does it, {decision.why}"),
+    stop=lambda ticket, decision: print(f"{ticket['id']}: nobody does it, {decision.why}"),
     wait=60,
 )
 def classify(ticket):

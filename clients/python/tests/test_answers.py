@@ -94,6 +94,9 @@ def test_an_output_may_proceed_in_two_cases_only(route: Route, state: State | No
     let_by_the_router = route is Route.AUTO and state is None
     let_by_a_person = route in {Route.AUTO, Route.REVIEW} and state in {State.APPROVED, State.EDITED}
     assert decision.may_proceed is (certain and (let_by_the_router or let_by_a_person))
+    turns = (decision.may_proceed, decision.is_waiting, decision.is_for_a_person, decision.is_blocked)
+    assert sum(turns) == 1
+    assert decision.is_blocked is (route is Route.BLOCK)
 
 
 @pytest.mark.parametrize(

@@ -31,11 +31,17 @@ class Desk:
     def hand_over(self, form: Form, decision: Decision) -> None:
         self.done.append(("handed over", decision.route))
 
+    def stop(self, form: Form, decision: Decision) -> None:
+        self.done.append(("stopped", decision.route))
+
     async def act_async(self, form: Form, output: Any) -> None:
         self.act(form, output)
 
     async def hand_over_async(self, form: Form, decision: Decision) -> None:
         self.hand_over(form, decision)
+
+    async def stop_async(self, form: Form, decision: Decision) -> None:
+        self.stop(form, decision)
 
 
 def describe(form: Form) -> dict[str, Any]:
@@ -47,7 +53,7 @@ def run(request: pytest.FixtureRequest) -> Callable[[httpx2.MockTransport, Desk]
     def run_sync(transport: httpx2.MockTransport, desk: Desk) -> Decision:
         with Phasegate("http://phasegate.test", "k", agent="reader", version="v1", transport=transport) as client:
 
-            @client.governed(describe=describe, act=desk.act, hand_over=desk.hand_over, wait=0)
+            @client.governed(describe=describe, act=desk.act, hand_over=desk.hand_over, stop=desk.stop, wait=0)
             def read_digit(form: Form) -> tuple[str, float]:
                 return "7", 0.97
 
@@ -57,7 +63,9 @@ def run(request: pytest.FixtureRequest) -> Callable[[httpx2.MockTransport, Desk]
         settings: dict[str, Any] = {"agent": "reader", "version": "v1", "transport": transport}
         async with AsyncPhasegate("http://phasegate.test", "k", **settings) as client:
 
-            @client.governed(describe=describe, act=desk.act_async, hand_over=desk.hand_over_async, wait=0)
+            @client.governed(
+                describe=describe, act=desk.act_async, hand_over=desk.hand_over_async, stop=desk.stop_async, wait=0
+            )
             async def read_digit(form: Form) -> tuple[str, float]:
                 return "7", 0.97
 
@@ -79,13 +87,34 @@ def test_acts_on_auto(run: Run, stored: Stored) -> None:
     assert desk.done == [("acted", "7")]
 
 
-@pytest.mark.parametrize("route", ["shadow", "human", "block"])
+@pytest.mark.parametrize("route", ["shadow", "human"])
 def test_hands_over_what_the_agent_may_not_do(run: Run, stored: Stored, route: str) -> None:
     desk = Desk()
 
     run(transport_for(stored(route=route)), desk)
 
     assert desk.done == [("handed over", Route(route))]
+
+
+def test_stops_what_nobody_may_do(run: Run, stored: Stored) -> None:
+    desk = Desk()
+
+    run(transport_for(stored(route="block")), desk)
+
+    assert desk.done == [("stopped", Route.BLOCK)]
+
+
+def test_what_is_blocked_is_nobodys_also_where_nothing_is_said_about_it(
+    stored: Stored, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk()
+    transport = transport_for(stored(route="block"))
+    with Phasegate("http://phasegate.test", "k", agent="reader", version="v1", transport=transport) as client:
+        read_digit = client.governed(describe=describe, act=desk.act, hand_over=desk.hand_over)(lambda _form: ("7", 1))
+        decision = read_digit({"id": "form-1"})
+
+    assert (desk.done, decision.is_blocked) == ([], True)
+    assert "case form-1 is blocked, nobody does it" in caplog.text
 
 
 def test_acts_on_what_the_reviewer_made_of_it(run: Run, waiting: dict[str, Any], approved: dict[str, Any]) -> None:

@@ -201,6 +201,7 @@ class Phasegate:
         describe: governed.Describe[C],
         act: governed.Act[C],
         hand_over: governed.HandOver[C],
+        stop: governed.Stop[C] | None = None,
         wait: float | None = None,
     ) -> Callable[[governed.Compute[C]], Callable[[C], Decision]]:
         """
@@ -208,8 +209,9 @@ class Phasegate:
 
         `describe` gives the other arguments of `decide`, `case_id` at least. `act(case, output)` is called when
         the decision or the reviewer lets the output pass, `hand_over(case, decision)` when a person does the case,
-        neither while a review is still open after `wait` seconds. The decision is returned. Steps that the function
-        records with `current_step().step(...)` are sent along.
+        `stop(case, decision)` when it is blocked and nobody may, and none of them while a review is still open after
+        `wait` seconds (None: as long as it takes). The decision is returned. Steps that the function records with
+        `current_step().step(...)` are sent along.
         """
         return governed.governed(
             lambda: self.run(agent=agent, version=version),
@@ -217,6 +219,7 @@ class Phasegate:
             describe,
             act,
             hand_over,
+            stop,
         )
 
     def close(self) -> None:
@@ -386,15 +389,17 @@ class AsyncPhasegate:
         describe: governed.Describe[C],
         act: governed.AsyncAct[C],
         hand_over: governed.AsyncHandOver[C],
+        stop: governed.AsyncStop[C] | None = None,
         wait: float | None = None,
     ) -> Callable[[governed.AsyncCompute[C]], Callable[[C], Awaitable[Decision]]]:
-        """See `Phasegate.governed`; `act` and `hand_over` are awaited, `describe` is not."""
+        """See `Phasegate.governed`; `act`, `hand_over` and `stop` are awaited, `describe` is not."""
         return governed.governed_async(
             lambda: self.run(agent=agent, version=version),
             lambda decision: self.wait(decision, wait),
             describe,
             act,
             hand_over,
+            stop,
         )
 
     async def close(self) -> None:

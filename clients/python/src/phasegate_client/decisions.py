@@ -1,7 +1,8 @@
 """
 The answers an agent works with: a decision, why it was taken, and what the reviewer made of it.
 
-Ask `decision.may_proceed` before acting. It is true in two cases only, and false whenever there is any doubt.
+Ask `decision.may_proceed` before acting. It is true in two cases only, and false whenever there is any doubt. Of
+`may_proceed`, `is_waiting`, `is_for_a_person` and `is_blocked` exactly one is true.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Route(str, Enum):
     HUMAN = "human"
     """The output is not used, a person does the case."""
     BLOCK = "block"
-    """Must not happen at all."""
+    """Must not happen at all, whoever does it."""
 
 
 class State(str, Enum):
@@ -107,6 +108,16 @@ class Decision:
     def is_waiting(self) -> bool:
         """Whether a person has still to rule: `client.wait(decision)` is worth calling."""
         return self.route is Route.REVIEW and not self.is_final and self.outcome is None
+
+    @property
+    def is_for_a_person(self) -> bool:
+        """Whether a person has to do the case: it is not blocked, the agent may not, and nobody has still to rule."""
+        return not (self.may_proceed or self.is_waiting or self.is_blocked)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether nobody may do it, neither the agent nor a person in its place."""
+        return self.route is Route.BLOCK
 
     @property
     def why(self) -> str:
