@@ -23,6 +23,7 @@ from phasegate_client import (
     TimedOut,
     Unexpected,
     Unreachable,
+    __version__,
 )
 
 Stored = Callable[..., dict[str, Any]]
@@ -95,6 +96,7 @@ def test_decide_asks_and_answers(ask: Callable[..., Any], stored: Stored) -> Non
     assert (request.method, request.url.path) == ("POST", "/v1/agents/reader/decisions")
     assert request.headers["Authorization"] == "Bearer secret"
     assert request.headers["Content-Type"] == "application/json"
+    assert request.headers["User-Agent"].startswith(f"phasegate-client/{__version__} python/3.")
     assert json.loads(request.content)["confidence"] == 0.97
 
 

@@ -109,6 +109,13 @@ def test_an_exception_passes_and_is_noted_and_nothing_is_sent(server: Server) ->
     assert server.bodies == []
 
 
+def test_an_argument_that_decide_does_not_take_is_told_before_the_agent_works() -> None:
+    client = Phasegate("http://x.test", "k", **SETTINGS)
+
+    with client, pytest.raises(TypeError, match="decide takes no 'segmnt'"):
+        client.run(case_id="T-1", segmnt="cards")
+
+
 def test_a_governed_function_records_steps_of_its_own(server: Server) -> None:
     with Phasegate("http://x.test", "k", transport=server.transport) as client:
 

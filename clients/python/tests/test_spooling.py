@@ -354,6 +354,35 @@ class TestTheCircuit:
         assert decision.certain
 
 
+def test_a_cancelled_call_leaves_nothing_behind_and_asked_again_the_stored_answer_comes(
+    serve: Serve, stored: Stored, tmp_path: Path
+) -> None:
+    arrived = threading.Event()
+
+    def answer(exchange: Any) -> None:
+        if len(loopback.seen) == 1:
+            arrived.set()
+            loopback.released.wait()
+        exchange.answer(201, stored())
+
+    loopback = serve(answer)
+
+    async def run() -> tuple[Any, Any, Any]:
+        async with AsyncPhasegate(loopback.url, "secret", **OPTIONS, spool=tmp_path, open_after=1) as client:
+            call = asyncio.create_task(client.decide(case_id="form-1", output="7"))
+            await asyncio.to_thread(arrived.wait, PATIENCE)
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+            return call.cancelled(), client.health, await client.decide(case_id="form-1", output="7")
+
+    cancelled, health, decision = asyncio.run(run())
+
+    assert cancelled
+    assert (health.circuit, health.spool.waiting) == (Circuit.CLOSED, 0)
+    assert decision.may_proceed
+    assert loopback.seen[0] == loopback.seen[1]
+
+
 def test_a_case_decided_while_the_interpreter_shuts_down_is_a_persons(tmp_path: Path) -> None:
     done = run(f"""
         import atexit, threading

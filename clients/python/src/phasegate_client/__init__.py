@@ -29,6 +29,7 @@ from phasegate_client.errors import (
     Unsendable,
     Unspooled,
 )
+from phasegate_client.release import __version__
 from phasegate_client.requests import HumanOutput, Proposal, Severity
 from phasegate_client.run import AsyncRun, Run
 from phasegate_client.spool import SpoolState
@@ -69,5 +70,6 @@ __all__ = [
     "Unreachable",
     "Unsendable",
     "Unspooled",
+    "__version__",
     "current_step",
 ]

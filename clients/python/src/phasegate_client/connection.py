@@ -11,6 +11,7 @@ import asyncio
 import concurrent.futures
 import logging
 import os
+import platform
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextvars import copy_context
@@ -22,6 +23,7 @@ from phasegate_client import threads
 from phasegate_client.answers import Reply
 from phasegate_client.calls import Keep, Send
 from phasegate_client.errors import MalformedAnswer, PhasegateError, TimedOut, Unexpected, Unreachable, Unspooled
+from phasegate_client.release import __version__
 from phasegate_client.spool import Spool
 
 try:
@@ -32,6 +34,7 @@ except ImportError:  # Windows
 log = logging.getLogger("phasegate_client")
 
 Headers = Callable[[], Mapping[str, str]]
+_WHO = f"phasegate-client/{__version__} python/{'.'.join(platform.python_version_tuple()[:2])}"
 _OURS = {"authorization", "accept", "user-agent", "content-type", "content-length", "host", "idempotency-key"}
 
 LARGEST_ANSWER = 32 * 1024 * 1024  # bytes; a body without end must not eat the agent's memory
@@ -61,7 +64,7 @@ class Address:
         headers = self._more_headers() | {
             "Authorization": f"Bearer {self._key}",
             "Accept": "application/json, application/problem+json",
-            "User-Agent": "phasegate-client",
+            "User-Agent": _WHO,
         }
         if step.request.body is not None:
             headers["Content-Type"] = "application/json"

@@ -13,22 +13,28 @@ An exception inside passes through; nothing is sent then.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from phasegate_client.decisions import Decision
+from phasegate_client.requests import Proposal
 from phasegate_client.trace import Step, Trace, current_step
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # Python 3.10 has none; not needed when running
+
+_ARGUMENTS = {field.name for field in dataclasses.fields(Proposal)} - {"handed_over"}
 
 log = logging.getLogger("phasegate_client")
 
 
 class _Recorder:
     def __init__(self, fields: dict[str, Any], name: str, traceparent: str | None) -> None:
+        if unknown := fields.keys() - _ARGUMENTS:  # told before the agent has worked
+            raise TypeError(f"decide takes no {', '.join(map(repr, sorted(unknown)))}")
         self.fields = fields
         self.trace = Trace(name, traceparent)
         self.decision: Decision | None = None
