@@ -6,7 +6,7 @@ import os
 import uvicorn
 
 from phasegate_client import AsyncPhasegate
-from phasegate_client.adapters.asgi import Governed, trace_headers
+from phasegate_client.adapters.asgi import Governed, Receive, Scope, Send, trace_headers
 
 gate = AsyncPhasegate(
     os.environ["PHASEGATE_URL"],
@@ -17,7 +17,7 @@ gate = AsyncPhasegate(
 )
 
 
-async def agent(scope, receive, send):
+async def agent(scope: Scope, receive: Receive, send: Send) -> None:
     """Any ASGI application: FastAPI, Starlette, Django …"""
     asked = json.loads((await receive())["body"])
     output = json.dumps({"intent": "lost card" if "card" in asked["text"] else "other"}).encode()

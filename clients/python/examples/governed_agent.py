@@ -2,19 +2,31 @@
 
 import os
 
-from phasegate_client import Phasegate
+from phasegate_client import Decision, Phasegate
 
 gate = Phasegate(os.environ["PHASEGATE_URL"], os.environ["PHASEGATE_KEY"], agent="supervised", version="v1")
 
+Ticket = dict[str, str]
 
-@gate.governed(
-    describe=lambda ticket: {"case_id": ticket["id"], "input": ticket},
-    act=lambda ticket, intent: print(f"{ticket['id']}: forwarded as {intent}"),
-    hand_over=lambda ticket, decision: print(f"{ticket['id']}: a person does it, {decision.why}"),
-    stop=lambda ticket, decision: print(f"{ticket['id']}: nobody does it, {decision.why}"),
-    wait=60,
-)
-def classify(ticket):
+
+def describe(ticket: Ticket) -> dict[str, object]:
+    return {"case_id": ticket["id"], "input": ticket}
+
+
+def forward(ticket: Ticket, intent: str) -> None:
+    print(f"{ticket['id']}: forwarded as {intent}")
+
+
+def hand_over(ticket: Ticket, decision: Decision) -> None:
+    print(f"{ticket['id']}: a person does it, {decision.why}")
+
+
+def stop(ticket: Ticket, decision: Decision) -> None:
+    print(f"{ticket['id']}: nobody does it, {decision.why}")
+
+
+@gate.governed(describe=describe, act=forward, hand_over=hand_over, stop=stop, wait=60)
+def classify(ticket: Ticket) -> tuple[str, float]:
     return ("lost card" if "card" in ticket["text"] else "other"), 0.93
 
 

@@ -3,6 +3,7 @@
 import os
 from typing import TypedDict
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 
@@ -18,16 +19,16 @@ class Claim(TypedDict, total=False):
     proposed: dict[str, float]
 
 
-def assess(claim: Claim) -> Claim:
+def assess(state: Claim) -> Claim:
     return {"proposed": {"pay": 40.0}}  # a model would do this
 
 
-def pay(claim: Claim) -> Claim:
-    governed = decide_or_interrupt(gate, case_id=claim["id"], output=claim["proposed"], input=claim["text"])
+def pay(state: Claim) -> Claim:
+    governed = decide_or_interrupt(gate, case_id=state["id"], output=state["proposed"], input=state["text"])
     if governed.may_proceed:
-        print(f"{claim['id']}: paid {governed.output['pay']}")
+        print(f"{state['id']}: paid {governed.output['pay']}")
     else:
-        print(f"{claim['id']}: not paid, {governed.decision.why}")
+        print(f"{state['id']}: not paid, {governed.decision.why}")
     return {}
 
 
@@ -40,7 +41,7 @@ builder.add_edge("pay", END)
 graph = builder.compile(checkpointer=InMemorySaver())  # in production one that outlives the process
 
 if __name__ == "__main__":
-    thread = {"configurable": {"thread_id": "claim-1"}}
-    graph.invoke({"id": f"C-{os.getpid()}", "text": "A broken window"}, thread)
+    thread: RunnableConfig = {"configurable": {"thread_id": "claim-1"}}
+    graph.invoke(Claim(id=f"C-{os.getpid()}", text="A broken window"), thread)
     print(f"parked on {len(graph.get_state(thread).interrupts)} interrupt")
     answer_interrupts(graph, thread, gate, timeout=60)

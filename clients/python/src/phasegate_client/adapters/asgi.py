@@ -21,7 +21,7 @@ from phasegate_client.adapters import _endpoint
 from phasegate_client.adapters._endpoint import Answer, Asked, Describe, trace_headers
 from phasegate_client.client import AsyncPhasegate
 
-__all__ = ["Asked", "Describe", "Governed", "trace_headers"]
+__all__ = ["Asked", "Describe", "Governed", "Receive", "Scope", "Send", "trace_headers"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
