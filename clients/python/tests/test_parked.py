@@ -6,9 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
 import pytest
 
 from phasegate_client import AsyncPhasegate, Circuit, Phasegate, connection
+from phasegate_client.adapters.asgi import Governed
 
 Stored = Callable[..., dict[str, Any]]
 Serve = Callable[[Callable[[Any], None]], Any]
@@ -75,6 +77,26 @@ def test_however_many_wait_for_people_a_decision_finds_a_connection(
 
     assert (decision.may_proceed, circuit) == (True, Circuit.CLOSED)
     assert all(one.may_proceed for one in ruled)
+
+
+async def classify(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b'"7"'})
+
+
+def test_callers_of_a_governed_service_who_wait_for_rulings_take_nothing_from_the_others(desk: Desk) -> None:
+    async def ask() -> tuple[int, list[int]]:
+        async with AsyncPhasegate(desk.server.url, "secret", **SETTINGS) as gate:
+            service = httpx2.ASGITransport(Governed(classify, gate, paths=["/classify"]))
+            async with httpx2.AsyncClient(transport=service, base_url="http://agent.test") as caller:
+                where = f"/decisions/{desk.decided['id']}?wait=20"
+                held = [asyncio.create_task(caller.get(where)) for _ in range(MANY)]
+                assert await asyncio.to_thread(desk.wait_until_all_are_parked)
+                answer = await caller.post("/classify", headers={"Case-Id": "form-1"})
+                desk.rule()
+                return answer.status_code, [one.status_code for one in await asyncio.gather(*held)]
+
+    assert asyncio.run(ask()) == (200, [200] * MANY)
 
 
 @pytest.mark.skipif(connection.resource is None, reason="there are no such limits here")
