@@ -17,179 +17,24 @@ import copy
 import logging
 import operator
 import queue
-import random  # noqa: TID251 - draws which calls are watched, decides no case
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextvars import Context
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from phasegate_client import threads
-from phasegate_client.requests import HumanOutput
+from phasegate_client.observing import Describe, Observation, ShadowCounts, Watched, as_told, rules_for
 
 if TYPE_CHECKING:
     from phasegate_client.client import AsyncPhasegate, Phasegate
 
-log = logging.getLogger("phasegate_client")
+__all__ = ["AsyncShadow", "Describe", "Observation", "Shadow", "ShadowCounts"]
 
-_LONGEST_WORDS = 1000  # characters told of an error
+log = logging.getLogger("phasegate_client")
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """
-    One call seen twice. A candidate without an answer, for it raised or took too long (a `TimeoutError`), has its
-    `error` and is not `equal`. With an answer and an `error` comparing has raised, and `equal` is None.
-    """
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    control: Any
-    candidate: Any
-    error: BaseException | None
-    equal: bool | None
-    control_seconds: float
-    candidate_seconds: float
-    answered: bool = True
-
-
-Describe = Callable[[Observation], Mapping[str, Any]]
-"""
-The arguments of `decide`, `case_id` at least. Unless said, `output` is the candidate's and `done` the control's. It is
-also asked about a candidate that is not `answered`: its `candidate` is None, and its output is told as `_failure`.
-"""
-
-
-@dataclass(slots=True)
-class ShadowCounts:
-    """Calls of the control, and what became of the candidate in each. What is not in any of them is under way."""
-
-    calls: int = 0
-    not_sampled: int = 0
-    control_raised: int = 0
-    dropped: int = 0  # not run and missing from the evidence: no room, could not be copied, or waited too long
-    equal: int = 0
-    different: int = 0
-    raised: int = 0
-    timed_out: int = 0
-    untold: int = 0  # among the four before, and missing from the evidence: it could not be handed on
-
-
-@dataclass(frozen=True, slots=True)
-class _Watched:
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    control: Any = None
-    control_seconds: float = 0.0
-    since: float = 0.0
-
-
-@dataclass(slots=True)
-class _Rules:
-    """What both kinds have in common; nothing in it raises."""
-
-    compare: Callable[[Any, Any], bool]
-    sample: float
-    timeout: float
-    copied: Callable[[Any], Any]
-    counts: ShadowCounts = field(default_factory=ShadowCounts)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def count(self, name: str) -> None:
-        with self.lock:
-            setattr(self.counts, name, getattr(self.counts, name) + 1)
-
-    def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Watched | None:
-        """Copies, since the control or its caller may change what they were given; None where nobody watches."""
-        self.count("calls")
-        if random.random() >= self.sample:  # noqa: S311 - as above
-            self.count("not_sampled")
-            return None
-        try:
-            return _Watched(self.copied(args), self.copied(kwargs))
-        except Exception as error:  # noqa: BLE001 - the candidate never hurts
-            self.drop("what it was called with cannot be copied", error)
-            return None
-
-    def seen(self, watched: _Watched, result: Any, seconds: float) -> _Watched | None:
-        try:
-            return _Watched(watched.args, watched.kwargs, self.copied(result), seconds, time.monotonic())
-        except Exception as error:  # noqa: BLE001 - as above
-            self.drop("the result cannot be copied", error)
-            return None
-
-    def drop(self, words: str, error: BaseException | None = None) -> None:
-        self.count("dropped")
-        level = logging.WARNING if self.counts.dropped == 1 else logging.DEBUG
-        log.log(level, "a candidate was left out: %s%s", words, f": {error!r}" if error else "")
-
-    def judge(
-        self, watched: _Watched, candidate: Any, error: BaseException | None, seconds: float, *, late: bool
-    ) -> Observation:
-        """What was seen, counted."""
-        late = late or seconds > self.timeout
-        answered = error is None and not late
-        equal: bool | None
-        if late:
-            name, equal, candidate = "timed_out", False, None
-            error = TimeoutError(f"the candidate took longer than {self.timeout:g} s")
-        elif error is not None:
-            name, equal = "raised", False
-        else:
-            name, equal, error = self._compared(watched.control, candidate)
-        self.count(name)
-        return Observation(
-            watched.args,
-            watched.kwargs,
-            watched.control,
-            candidate,
-            error,
-            equal,
-            watched.control_seconds,
-            seconds,
-            answered,
-        )
-
-    def _compared(self, control: Any, candidate: Any) -> tuple[str, bool | None, Exception | None]:
-        try:
-            equal = bool(self.compare(control, candidate))
-        except Exception as error:  # noqa: BLE001 - as above
-            return "raised", None, error
-        return "equal" if equal else "different", equal, None
-
-    def untold(self, error: Exception) -> None:
-        self.count("untold")
-        log.warning("what a candidate did could not be handed on", exc_info=error)
-
-
-def _rules(
-    compare: Callable[[Any, Any], bool], sample: float, timeout: float, copied: Callable[[Any], Any] | None
-) -> _Rules:
-    if not 0.0 <= sample <= 1.0:
-        raise ValueError(f"sample is {sample!r}, expected a share from 0 to 1")
-    if not timeout > 0:
-        raise ValueError(f"timeout is {timeout!r}, expected some seconds")
-    return _Rules(compare, sample, timeout, copied or (lambda value: value))
-
-
-def _as_told(seen: Observation, describe: Describe) -> tuple[HumanOutput, dict[str, Any]]:
-    fields = {"output": seen.candidate, "done": seen.control, "person": None} | dict(describe(seen))
-    if not seen.answered:
-        fields |= {"output": _failure(seen.error), "confidence": None}
-    return HumanOutput(fields.pop("case_id"), fields.pop("done"), fields.pop("person")), fields
-
-
-def _failure(error: BaseException | None) -> dict[str, Any]:
-    """What is told in place of an output. Not None, which a control may well have answered."""
-    try:
-        words = str(error)
-    except Exception:  # noqa: BLE001 - as above
-        words = ""
-    return {"error": {"kind": type(error).__name__, "words": words[:_LONGEST_WORDS]}}
 
 
 class Shadow(Generic[P, T]):
@@ -221,7 +66,7 @@ class Shadow(Generic[P, T]):
         if (gate is None) != (describe is None):
             raise ValueError("a gate needs to know how a case is described, and the other way round")
         self._control, self._candidate = control, candidate
-        self._rules = _rules(compare, sample, timeout, copied)
+        self._rules = rules_for(compare, sample, timeout, copied)
         self._on_observation, self._gate, self._describe = on_observation, gate, describe
         self._workers, self._most_waiting = workers, waiting
         self.start_afresh()
@@ -258,11 +103,11 @@ class Shadow(Generic[P, T]):
     def start_afresh(self) -> None:
         """Also in a forked child, see `threads`."""
         self._rules.lock = threading.Lock()
-        self._queue: queue.Queue[_Watched] = queue.Queue(self._most_waiting)
+        self._queue: queue.Queue[Watched] = queue.Queue(self._most_waiting)
         self._threads: list[threading.Thread] = []
         self._starting = threading.Lock()
 
-    def _hand_in(self, seen: _Watched) -> None:
+    def _hand_in(self, seen: Watched) -> None:
         try:
             self._queue.put_nowait(seen)
             with self._starting:
@@ -284,7 +129,7 @@ class Shadow(Generic[P, T]):
             finally:
                 waiting.task_done()
 
-    def _observe(self, watched: _Watched) -> None:
+    def _observe(self, watched: Watched) -> None:
         started = time.monotonic()
         if started - watched.since > self._rules.timeout:
             self._rules.drop("it waited too long")
@@ -303,7 +148,7 @@ class Shadow(Generic[P, T]):
         self._hand_on(self._rules.judge(watched, candidate, error, time.monotonic() - started, late=late))
         running.join()
 
-    def _try(self, watched: _Watched) -> tuple[Any, BaseException | None]:
+    def _try(self, watched: Watched) -> tuple[Any, BaseException | None]:
         try:
             return self._candidate(*watched.args, **watched.kwargs), None
         except BaseException as raised:  # noqa: BLE001 - whatever it does, it does to itself
@@ -314,7 +159,7 @@ class Shadow(Generic[P, T]):
             if self._on_observation is not None:
                 self._on_observation(seen)
             if self._gate is not None and self._describe is not None:
-                done, fields = _as_told(seen, self._describe)
+                done, fields = as_told(seen, self._describe)
                 self._gate.observe(done, **fields)
         except Exception as failed:  # noqa: BLE001 - the candidate never hurts
             self._rules.untold(failed)
@@ -344,7 +189,7 @@ class AsyncShadow(Generic[P, T]):
         if (gate is None) != (describe is None):
             raise ValueError("a gate needs to know how a case is described, and the other way round")
         self._control, self._candidate = control, candidate
-        self._rules = _rules(compare, sample, timeout, copied)
+        self._rules = rules_for(compare, sample, timeout, copied)
         self._on_observation, self._gate, self._describe = on_observation, gate, describe
         self._room = asyncio.Semaphore(workers)
         self._most = workers + waiting
@@ -373,7 +218,7 @@ class AsyncShadow(Generic[P, T]):
         tasks = list(self._tasks)
         return not tasks or not (await asyncio.wait(tasks, timeout=timeout))[1]
 
-    def _hand_in(self, seen: _Watched) -> None:
+    def _hand_in(self, seen: Watched) -> None:
         if len(self._tasks) >= self._most:
             self._rules.drop(f"{self._most} are under way")
             return
@@ -381,7 +226,7 @@ class AsyncShadow(Generic[P, T]):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _observe(self, watched: _Watched) -> None:
+    async def _observe(self, watched: Watched) -> None:
         async with self._room:
             started = time.monotonic()
             if started - watched.since > self._rules.timeout:
@@ -395,7 +240,7 @@ class AsyncShadow(Generic[P, T]):
             seen = self._rules.judge(watched, candidate, error, time.monotonic() - started, late=late)
         await self._hand_on(seen)
 
-    async def _try(self, watched: _Watched) -> tuple[Any, BaseException | None]:
+    async def _try(self, watched: Watched) -> tuple[Any, BaseException | None]:
         try:
             return await self._candidate(*watched.args, **watched.kwargs), None
         except asyncio.CancelledError:
@@ -408,7 +253,7 @@ class AsyncShadow(Generic[P, T]):
             if self._on_observation is not None:
                 self._on_observation(seen)
             if self._gate is not None and self._describe is not None:
-                done, fields = _as_told(seen, self._describe)
+                done, fields = as_told(seen, self._describe)
                 await self._gate.observe(done, **fields)
         except Exception as failed:  # noqa: BLE001 - the candidate never hurts
             self._rules.untold(failed)
