@@ -38,7 +38,7 @@ class Observation:
 Describe = Callable[[Observation], Mapping[str, Any]]
 """
 The arguments of `decide`, `case_id` at least. Unless said, `output` is the candidate's and `done` the control's. It is
-also asked about a candidate that is not `answered`: its `candidate` is None, and what is told as its output is the error.
+also asked about a candidate that has not `answered`, which is None then; the error is told as its output.
 """
 
 
