@@ -4,12 +4,13 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import httpx2
 import pytest
 
-from phasegate_client import AsyncPhasegate, Circuit, Phasegate, connection
+from phasegate_client import AsyncPhasegate, Circuit, Phasegate, pools
 from phasegate_client.adapters.asgi import Governed
 
 Stored = Callable[..., dict[str, Any]]
@@ -99,11 +100,26 @@ def test_callers_of_a_governed_service_who_wait_for_rulings_take_nothing_from_th
     assert asyncio.run(ask()) == (200, [200] * MANY)
 
 
-@pytest.mark.skipif(connection.resource is None, reason="there are no such limits here")
+@pytest.mark.skipif(pools.resource is None, reason="there are no such limits here")
 @pytest.mark.parametrize(("files", "parked"), [(1024, 512), (1_000_000, 5000), (-1, 5000)])
 def test_those_who_wait_leave_half_of_the_files_to_others(
     monkeypatch: pytest.MonkeyPatch, files: int, parked: int
 ) -> None:
-    monkeypatch.setattr(connection.resource, "getrlimit", lambda _of: (files, files))
+    monkeypatch.setattr(pools.resource, "getrlimit", lambda _of: (files, files))
 
-    assert connection._for_parked().max_connections == parked
+    assert pools.most_at_once() == parked
+
+
+def test_when_all_pools_are_full_the_emptiest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "most_at_once", lambda: 2 * pools.EACH)
+    made: pools.Pools[object] = pools.Pools(object)
+    with ExitStack() as taken:
+        first = taken.enter_context(made.one())
+        for _ in range(2 * pools.EACH - 2):
+            taken.enter_context(made.one())
+        with made.one() as last:
+            assert taken.enter_context(made.one()) is first
+        second = taken.enter_context(made.one())
+
+    assert made.all() == [first, second]
+    assert last is second

@@ -14,6 +14,7 @@ import os
 import platform
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import nullcontext
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 
@@ -23,13 +24,9 @@ from phasegate_client import threads
 from phasegate_client.answers import Reply
 from phasegate_client.calls import Keep, Send
 from phasegate_client.errors import MalformedAnswer, PhasegateError, TimedOut, Unexpected, Unreachable, Unspooled
+from phasegate_client.pools import LIMITS, Pools
 from phasegate_client.release import __version__
 from phasegate_client.spool import Spool
-
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
 
 log = logging.getLogger("phasegate_client")
 
@@ -38,9 +35,6 @@ _WHO = f"phasegate-client/{__version__} python/{'.'.join(platform.python_version
 _OURS = {"authorization", "accept", "user-agent", "content-type", "content-length", "host", "idempotency-key"}
 
 LARGEST_ANSWER = 32 * 1024 * 1024  # bytes; a body without end must not eat the agent's memory
-
-MOST_PARKED = 5000  # requests at a time; what a web process has room for
-_AT_HAND = 20  # connections kept for the next poll
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
@@ -91,19 +85,12 @@ class Address:
         return {name: value for name, value in given.items() if name.lower() not in _OURS}
 
 
-def _for_parked() -> httpx2.Limits:
-    """However many wait for people, decisions find a connection: half of the files this process may open are left."""
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if resource is not None else -1
-    most = min(MOST_PARKED, files // 2) if files > 0 else MOST_PARKED  # not above 0: no limit
-    return httpx2.Limits(max_connections=most, max_keepalive_connections=_AT_HAND)
-
-
 class Connection:
     """
     Each exchange has a thread of its own, which the caller leaves behind when the time is over. The pools of httpx2
     limit how many of them can hang at a time: further ones find no free connection and end by themselves.
 
-    What is parked has a pool of its own, or a hundred waits would keep every decision waiting. A transport of the
+    What is parked has pools of its own, or a hundred waits would keep every decision waiting. A transport of the
     caller's is used for both.
     """
 
@@ -113,11 +100,13 @@ class Connection:
         self._connect()
 
     def _connect(self) -> None:
+        self._parked: Pools[httpx2.Client] | None = None
         if self._transport is not None:
-            self._http = self._parked = httpx2.Client(transport=self._transport)
+            self._http = httpx2.Client(transport=self._transport)
         else:
-            tls = httpx2.create_ssl_context()  # takes its time, so one for both
-            self._http, self._parked = httpx2.Client(verify=tls), httpx2.Client(verify=tls, limits=_for_parked())
+            tls = httpx2.create_ssl_context()  # takes its time, so one for all
+            self._http = httpx2.Client(verify=tls)
+            self._parked = Pools(lambda: httpx2.Client(verify=tls, limits=LIMITS))
         self._process = os.getpid()  # last, or another thread of a child would take the parent's connections
 
     def send(self, step: Send) -> Reply | PhasegateError:
@@ -136,19 +125,20 @@ class Connection:
 
     def _exchange(self, step: Send) -> Reply | PhasegateError:
         deadline = time.monotonic() + step.seconds
-        http = self._parked if step.request.parked else self._http
+        parked = self._parked if step.request.parked else None
         try:
-            answer = http.send(self._address.request(step), stream=True)
-            try:
-                return _reply(answer, b"".join(_until(deadline, answer)))
-            finally:
-                answer.close()
+            with parked.one() if parked is not None else nullcontext(self._http) as http:
+                answer = http.send(self._address.request(step), stream=True)
+                try:
+                    return _reply(answer, b"".join(_until(deadline, answer)))
+                finally:
+                    answer.close()
         except Exception as error:  # noqa: BLE001 - an error in a thread would be lost; as a value it is dealt with
             return error_from(error, step)
 
     def close(self) -> None:
-        self._http.close()
-        self._parked.close()
+        for http in (self._http, *(self._parked.all() if self._parked is not None else ())):
+            http.close()
 
 
 class AsyncConnection:
@@ -156,12 +146,13 @@ class AsyncConnection:
 
     def __init__(self, address: Address, transport: httpx2.AsyncBaseTransport | None) -> None:
         self._address = address
+        self._parked: Pools[httpx2.AsyncClient] | None = None
         if transport is not None:
-            self._http = self._parked = httpx2.AsyncClient(transport=transport)
+            self._http = httpx2.AsyncClient(transport=transport)
         else:
             tls = httpx2.create_ssl_context()
             self._http = httpx2.AsyncClient(verify=tls)
-            self._parked = httpx2.AsyncClient(verify=tls, limits=_for_parked())
+            self._parked = Pools(lambda: httpx2.AsyncClient(verify=tls, limits=LIMITS))
 
     async def send(self, step: Send) -> Reply | PhasegateError:
         try:
@@ -170,16 +161,17 @@ class AsyncConnection:
             return error_from(error, step)
 
     async def _exchange(self, step: Send) -> Reply:
-        http = self._parked if step.request.parked else self._http
-        answer = await http.send(self._address.request(step), stream=True)
-        try:
-            return _reply(answer, b"".join([part async for part in _not_endless(answer)]))
-        finally:
-            await answer.aclose()
+        parked = self._parked if step.request.parked else None
+        with parked.one() if parked is not None else nullcontext(self._http) as http:
+            answer = await http.send(self._address.request(step), stream=True)
+            try:
+                return _reply(answer, b"".join([part async for part in _not_endless(answer)]))
+            finally:
+                await answer.aclose()
 
     async def close(self) -> None:
-        await self._http.aclose()
-        await self._parked.aclose()
+        for http in (self._http, *(self._parked.all() if self._parked is not None else ())):
+            await http.aclose()
 
 
 def _until(deadline: float, answer: httpx2.Response) -> Iterator[bytes]:
