@@ -63,8 +63,7 @@ async def route_batch(request: Request, agent: AgentName) -> Response:
     raw = await request.body()
     if is_gzip(request.headers.get("content-encoding")):
         raw = gunzip(raw, hot.ctx.settings.max_body_bytes)
-    judged = await deciding.judge(hot, agent, _items(raw))
-    results = await deciding.store(hot, actor, judged, size=len(raw))
+    results = await deciding.decide_all(hot, actor, agent, _items(raw), size=len(raw))
     away = next((result for result in results if isinstance(result, Unavailable)), None)
     if away is not None and not any(isinstance(result, Stored) for result in results):
         raise away

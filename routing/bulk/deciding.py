@@ -1,7 +1,7 @@
 """
 Many cases at once: each is judged, decided and stored as a single call would, and goes its own way.
 
-All that is handed to the writer together is one unit there; the writer shares its commits between such units and the
+What is handed to the writer together is one unit there; the writer shares its commits between such units and the
 single calls.
 """
 
@@ -30,10 +30,31 @@ Judged = Entry | Problem
 Result = Stored | Problem
 
 _AT_A_TIME = 50  # cases after which others get their turn on the event loop
+_A_PART = 125  # cases that are handed over together
+
+
+async def decide_all(hot: HotPath, actor: Actor, agent: str, bodies: Sequence[Any], *, size: int) -> list[Result]:
+    """
+    One result for each, in order. What was decided is being stored while the next part is decided: the database and
+    the interpreter work side by side.
+    """
+    cases = await _cases(hot, agent, bodies)
+    under_way: list[asyncio.Future[list[Result]]] = []
+    for start in range(0, len(cases), _A_PART):
+        part = cases[start : start + _A_PART]
+        judged = await _decide(hot, agent, part)
+        share = size * len(part) // len(cases)
+        under_way.append(asyncio.ensure_future(store(hot, actor, judged, size=share, behind=under_way[-1:])))
+        await asyncio.sleep(0)  # it is handed over now
+    return [result for part in under_way for result in await part]
 
 
 async def judge(hot: HotPath, agent: str, bodies: Sequence[Any]) -> list[Judged]:
     """What is to be stored, or what is wrong; a body that is a Problem already stays one."""
+    return await _decide(hot, agent, await _cases(hot, agent, bodies))
+
+
+async def _cases(hot: HotPath, agent: str, bodies: Sequence[Any]) -> list[CaseIn | Problem]:
     cases = [_case(body) for body in bodies]
     current = hot.holder.current
     if any(isinstance(case, CaseIn) and not current.has_version(agent, case.version) for case in cases):
@@ -41,6 +62,10 @@ async def judge(hot: HotPath, agent: str, bodies: Sequence[Any]) -> list[Judged]
             await run_in_threadpool(hot.holder.look_again)  # it may have been registered a moment ago
         except (OperationalError, InterfaceError, PoolTimeout):
             log.warning("could not look for a version; deciding by what is known", agent=agent)
+    return cases
+
+
+async def _decide(hot: HotPath, agent: str, cases: Sequence[CaseIn | Problem]) -> list[Judged]:
     found: list[Judged] = []
     for number, case in enumerate(cases, start=1):
         if isinstance(case, CaseIn):
@@ -62,12 +87,25 @@ def _case(body: Any) -> CaseIn | Problem:
         return refused
 
 
-async def store(hot: HotPath, actor: Actor, judged: Sequence[Judged], *, size: int) -> list[Result]:
-    """One result for each, in order; each of them Unavailable while there is no room for their `size` in bytes."""
+async def store(
+    hot: HotPath,
+    actor: Actor,
+    judged: Sequence[Judged],
+    *,
+    size: int,
+    behind: Sequence[asyncio.Future[list[Result]]] = (),
+) -> list[Result]:
+    """
+    One result for each, in order; each of them Unavailable while there is no room for their `size` in bytes, also when
+    what they came `behind` is stored.
+    """
     entries = [one for one in judged if isinstance(one, Entry)]
     try:
         stored = iter(await hot.writer.store_many(entries, actor.name, size=size))
     except Unavailable as full:
+        if behind:
+            await asyncio.wait(behind)
+            return await store(hot, actor, judged, size=size)
         stored = iter([full] * len(entries))
     return [next(stored) if isinstance(one, Entry) else one for one in judged]
 

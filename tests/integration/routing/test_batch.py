@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -201,3 +202,14 @@ def test_when_nothing_can_be_stored_the_whole_is_503_and_may_be_sent_again(
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
     assert [item["status"] for item in send(client, case("c-1"))] == [201]
+
+
+def test_a_batch_that_alone_fills_the_backlog_is_stored_whole(ctx: Context) -> None:
+    factories.agent(ctx)
+    factories.rollout(ctx)
+    small = replace(ctx, settings=ctx.settings.model_copy(update={"writer_backlog": 200}))
+    with TestClient(create_app(small)) as client:
+        client.headers = factories.bearer(ctx, agent="claims")  # type: ignore[assignment]
+        found = send(client, *(case(f"c-{n}") for n in range(900)))
+
+    assert [item["status"] for item in found] == [201] * 900
