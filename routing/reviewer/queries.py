@@ -1,8 +1,8 @@
 """Statements on what one reviewer said, how long it took them, and what others said of the same outputs."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from routing.supervision.tables import BlindAnswer
 from routing.tallies.queries import RULED
 
 MOST = 20_000
-"""Verdicts of others that are looked at, of the newest rulings."""
+"""Rulings that are looked at, the newest; and of the verdicts of others on them."""
 _SAID = ("agree", "override")
 
 
@@ -65,6 +65,13 @@ class Other(NamedTuple):
 class OwnArm(NamedTuple):
     agent: str
     total: ArmTotal
+
+
+def newest(session: Session, scope: Scope) -> Scope:
+    """The same, begun later where it holds more rulings than are looked at."""
+    wanted = select(Ruling.at).where(*_own(scope)).order_by(Ruling.at.desc()).offset(MOST).limit(1)
+    left_out = session.scalar(wanted)
+    return scope if left_out is None else replace(scope, since=left_out + timedelta(microseconds=1))
 
 
 def ruled(session: Session, scope: Scope) -> dict[str, int]:

@@ -68,7 +68,8 @@ class ReviewerFiguresOut(Out):
     One person's reviewing. `unread`: rulings that came sooner than anybody can have read the case. `pace` is null for
     everybody but the person; gold answers are those of all time.
 
-    `overturned` lists the newest of `overturned_count`. `cut`: others gave more verdicts than were looked at.
+    `overturned` lists the newest of `overturned_count`. `cut`: there was more than is looked at, the newest 20,000
+    rulings and as many verdicts of others on them; then `since` is when the first of these was.
     """
 
     login: str

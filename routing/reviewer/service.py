@@ -58,7 +58,7 @@ class OwnReport:
     One person's rulings. `same`: of the outputs that somebody else gave a verdict on too, those with the same one.
     `overturned`: rulings of which somebody said the opposite later. Gold answers are those of all time.
     `unread`: rulings that came sooner than anybody can have read the case. `pace` is None for everybody but the person.
-    `cut`: there were more verdicts of others than were looked at.
+    `cut`: there was more than is looked at; `scope` says since when.
     """
 
     scope: Scope
@@ -94,7 +94,8 @@ def scope_of(login: str, since: datetime | None, until: datetime | None, now: da
 
 
 def report(session: Session, scope: Scope, *, own: bool) -> OwnReport:
-    """Eight statements, however much there is."""
+    """Nine statements, and at most `queries.MOST` rulings."""
+    asked, scope = scope, queries.newest(session, scope)
     said, cut = queries.others(session, scope)
     same = _same(said)
     answered = gold_queries.answered_by(session, scope.login)
@@ -119,7 +120,7 @@ def report(session: Session, scope: Scope, *, own: bool) -> OwnReport:
         overturned=tuple(overturned[:SHOWN]),
         overturned_count=len(overturned),
         arms=_arms(queries.arms(session, scope)),
-        cut=cut,
+        cut=cut or scope != asked,
     )
 
 

@@ -13,7 +13,7 @@ from kit.ids import new_id
 from rollout.domain.phase import Phase
 from rollout.reviewers.tables import GoldAnswer
 from routing.cases.tables import Label
-from routing.reviewer import service
+from routing.reviewer import queries, service
 from routing.reviewer.service import OwnReport
 from routing.reviews.tables import Ruling
 from tests import factories
@@ -157,6 +157,20 @@ def test_gold_answers_are_told_by_agent_and_the_missed_ones_by_name(ctx: Context
     assert (found.gold.sensitivity.part, found.gold.sensitivity.whole) == (2, 3)
     assert [(row.agent, row.found.sensitivity.whole) for row in found.gold_by_agent] == [("claims", 2), ("other", 1)]
     assert [row.case_id for row in found.gold_missed] == ["g-2"]
+
+
+def test_of_very_many_rulings_the_newest_are_looked_at(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "MOST", 2)
+    rulings = [ruled(ctx, f"c-{n}") for n in range(3)]
+    for ruling in rulings:
+        later(ctx, ruling, "override", "failure")
+
+    found = report(ctx)
+
+    assert (found.ruled, found.overturned_count, found.cut) == ({"approve": 2}, 2, True)
+    assert rulings[0].at < found.scope.since <= rulings[1].at
+    monkeypatch.setattr(queries, "MOST", 3)
+    assert (report(ctx).ruled, report(ctx).cut) == ({"approve": 3}, False)
 
 
 class TestWhoMayLook:
