@@ -44,9 +44,19 @@ async def decide_all(hot: HotPath, actor: Actor, agent: str, bodies: Sequence[An
         part = cases[start : start + _A_PART]
         judged = await _decide(hot, agent, part)
         share = size * len(part) // len(cases)
-        under_way.append(asyncio.ensure_future(store(hot, actor, judged, size=share, behind=under_way[-1:])))
-        await asyncio.sleep(0)  # it is handed over now
+        handed = await _hand_over(hot, actor, judged, share)
+        if handed.done() and under_way:  # no room beside the parts before; without them, there may be
+            await asyncio.wait(under_way)
+            handed = await _hand_over(hot, actor, judged, share)
+        under_way.append(handed)
     return [result for part in under_way for result in await part]
+
+
+async def _hand_over(hot: HotPath, actor: Actor, judged: Sequence[Judged], size: int) -> asyncio.Future[list[Result]]:
+    """What comes of it; it is there already where nothing was taken."""
+    found = asyncio.ensure_future(store(hot, actor, judged, size=size))
+    await asyncio.sleep(0)
+    return found
 
 
 async def judge(hot: HotPath, agent: str, bodies: Sequence[Any]) -> list[Judged]:
@@ -87,25 +97,12 @@ def _case(body: Any) -> CaseIn | Problem:
         return refused
 
 
-async def store(
-    hot: HotPath,
-    actor: Actor,
-    judged: Sequence[Judged],
-    *,
-    size: int,
-    behind: Sequence[asyncio.Future[list[Result]]] = (),
-) -> list[Result]:
-    """
-    One result for each, in order; each of them Unavailable while there is no room for their `size` in bytes, also when
-    what they came `behind` is stored.
-    """
+async def store(hot: HotPath, actor: Actor, judged: Sequence[Judged], *, size: int) -> list[Result]:
+    """One result for each, in order; each of them Unavailable while there is no room for their `size` in bytes."""
     entries = [one for one in judged if isinstance(one, Entry)]
     try:
         stored = iter(await hot.writer.store_many(entries, actor.name, size=size))
     except Unavailable as full:
-        if behind:
-            await asyncio.wait(behind)
-            return await store(hot, actor, judged, size=size)
         stored = iter([full] * len(entries))
     return [next(stored) if isinstance(one, Entry) else one for one in judged]
 
