@@ -148,8 +148,7 @@ def status_of(session: Session, viewer: Viewer, now: datetime, part: Part, *, si
     today = queries.ruled_since(session, viewer.login, since)
     an_hour = queries.ruled_since(session, viewer.login, now - timedelta(hours=1), one_by_one=True)
     narrow = Narrow(agent or None, segment or None)
-    first = dealing.open_page(session, narrow=narrow, reach=reach, limit=1, login=viewer.login)
-    due = first[0].due_at if first else None
+    due = dealing.earliest_due(session, narrow, reach, viewer.login)
     left = waiting.get(agent, 0) if agent else min(sum(waiting.values()), dealing.COUNTED_UP_TO)
     if segment:
         left = dealing.waiting_of(session, agent, reach, segment)
@@ -157,7 +156,7 @@ def status_of(session: Session, viewer: Viewer, now: datetime, part: Part, *, si
         agent=agent,
         segment=segment,
         # A second look is not counted, and is one case all the same when it comes; what is only for others is none.
-        left=max(left, len(first)) if first else 0,
+        left=max(left, 1) if due is not None else 0,
         done=sum(today.values()),
         an_hour=sum(an_hour.values()),
         oldest_due=due,

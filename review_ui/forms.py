@@ -49,7 +49,7 @@ class OutField:
 
 
 def out_fields(output: Any, named: Sequence[FieldView], schema: Any) -> list[OutField]:
-    """The rows of an output, in the agent's order."""
+    """The rows of an output: as the agent's settings name them, then the others in the order the database keeps."""
     views = named_fields(_with_known(output, schema), named, "Output")
     return [
         _field(output, view, schema_at(schema, view.path), optional=_optional(output, schema, view)) for view in views

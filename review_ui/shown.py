@@ -53,7 +53,7 @@ def at_path(value: Any, path: str) -> Any:
 
 
 def named_fields(value: Any, named: Sequence[FieldView], whole: str) -> list[FieldView]:
-    """The agent's fields in its order, then every top-level field that none of them touches."""
+    """The fields that the settings name, in that order, then every top-level field that none of them touches."""
     fields = list(named)
     if any(not view.path for view in fields):
         return fields

@@ -10,6 +10,7 @@ from kit.context import Context
 from kit.errors import Unavailable
 from kit.http import Ctx
 from review_ui.pages import COOKIE, AnybodysForm, FormDep, ViewerDep, find_viewer, go, local_path, render
+from routing.reviews import service as reviews
 
 router = APIRouter(include_in_schema=False)
 
@@ -68,8 +69,10 @@ def _enter(ctx: Context, login: str, password: str, address: str) -> str:
 
 @router.post("/sign-out")
 def sign_out(viewer: ViewerDep, ctx: Ctx, _form: FormDep) -> RedirectResponse:
+    """Whoever goes gives back all they hold, the case on the desk too."""
     with ctx.db.begin() as session:
         people.sign_out(session, viewer.token, now=ctx.clock.now())
+        reviews.leave(session, actor=viewer.actor, everything=True)
     response = go("/sign-in")
     _set_cookie(response, ctx, "", max_age=0)
     return response

@@ -4,7 +4,8 @@
 import { handlers, paintKeys } from "./keys.js";
 import { compare, control } from "./compare.js";
 import * as drafts from "./drafts.js";
-import { listen, many } from "./live.js";
+import { showEarlier } from "./earlier.js";
+import { listen, many, paintUrgent } from "./live.js";
 import { localTimes, toast, untoast } from "./page.js";
 import { unseen, watch } from "./seen.js";
 import "./swipe.js";
@@ -31,6 +32,7 @@ const itemShown = () => held()?.dataset.item || "";
 const veiled = () => held()?.hasAttribute("data-veiled");
 const paired = () => held()?.hasAttribute("data-pair");
 const rows = () => $$(".out-row");
+const typed = () => $$(".case [data-draft]").some((field) => field.value);
 const changed = () => rows().filter((row) => row.hasAttribute("data-changed"));
 const say = (text) => { const note = $(".dock-note"); if (note) note.textContent = text; };
 const busy = (on) => { desk.ariaBusy = String(on); };
@@ -43,6 +45,10 @@ function saveDraft() {
   const values = Object.fromEntries(changed().map((row) => [control(row).name, control(row).value]));
   const free = $$("[data-draft], .dock #note").filter((field) => field.value);
   drafts.keep(draftKey(), Object.assign(values, ...free.map((field) => ({ [field.name]: field.value }))));
+}
+/** What was ruled on is done with, however it was shown; to answer first or to give back is no ruling. */
+function dropDraft({ form, key }) {
+  if (form.id === "rule" && !form.hasAttribute("data-wait")) drafts.dropCase(key); else drafts.drop(key);
 }
 function restoreDraft() {
   const values = drafts.kept(draftKey());
@@ -77,6 +83,7 @@ function begin(focus) {
     renewedAt = now();
     openReasons(false);
     restoreDraft();
+    showEarlier(draftKey());
     watch(held());
     const approve = $("[data-cmd=approve]"), dwell = dwellOf();
     approve?.setAttribute("aria-disabled", "true");
@@ -100,7 +107,11 @@ function hideBanners() { for (const one of $$(".desk-main > .banner")) one.hidde
 function adopt(html, sentAt, { follow = true } = {}) {
   const page = new DOMParser().parseFromString(html, "text/html"), told = $("[data-desk]", page)?.dataset || {};
   const status = $("[data-region=status]", page);
-  if (status) { $("[data-region=status]").replaceWith(document.importNode(status, true)); localTimes($("[data-region=status]")); }
+  if (status) {
+    $("[data-region=status]").replaceWith(document.importNode(status, true));
+    localTimes($("[data-region=status]"));
+    paintUrgent();
+  }
   const gold = $("[data-gold]", page);
   if (gold && gold.textContent.trim() !== $("[data-gold]").textContent.trim()) $("[data-gold]").replaceWith(document.importNode(gold, true));
   const known = ahead.find((one) => one.item === told.current);
@@ -154,7 +165,7 @@ function send(sent, submitter) {
   const entry = { item: itemShown(), form: sent, submitter, body, key: draftKey(), parts: partsShown() };
   if (!navigator.onLine) { unsent = () => send(sent, submitter); offline(true); return; }
   const next = ahead[0];
-  if (sent.hasAttribute("data-wait") || changed().length || !next || next.until < now()) { wait(entry); return; }
+  if (sent.hasAttribute("data-wait") || changed().length || typed() || !next || next.until < now()) { wait(entry); return; }
   ahead.shift();
   behind.push(entry);
   put(next.parts);
@@ -173,7 +184,7 @@ async function deliver() {
     try { answer = await ask(entry.form.action, entry.body); text = await answer.text(); } catch { return comeBack(() => { unsent = again(entry); offline(true); }); }
     if (answer.status === 422 && !isProblem(answer)) return comeBack(() => adopt(text, sentAt));
     if (!answer.ok) return comeBack(() => refused(answer.status, isProblem(answer) ? JSON.parse(text) : {}));
-    drafts.drop(entry.key);
+    dropDraft(entry);
     const last = behind.length === 1, told = adopt(text, sentAt, { follow: last });
     behind.shift();
     if (told.ruled) announce(told);
@@ -198,7 +209,7 @@ async function wait(entry) {
     for (const [name, value] of form()) if (!entry.body.has(name)) entry.body.set(name, value);
     const answer = await ask(entry.form.action, entry.body), text = await answer.text();
     if (answer.ok) {
-      drafts.drop(entry.key);
+      dropDraft(entry);
       behind = [entry];   // so that undoing finds it as it was
       const told = adopt(text, sentAt);
       if (told.ruled) announce(told);
@@ -217,8 +228,9 @@ function refused(status, problem) {
   if (status === 409 && ("held_by" in problem || problem.type === "/problems/not-held")) return showLost(problem);
   hideBanners();
   $("[data-refused]").hidden = false;
+  const kept = Object.keys(drafts.kept(draftKey())).length ? " What you typed is kept, and stands above the fields if the case comes to you again." : "";
   $("[data-refused-title]").textContent = status === 401 ? "You are signed out." : `${problem.title || "It could not be stored"}.`;
-  $("[data-refused-words]").textContent = status === 401 ? "Nothing was recorded. Sign in again; your draft is kept." : `${capital(problem.detail || "Nothing was recorded")}. Your draft is kept.`;
+  $("[data-refused-words]").textContent = status === 401 ? "Nothing was recorded. Sign in again; your draft is kept." : `${capital(problem.detail || "Nothing was recorded")}.${kept}`;
 }
 /** What was sent and not answered may have arrived. The same sent again is one ruling. */
 const again = (entry) => Object.assign(() => send(entry.form, entry.submitter), { maybe: true });

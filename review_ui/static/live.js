@@ -1,6 +1,6 @@
 /* What changes on an open page without a reload: told by the server, one connection a page, none while it is hidden. */
 
-let source = null;
+let source = null, urgent = 0;
 const listeners = [];
 
 export function listen(hear) { listeners.push(hear); }
@@ -24,8 +24,13 @@ addEventListener("pageshow", connect);
 export const many = (number) => (number >= 1000 ? "1,000+" : String(number));
 listen((told) => {
   for (const count of document.querySelectorAll("[data-count]")) { count.textContent = many(told.left); count.hidden = !told.left; }
-  for (const urgent of document.querySelectorAll("[data-urgent]")) {
-    urgent.hidden = !told.urgent;
-    urgent.querySelector("b").textContent = many(told.urgent);
-  }
+  urgent = told.urgent;
+  paintUrgent();
 });
+/** How many are urgent; also in what was put into the page since it was told. */
+export function paintUrgent(part = document) {
+  for (const one of part.querySelectorAll("[data-urgent]")) {
+    one.hidden = !urgent;
+    one.querySelector("b").textContent = many(urgent);
+  }
+}

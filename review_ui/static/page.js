@@ -1,6 +1,7 @@
 /* What every page adds to the server's HTML: theme, dialogs, tabs, toasts, and times in the reader's zone.
    Every page works without it, but for the theme switch and the keys. */
 import { handlers, paintKeys } from "./keys.js";
+import "./drafts.js";
 import "./palette.js";
 
 const root = document.documentElement;

@@ -34,7 +34,7 @@ def judge(session: Session, item_id: UUID, said: Judged, *, agent: AgentEntry, a
     if (before := _judged_before(session, item, row.said, said, actor)) is not None:
         return before
     if said.fingerprint != item.fingerprint:
-        raise ShownOtherwise("the case changed since it was shown to you; look at it again, your draft is kept")
+        raise ShownOtherwise("the case changed since it was shown to you; look at it again")
     if not dealing.may_judge(session, item_id, actor.name):
         raise NotForYou(f"case {item.case_id} is for somebody who has seen no output of it; give it back")
     decision = queries.decision_of(session, item)

@@ -249,7 +249,7 @@ def give(session: Session, item: ReviewItem, said: Said, *, agent: AgentEntry, a
     veil.require_answer(session, item, actor.name)
     require_ruling(item)
     if said.fingerprint != item.fingerprint:
-        raise ShownOtherwise("the case changed since it was shown to you; look at it again, your draft is kept")
+        raise ShownOtherwise("the case changed since it was shown to you; look at it again")
 
     def look() -> Decision:
         return queries.decision_of(session, item)

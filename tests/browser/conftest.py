@@ -131,13 +131,20 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     assert not errors
 
 
+SCHEMA = house.DIGITS["output_schema"]
+LEGIBLE = SCHEMA | {"properties": SCHEMA["properties"] | {"legible": {"type": "boolean"}}}
+IN_ORDER = [{"path": f"/{name}", "label": name.title()} for name in ("digit", "remark", "legible")]
+DESK = {"output_schema": LEGIBLE, "fields": house.DIGITS["fields"] | {"output": IN_ORDER}, "undo_seconds": 60}
+SAID = {"legible": True, "digit": 7}
+
+
 @pytest.fixture
 def desk(site: Site, visit: Visit) -> Page:
-    """A reviewer with the first of six cases on the desk, and the three after it in the page."""
+    """A reviewer with the first of six cases on the desk, and the three after it in the page; high risks are urgent."""
     house.people(site.ctx)
-    house.agent(site.ctx, settings=house.DIGITS | {"undo_seconds": 60})
+    house.agent(site.ctx, settings=house.DIGITS | DESK, review_risks=["high"])
     for number in range(1, 7):
-        house.case(site.ctx, f"form-{number}")
+        house.case(site.ctx, f"form-{number}", output=SAID)
     page = visit("rita")
     page.goto("/review")
     expect(page.get_by_role("button", name="Take the next case")).to_be_focused()

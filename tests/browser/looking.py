@@ -30,6 +30,11 @@ def stored(page: Page) -> None:
     expect(page.locator(".toast")).to_be_visible()
 
 
+def drafts(page: Page) -> list[str]:
+    """What is kept of what was typed, on this device."""
+    return list(page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('draft:'))"))
+
+
 def states(site: Site) -> dict[str, str]:
     with site.ctx.db.read() as session:
         return {row.case_id: row.state for row in session.scalars(select(ReviewItem))}

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from routing.supervision.tables import BlindAnswer
 from tests.browser.conftest import Site, Visit
-from tests.browser.looking import states, wait_for
+from tests.browser.looking import drafts, states, wait_for
 from tests.integration.review_ui import house
 
 pytestmark = pytest.mark.browser
@@ -26,10 +26,6 @@ def desk(site: Site, visit: Visit) -> Page:
     page.keyboard.press("Enter")
     expect(page.locator("#case-h")).to_have_text("form-1")
     return page
-
-
-def drafts(page: Page) -> list[str]:
-    return list(page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('draft:'))"))
 
 
 def test_the_answer_is_typed_and_stored_with_the_keyboard_and_then_the_output_is_ruled_on(

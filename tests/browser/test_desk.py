@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from routing.reviews import service
 from tests.browser.conftest import Site, Visit
@@ -52,18 +52,25 @@ def test_two_keys_reject_with_a_reason_and_the_same_two_repeat_it(site: Site, de
     assert [(one.ruling, one.reason_code) for one in rulings(site)] == [("reject", "unreadable")] * 2
 
 
-def test_an_edit_shows_the_difference_and_is_approved_from_the_field(site: Site, desk: Page) -> None:
+def test_edits_go_from_field_to_field_show_what_differs_and_are_approved_from_there(site: Site, desk: Page) -> None:
     settled(desk)
+    differences = desk.locator(".out-row .diff:visible")
     desk.keyboard.press("e")
-    expect(desk.locator("#out-1")).to_be_focused()
-    desk.locator("#out-1").fill("3")
-    expect(desk.locator(".out-row .diff").first).to_contain_text("73")
-    expect(desk.locator("[data-cmd=approve] [data-label]")).to_have_text("Approve with 1 edit")
+    expect(desk.get_by_label("Digit")).to_be_focused()
+    desk.get_by_label("Digit").fill("3")
+    expect(differences).to_have_text(["Agent said, then you: 73"])
+    for label in ("Remark", "Legible"):  # as the agent's settings name them
+        desk.keyboard.press("Tab")
+        expect(desk.get_by_label(label)).to_be_focused()
+    desk.get_by_label("Legible").select_option("no")
+    expect(differences).to_have_text(["Agent said, then you: 73", "Agent said, then you: yes no"])
+    expect(differences.last.locator("del")).to_have_text("yes")
+    expect(desk.locator("[data-cmd=approve] [data-label]")).to_have_text("Approve with 2 edits")
 
     desk.keyboard.press("Control+Enter")
 
     expect_case(desk, "form-2")
-    assert rulings(site)[0].output == {"digit": 3}
+    assert rulings(site)[0].output == {"digit": 3, "legible": False}
 
 
 def test_how_a_reason_is_chosen_is_said_with_keys_only_where_there_are_keys(desk: Page) -> None:
@@ -242,16 +249,31 @@ def test_the_next_piece_of_evidence_and_the_confidence_are_one_key_away(desk: Pa
     expect(desk.get_by_text("Confidence 0.42")).to_be_visible()
 
 
-def test_two_browsers_never_hold_one_case_though_both_have_the_next_ones_in_the_page(
+def test_two_browsers_never_hold_one_case_and_the_queue_tells_each_what_the_other_holds(
     site: Site, desk: Page, visit: Visit
 ) -> None:
     wait_for(desk, lambda: held_ahead(site, "rita") == ["form-2", "form-3", "form-4"])
     other = visit("ravi")
-    other.goto("/review")
-    other.click("#next button")
-    expect_case(other, "form-5")
+    other.goto("/review/queue")
 
-    for page, following in ((desk, "form-2"), (other, "form-6")):
+    def holder(case_id: str) -> Locator:
+        return other.locator("tr[data-item]", has_text=case_id).locator("[data-held]")
+
+    def claim(case_id: str) -> Locator:
+        return other.get_by_role("button", name=f"Claim {case_id}")
+
+    expect(holder("form-1")).to_contain_text("rita")
+    expect(claim("form-1")).to_be_disabled()
+    expect(holder("form-5")).to_have_text("–")
+    desk.keyboard.press("s")
+    expect_case(desk, "form-2")
+    expect(holder("form-5")).to_have_text("rita")
+    expect(claim("form-5")).to_be_disabled()
+    expect(holder("form-1")).to_have_text("–")
+    claim("form-1").click()
+    expect_case(other, "form-1")
+
+    for page, following in ((desk, "form-3"), (other, "form-6")):
         settled(page)
         page.keyboard.press("a")
         expect_case(page, following)
@@ -276,6 +298,17 @@ def test_a_case_stays_ones_own_while_one_is_there_and_a_lost_one_is_taken_again_
 
     desk.mouse.move(200, 300)
     wait_for(desk, lambda: held_until(site, "form-1") == before + timedelta(minutes=5))
+    left, warning = desk.locator("[data-lease-left]"), desk.locator("[data-lease-warning]")
+    expect(left).to_have_text(re.compile("10:00|9:5."))
+    expect(warning).not_to_be_visible()
+    desk.clock.fast_forward(490_000)
+    expect(warning).to_be_visible()
+    expect(left).to_have_text(re.compile("1:[45]."))
+    expect(desk.locator("[data-lease]")).to_have_attribute("data-tone", "warn")
+    desk.click("[data-keep]")
+    expect(warning).not_to_be_visible()
+    expect(left).to_have_text(re.compile("10:00|9:5."))
+    expect(desk.locator("[data-lease]")).to_have_attribute("data-tone", "")
 
     desk.locator("#out-1").fill("4")
     site.ctx.clock.move(timedelta(hours=1))  # type: ignore[attr-defined]
@@ -301,24 +334,6 @@ def test_a_case_stays_ones_own_while_one_is_there_and_a_lost_one_is_taken_again_
     expect(desk.locator("[data-lease-lost]")).to_contain_text(re.compile(r"ravi has it until \d\d:\d\d"))
     assert desk.locator("#out-1").input_value() == "4"
     assert rulings(site) == []
-
-
-def test_without_a_connection_nothing_is_ruled_and_the_draft_survives_a_reload(site: Site, desk: Page) -> None:
-    settled(desk)
-    desk.locator("#out-1").fill("4")
-    desk.context.set_offline(True)
-    desk.keyboard.press("Control+Enter")
-    expect(desk.locator("[data-offline]")).to_be_visible()
-    assert rulings(site) == []
-
-    desk.context.set_offline(False)
-    desk.reload()
-
-    assert desk.locator("#out-1").input_value() == "4"
-    settled(desk)
-    desk.locator("[data-cmd=approve]").click()
-    expect_case(desk, "form-2")
-    assert rulings(site)[0].output == {"digit": 4}
 
 
 def test_the_desk_works_without_scripts(site: Site, visit: Visit, browser: object) -> None:

@@ -151,13 +151,23 @@ def test_two_keys_go_to_the_queue_where_j_and_k_go_from_case_to_case_and_the_des
     expect(desk.locator("[data-region=status]")).to_contain_text("digits, paper")  # the script's, not the page's own
 
 
-def test_a_new_case_is_counted_without_a_reload_and_the_day_is_the_readers(site: Site, desk: Page) -> None:
+def test_a_new_case_is_counted_without_a_reload_one_that_is_urgent_too_and_the_day_is_the_readers(
+    site: Site, desk: Page
+) -> None:
     expect(desk.locator("[data-left]")).to_have_text("6")
+    expect(desk.locator("[data-urgent]")).not_to_be_visible()
 
-    house.case(site.ctx, "form-7")
+    house.case(site.ctx, "form-7", risk="high")
 
     expect(desk.locator("[data-left]")).to_have_text("7")
     expect(desk.locator(".topnav [data-count]")).to_have_text("7")
+    expect(desk.locator("[data-urgent]")).to_contain_text("1 before all others")
+    desk.evaluate("""() => {
+        document.querySelector("[data-region=status]").id = "before";
+        dispatchEvent(new Event("online"));  // a sign of life: its answer has a status line of its own
+    }""")
+    expect(desk.locator("#before")).to_have_count(0)
+    expect(desk.locator("[data-urgent]")).to_contain_text("1 before all others")
     assert "phasegate_zone" in {cookie["name"] for cookie in desk.context.cookies()}
 
 

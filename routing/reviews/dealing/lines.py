@@ -48,7 +48,9 @@ def in_turn(priority: Any, due_at: Any, item_id: Any, *, back: bool) -> tuple[An
     return (priority, due_at.desc(), item_id.desc()) if back else (priority.desc(), due_at, item_id)
 
 
-_PRIORITIES = (2, 1, 0)  # and whatever is above
+_PRIORITIES = (2, 1, 0)
+_APART = (ReviewItem.priority > max(_PRIORITIES), *(ReviewItem.priority == one for one in _PRIORITIES))
+"""The urgent ones first, the ordinary ones last; within each of these what is due first comes first."""
 
 _SEGMENTS = 200  # of one agent; where more wait, they are read past instead of one by one
 
@@ -181,8 +183,9 @@ def _spans(wanted: Narrow) -> list[Conditions]:
     due = () if wanted.due_before is None else (ReviewItem.due_at < wanted.due_before,)
     if wanted.due_before is None or wanted.case_id is not None:
         return [(*due, ReviewItem.priority > 0) if wanted.urgent else due]
-    priorities = [priority for priority in _PRIORITIES if priority > 0 or not wanted.urgent]
-    return [
-        (ReviewItem.priority > max(_PRIORITIES), *due),
-        *((ReviewItem.priority == priority, *due) for priority in priorities),
-    ]
+    return [(priority, *due) for priority in (_APART[:-1] if wanted.urgent else _APART)]
+
+
+def by_priority(line: Line) -> list[Line]:
+    """Its parts, within each of which what is due first comes first."""
+    return [and_(line, priority) for priority in _APART]

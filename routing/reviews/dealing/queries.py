@@ -50,6 +50,7 @@ from routing.reviews.dealing.lines import (
     Line,
     Narrow,
     Spot,
+    by_priority,
     free,
     in_turn,
     lines,
@@ -374,6 +375,19 @@ def open_page(
     wanted_rows = select(ReviewItem).where(ReviewItem.id.in_(ids))
     rows = {item.id: item for item in session.scalars(wanted_rows)} if ids else {}
     return [rows[item_id] for item_id in ids if item_id in rows]
+
+
+def earliest_due(session: Session, narrow: Narrow, reach: Reach, login: str) -> datetime | None:
+    """When what is due first of this part of the queue is due, as this person sees it; its turn may come later."""
+    first = open_page(session, narrow=narrow, reach=reach, limit=1, login=login)
+    if not first or not first[0].priority:  # nothing is urgent, so what comes first is due first
+        return first[0].due_at if first else None
+    wanted = [part for line in lines_of(session, narrow, reach) for part in by_priority(line)]
+    due = first[0].due_at
+    for start in range(0, len(wanted), _LINES_AT_ONCE):
+        firsts = _firsts(wanted[start : start + _LINES_AT_ONCE], [WAITING, *seen_by(login)], limit=1)
+        due = min([due, *(row[1] for row in session.execute(firsts))])
+    return due
 
 
 def rollouts_of_kind(kind: str) -> CTE:

@@ -145,8 +145,9 @@ def agent(
     plan: bool = True,
     plan_more: str = "",
     threshold: float | None = 0.9,
+    **rules: Any,
 ) -> None:
-    """An agent whose first version is in the given phase."""
+    """An agent whose first version is in the given phase; more `rules` than the threshold are those of its policy."""
     now, actor = ctx.clock.now(), admin(ctx)
     given = AT_ONCE | (settings or DIGITS)
     given |= {"supervision": factories.NOBODY_CHECKS | given["supervision"]}
@@ -157,9 +158,8 @@ def agent(
         if plan:
             plans.apply(session, row, plan_yaml(name) + plan_more, actor=actor, now=now)
             session.flush()
-        rollout = versions.register(
-            session, row, version, rules=Rules(threshold=threshold, audit_rate=0.5), actor=actor, now=now
-        )
+        given_rules = Rules.model_validate({"threshold": threshold, "audit_rate": 0.5} | rules)
+        rollout = versions.register(session, row, version, rules=given_rules, actor=actor, now=now)
         session.flush()
     move(ctx, name, version, phase)
     del rollout

@@ -5,6 +5,7 @@ from sqlalchemy import QueuePool
 
 from governance.people import service as people
 from kit.context import Context
+from routing.reviews.dealing import queries as dealing
 from tests import factories
 from tests.integration.review_ui import house
 
@@ -105,6 +106,25 @@ def test_signing_out_ends_the_sign_in_and_not_only_the_cookie(ctx: Context, pers
 
         client.cookies.set("phasegate_session", kept)
         assert client.get("/review/queue").url.path == "/sign-in"
+
+
+def test_signing_out_gives_back_the_case_on_the_desk_and_those_held_ahead(ctx: Context) -> None:
+    house.people(ctx)
+    house.agent(ctx)
+    for number in (1, 2):
+        house.case(ctx, f"form-{number}")
+    with house.client(ctx, "rita") as client:
+        form = {"form_token": house.token(client.get("/review").text)}
+        client.post("/review/next", data=form, headers={"phasegate-background": "1"})
+        with ctx.db.read() as session:
+            held = dealing.held_at_all(session, "rita", ctx.clock.now())
+        assert held[0] is not None
+        assert len(held[1]) == 1
+
+        client.post("/sign-out", data=form)
+
+    with ctx.db.read() as session:
+        assert dealing.held_at_all(session, "rita", ctx.clock.now()) == (None, [])
 
 
 def test_a_sign_in_that_has_ended_asks_again_and_says_that_nothing_was_changed(ctx: Context, person: str) -> None:
