@@ -187,6 +187,7 @@ class Mixed:
         if held is not None:
             form |= {"fingerprint": held[2], "ruling": "approve"}
             self._desk = self._said(client, f"/review/{held[1]}/rule", form)
+            self.done["ruling at the desk"] += 1
 
     def _said(self, client: httpx2.Client, path: str, form: dict[str, str]) -> str:
         answer = client.post(path, data=form, headers=self._signed_in | {BACKGROUND: "1"})

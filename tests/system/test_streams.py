@@ -202,16 +202,15 @@ def test_memory_does_not_grow_with_the_length_of_a_stream(web: Web) -> None:
     assert web.child.process is not None
     process = psutil.Process(web.child.process.pid)
 
-    def large(count: int) -> Iterator[bytes]:
-        for n in range(count):
-            yield line(
-                "large", n % 500, input="x" * 4000
-            )  # the same cases again and again: few are stored, all are read
+    def sent(client: httpx2.Client, count: int) -> int:
+        """How many of so many new cases were stored."""
+        lines = (line(f"large-{count}", n, input="x" * 4000) for n in range(count))
+        return int(json.loads(client.post(STREAM, content=lines).text.splitlines()[-1])["stored"])
 
     with web.client() as client:
-        client.post(STREAM, content=large(2000))
+        assert sent(client, 2000) == 2000
         before = process.memory_info().rss
-        client.post(STREAM, content=large(MANY))
+        assert sent(client, MANY) == MANY
         after = process.memory_info().rss
 
     print(f"{before / 1e6:.0f} MB after 2,000 lines of 4 kB, {after / 1e6:.0f} MB after {MANY:,} more")
