@@ -12,6 +12,7 @@ from kit.wire import Out
 from routing.archives import queries as archives
 from routing.cases import queries
 from routing.cases.outcomes import outcome_of
+from routing.cases.reported import label_of
 from routing.cases.schemas import DecisionOut, decision_out
 from routing.gold import queries as gold
 
@@ -73,6 +74,10 @@ def case_out(session: Session, agent: str, case_id: str, *, to_person: bool = Fa
     if not decisions and not outputs:
         raise NotFound(f"agent {agent} has no case “{case_id}”")
     ids = [row.id for row in decisions]
+    if seeming:  # what was reported is shown as of any other case; there is no label of it
+        labels = [label_of(row, row.decision_id) for row in gold.reports(session, agent, decisions=ids)]
+    else:
+        labels = queries.labels_of(session, ids)
     return CaseOut(
         case_id=case_id,
         agent=agent,
@@ -80,27 +85,8 @@ def case_out(session: Session, agent: str, case_id: str, *, to_person: bool = Fa
         decisions=[decision_out(row, outcome_of(row)) for row in decisions],
         human_outputs=[HumanOutputOut.model_validate(row) for row in outputs],
         comparisons=[ComparisonOut.model_validate(row) for row in queries.comparisons_of(session, ids)],
-        labels=_reported(session, agent, ids)
-        if seeming
-        else [LabelOut.model_validate(row) for row in queries.labels_of(session, ids)],
+        labels=[LabelOut.model_validate(row) for row in labels],
     )
-
-
-def _reported(session: Session, agent: str, ids: Collection[UUID]) -> list[LabelOut]:
-    """What was reported of a gold case, as of any other; there is no label of it."""
-    return [
-        LabelOut(
-            decision_id=row.decision_id,
-            verdict="override",
-            severity="severe" if row.severity in {"severe", "critical"} else row.severity,
-            source="failure",
-            source_id=row.id,
-            person=row.reported_by,
-            note=row.description[:500],
-            at=row.reported_at,
-        )
-        for row in gold.reports(session, agent, decisions=ids)
-    ]
 
 
 def without_rulings(case: CaseOut, untold: Collection[UUID]) -> CaseOut:

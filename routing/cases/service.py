@@ -29,6 +29,7 @@ from routing.archives.queries import CaseArchived, archived
 from routing.cases import handing_over, queries
 from routing.cases.closing import close_reviews
 from routing.cases.prepare import Entry, Key, same
+from routing.cases.reported import label_of
 from routing.cases.schemas import GIVEN_LENGTH, FailureIn, HumanOutputIn, HumanOutputStored
 from routing.cases.tables import Decision, DecisionKey, HumanOutput, Label
 from routing.supervision import veil
@@ -372,23 +373,7 @@ def report_failure(
         actor=actor,
         now=now,
     )
-    _label_failed(session, row, failure, now)
-    return failure, True
-
-
-def _label_failed(session: Session, row: Decision, failure: Failure, now: datetime) -> None:
-    """A reported error is a verdict on the decision: the one that counts, with its source on record."""
-    session.add(
-        Label(
-            decision_id=row.id,
-            verdict="override",
-            severity="severe" if failure.severity in {"severe", "critical"} else failure.severity,
-            source="failure",
-            source_id=failure.id,
-            person=failure.reported_by,
-            note=failure.description[:500],
-            at=now,
-        )
-    )
+    session.add(label_of(failure, row.id))
     row.mark_unsettled()
     send_after_commit(session, "routing.settle")
+    return failure, True

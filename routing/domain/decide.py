@@ -17,6 +17,9 @@ from routing.domain.sampling import audit_position, input_position, ramp_positio
 HUMAN_LOOP, CONDITIONS_MET = "human_loop", "conditions_met"
 """The reasons of cases that Amazon A2I would have had a human loop for."""
 
+INTERRUPT = "interrupt:"
+"""How the ids of cases begin that an agent's graph stopped for."""
+
 ConfidenceState = Literal["valid", "missing", "invalid"]
 
 

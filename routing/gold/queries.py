@@ -12,7 +12,7 @@ from kit.dialects import insert_new
 from kit.errors import NotFound
 from rollout.failures.tables import Failure
 from routing.cases.tables import Decision, DecisionKey, HumanOutput, Label
-from routing.domain.decide import HUMAN_LOOP
+from routing.domain.decide import HUMAN_LOOP, INTERRUPT
 from routing.gold.tables import GoldCase, GoldDeal, GoldReport
 from routing.reviews.tables import Opened, ReviewItem, Ruling
 from routing.supervision.tables import BlindAnswer
@@ -22,9 +22,6 @@ GOLD = "gold"
 
 ASKED_FOR = timedelta(days=1)
 """How long a gold case that was given back waits for the same person at most."""
-
-INTERRUPT = "interrupt:"
-"""How the ids of cases begin that came by an interrupt."""
 
 _PEOPLE_DID_OR_REPORTED = ("human_output", "failure")
 """Sources of a label that are no rulings."""

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from kit.errors import Invalid, Place
 from routing.cases.tables import Decision
+from routing.domain.decide import INTERRUPT
 from routing.gold import queries
 from routing.gold.disguise import betrays
 from routing.gold.tables import GoldCase
@@ -23,7 +24,7 @@ _HOW = "it came by an interrupt or as a human loop"
 def require_fit(row: Mapping[str, Any]) -> None:
     """Refuse what would give itself away, of a case that is to be made."""
     places = [Place(name, _WHERE, "make it by hand, without the id there") for name in _shows_its_id(row)]
-    if row["case_id"].startswith(queries.INTERRUPT):
+    if row["case_id"].startswith(INTERRUPT):
         places = [Place("case_id", _HOW, "use an id such as the agent's other cases have")]
     if places:
         raise Invalid("every reviewer would know it for a gold case", places=places)
@@ -41,7 +42,7 @@ def left_out(session: Session, cases: Sequence[GoldCase]) -> dict[UUID, str]:
     asked = queries.asked_for(session, [case.decision_id for case in cases if case.decision_id is not None])
     found = {}
     for case in cases:
-        if case.decision_id in asked or case.case_id.startswith(queries.INTERRUPT):
+        if case.decision_id in asked or case.case_id.startswith(INTERRUPT):
             found[case.id] = _HOW
         elif names := _shows_its_id({name: getattr(case, name) for name in (*_SHOWN, "case_id")}):
             found[case.id] = f"{names[0]}: {_WHERE}"

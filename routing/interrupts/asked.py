@@ -13,11 +13,9 @@ from pydantic import ValidationError
 from evidence.comparing.schema import OutputSchema, OutputSchemaError
 from kit.errors import Invalid, Place
 from routing.cases.tables import Decision
+from routing.domain.decide import INTERRUPT
 from routing.interrupts.dialects import Word
 from routing.interrupts.schemas import Asked
-
-PREFIX = "interrupt:"
-"""How the case ids of interrupts begin."""
 
 RESPOND = "respond"
 """An output of this one field is what a person answers in the tool's place."""
@@ -32,12 +30,12 @@ _WORDS: dict[Word, tuple[str, str]] = {
 
 
 def case_id_of(interrupt: str, place: int) -> str:
-    return f"{PREFIX}{interrupt}:{place}"
+    return f"{INTERRUPT}{interrupt}:{place}"
 
 
 def asked_of(row: Decision) -> Asked | None:
     """None of a case that did not come by an interrupt, whatever it looks like: anybody may name a case so."""
-    if not row.case_id.startswith(PREFIX):
+    if not row.case_id.startswith(INTERRUPT):
         return None
     try:
         asked = Asked.model_validate(row.input["interrupt"], strict=False)

@@ -21,6 +21,7 @@ from kit.errors import Conflict, Invalid, Place
 from kit.ids import new_id
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
+from routing.domain.decide import INTERRUPT
 from routing.domain.judging import JUDGE, JUDGED, JUDGEMENT
 from routing.domain.opinions import ADJUDICATION, SECOND
 from routing.gold.dealing import Dealer
@@ -377,7 +378,7 @@ def check(agent: AgentEntry, item: ReviewItem, said: Said, look: Callable[[], De
     if said.ruling == "edit" and (said.output is None or same(said.output, look().output)):
         place = Place("output", "it does not differ from the agent's", "change it, or approve")
         raise Invalid("an edit needs an output that differs", places=[place])
-    if item.case_id.startswith(interrupts.PREFIX) and (asked := interrupts.asked_of(look())) is not None:
+    if item.case_id.startswith(INTERRUPT) and (asked := interrupts.asked_of(look())) is not None:
         interrupts.check(asked, look(), said.ruling, said.output)
         if interrupts.response_in(said.output) is not None:
             return  # a person's words, and no output of the agent
