@@ -65,7 +65,8 @@ def read(value: Any, response_schema: Any = None) -> Question:
     if isinstance(value.get(OURS), Mapping):
         raise Unknown("it waits for a decision of Phasegate already; wait for that one")
     if value.get("type") == "tool_approval":
-        return Question("per_call", (_ask(value, "name", _allowed_by(response_schema)),))
+        ask = _ask(value, "name", _allowed_by(response_schema))
+        return Question("per_call", (replace(ask, args_schema=_edited_args(response_schema)),))
     if "action_requests" in value:
         return Question("batched", _batched(value))
     if isinstance(value.get("action_request"), Mapping):
@@ -120,15 +121,51 @@ def _allowed_by(schema: Any) -> tuple[Word, ...]:
     """The answers a JSON Schema allows, by the values of their `type`; all of them when it names none."""
     if not isinstance(schema, Mapping):
         return WORDS
-    discriminator = schema.get("discriminator")
-    mapping = discriminator.get("mapping") if isinstance(discriminator, Mapping) else None
-    if isinstance(mapping, Mapping):
-        return _known(list(mapping))
-    properties = schema.get("properties")
-    said = properties.get("type") if isinstance(properties, Mapping) else None
+    if (branches := _branches(schema)) is not None:
+        return _known(list(branches))
+    said = _inside(schema, "properties", "type")
     if not isinstance(said, Mapping):
         return WORDS
     return _known([said["const"]] if "const" in said else said.get("enum"))
+
+
+def _edited_args(schema: Any) -> dict[str, Any] | None:
+    """
+    What the arguments of an edit must fit, by the schema of the answer. None where that does not say it in words that
+    we can read; the graph holds its answer against it again.
+    """
+    branches = _branches(schema)
+    found = schema if branches is None else {"$ref": branches.get("edit")}
+    for name in ("edited_action", "args"):
+        found = _inside(_meant(schema, found), "properties", name)
+    found = _meant(schema, found)
+    if not isinstance(found, dict):
+        return None
+    if "#/$defs/" in str(found):
+        found = found | {"$defs": _inside(schema, "$defs")}
+    try:
+        OutputSchema(found)
+    except OutputSchemaError:
+        return None
+    return found
+
+
+def _branches(schema: Any) -> Mapping[str, Any] | None:
+    """Where the schema of each answer stands, by its `type`."""
+    found = _inside(schema, "discriminator", "mapping")
+    return found if isinstance(found, Mapping) else None
+
+
+def _meant(root: Any, schema: Any) -> Any:
+    """What stands there, or what it refers to."""
+    name = _inside(schema, "$ref")
+    return _inside(root, "$defs", name.removeprefix("#/$defs/")) if isinstance(name, str) else schema
+
+
+def _inside(given: Any, *names: str) -> Any:
+    for name in names:
+        given = given.get(name) if isinstance(given, Mapping) else None
+    return given
 
 
 def _known(given: Any) -> tuple[Word, ...]:

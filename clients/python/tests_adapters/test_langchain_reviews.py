@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from graphs import Mail, State, call, thread
@@ -65,13 +66,38 @@ def test_an_edit_is_what_is_sent(gate: Phasegate, desk: Desk, mode: str) -> None
 
 
 @MODES
-def test_an_edit_that_names_another_tool_runs_nothing(gate: Phasegate, desk: Desk, mode: str) -> None:
-    mail = Mail(CALLS[:1], interrupt_mode=mode)
+def test_reviewers_are_offered_what_the_graph_takes_alone(gate: Phasegate, desk: Desk, mode: str) -> None:
+    mail = Mail(CALLS[:1], allowed=["approve"], interrupt_mode=mode)
     mail.start()
     answer(mail, gate, timeout=0)
+
+    assert "does not take edited arguments" in desk.refused("edit", output={"name": "send_email", "args": {}})
+    assert "does not take an answer in the tool's place" in desk.refused("edit", output={"respond": "I called her"})
+    desk.rule("approve")
+    answer(mail, gate)
+    assert mail.sent == [("ann", "hello")]
+
+
+def test_an_edit_must_be_of_the_same_tool_and_fit_its_arguments(gate: Phasegate, desk: Desk) -> None:
+    mail = Mail(CALLS[:1], interrupt_mode="per_call")
+    mail.start()
+    answer(mail, gate, timeout=0)
+
+    assert "no call of 'send_email'" in desk.refused("edit", output={"name": "drop_table", "args": {"name": "mails"}})
+    assert "do not fit the schema" in desk.refused("edit", output={"name": "send_email", "args": {"to": ["ann"]}})
+    desk.rule("reject")
+    answer(mail, gate)
+    assert mail.sent == []
+
+
+@MODES
+def test_an_edit_that_names_another_tool_runs_nothing(gate: Phasegate, desk: Desk, mode: str) -> None:
+    mail, about = Mail(CALLS[:1], interrupt_mode=mode), {"case_id": f"mail-{uuid4()}"}  # not known for an interrupt's
+    mail.start()
+    answer(mail, gate, timeout=0, describe=lambda _ask: about)
     desk.rule("edit", output={"name": "drop_table", "args": {"name": "mails"}})
 
-    answer(mail, gate)
+    answer(mail, gate, describe=lambda _ask: about)
 
     assert mail.sent == []
     assert any("of another tool than 'send_email'" in words for words in mail.model.heard)
@@ -91,13 +117,13 @@ def test_a_reviewer_may_answer_in_the_tools_place(gate: Phasegate, desk: Desk, m
 
 
 def test_an_edit_that_does_not_fit_the_tool_runs_nothing(gate: Phasegate, desk: Desk) -> None:
-    mail = Mail(CALLS, interrupt_mode="per_call")
+    mail, ids = Mail(CALLS, interrupt_mode="per_call"), {"ann": f"mail-{uuid4()}", "bob": f"mail-{uuid4()}"}
     mail.start()
-    answer(mail, gate, timeout=0)
+    answer(mail, gate, timeout=0, describe=lambda ask: {"case_id": ids[ask.args["to"]]})
     desk.rule("edit", output={"name": "send_email", "args": {"to": ["ann"]}})
     desk.rule("approve")
 
-    answered = answer(mail, gate)
+    answered = answer(mail, gate, describe=lambda ask: {"case_id": ids[ask.args["to"]]})
 
     assert (len(mail.sent), answered.open) == (1, ())
     assert any("does not take" in words for words in mail.model.heard)
@@ -127,12 +153,12 @@ def test_where_a_person_does_the_case_the_graph_is_told_so(service: Service, mod
 
 @MODES
 def test_an_edit_the_graph_does_not_allow_is_a_rejection(gate: Phasegate, desk: Desk, mode: str) -> None:
-    mail = Mail(CALLS[:1], allowed=["approve", "reject"], interrupt_mode=mode)
+    mail, about = Mail(CALLS[:1], allowed=["approve", "reject"], interrupt_mode=mode), {"case_id": f"mail-{uuid4()}"}
     mail.start()
-    answer(mail, gate, timeout=0)
+    answer(mail, gate, timeout=0, describe=lambda _ask: about)
     desk.rule("edit", output={"name": "send_email", "args": {"to": "eve", "text": ""}})
 
-    answered = answer(mail, gate)
+    answered = answer(mail, gate, describe=lambda _ask: about)
 
     assert (mail.sent, answered.open) == ([], ())
     assert any("does not accept" in words for words in mail.model.heard)

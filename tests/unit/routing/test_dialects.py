@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evidence.comparing.schema import OutputSchema
 from routing.cases.tables import Decision
 from routing.interrupts import dialects
 from routing.interrupts.dialects import Question, Unknown
@@ -172,6 +173,7 @@ _json = st.recursive(
         st.sampled_from([
             "type", "name", "args", "action_request", "action", "config", "allow_accept", "action_requests",
             "review_configs", "action_name", "allowed_decisions", "properties", "discriminator", "mapping", "enum",
+            "edit", "edited_action", "$ref", "$defs",
         ]),
         inner, max_size=4,
     ),
@@ -195,6 +197,48 @@ def test_an_approval_is_told_as_the_same_call_where_the_graph_takes_edits_alone(
 
     assert answer(inbox(allow_edit=True), decided()) == [{"type": "edit", "args": {"action": "pay", "args": ARGS}}]
     assert answer(batched(pay=["edit", "reject"]), decided()) == {"decisions": [edit]}
+
+
+def branches(args: Any, **defs: Any) -> dict[str, Any]:
+    """The schema of an answer to one call, as LangChain writes it."""
+    edited = {"type": "object", "properties": {"name": {"const": "pay"}, "args": args}}
+    edit = {"type": "object", "properties": {"type": {"const": "edit"}, "edited_action": {"$ref": "#/$defs/Edited"}}}
+    mapping = {"approve": "#/$defs/Approve", "edit": "#/$defs/Edit", "reject": "#/$defs/Reject"}
+    return {"$defs": {"Edit": edit, "Edited": edited} | defs, "discriminator": {"mapping": mapping}}
+
+
+AMOUNTS = {"type": "object", "properties": {"amount": {"type": "number"}}, "required": ["amount"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "kept"),
+    [
+        pytest.param(branches({"$ref": "#/$defs/pay"}, pay=AMOUNTS), AMOUNTS, id="of the tool"),
+        pytest.param(branches(AMOUNTS), AMOUNTS, id="written where it is used"),
+        pytest.param(branches(AMOUNTS)["$defs"]["Edit"] | {"$defs": branches(AMOUNTS)["$defs"]}, AMOUNTS,
+                     id="where only edits are taken"),
+        pytest.param(branches({"type": 7}), None, id="that cannot be read"),
+        pytest.param(branches({"$ref": "#/$defs/pay"}), None, id="that is not there"),
+        pytest.param(branches(AMOUNTS) | {"$defs": []}, None, id="among definitions that are none"),
+        pytest.param({"discriminator": {"mapping": {"approve": "#"}}}, None, id="where no edits are taken"),
+        pytest.param({"type": "object"}, None, id="that says nothing"),
+        pytest.param(None, None, id="that is none"),
+    ],
+)  # fmt: skip
+def test_the_arguments_of_one_call_have_the_schema_that_the_answer_gives_them(schema: Any, kept: Any) -> None:
+    [ask] = dialects.read(per_call(), schema).asks
+
+    assert ask.args_schema == kept
+
+
+def test_what_a_schema_of_arguments_refers_to_is_kept_with_it() -> None:
+    whom = {"type": "object", "required": ["street"]}
+    refers = {"type": "object", "properties": {"to": {"$ref": "#/$defs/Whom"}}}
+
+    [ask] = dialects.read(per_call(), branches({"$ref": "#/$defs/pay"}, pay=refers, Whom=whom)).asks
+
+    [problem] = OutputSchema(ask.args_schema).problems({"to": {}})
+    assert problem.path == "/to"
 
 
 def test_the_schema_of_arguments_is_kept_by_tool_and_one_that_is_none_is_refused() -> None:

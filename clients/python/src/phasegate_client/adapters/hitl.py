@@ -25,7 +25,8 @@ Answer = dict[str, Any]
 OURS = "phasegate"
 """The key in the value of an interrupt of ours under which its decision is named."""
 
-_EVERYTHING = frozenset({"approve", "edit", "reject", "respond"})
+_WORDS = ("approve", "edit", "reject", "respond")
+_EVERYTHING = frozenset(_WORDS)
 _INBOX_WORDS = {
     "allow_accept": "approve",
     "allow_edit": "edit",
@@ -44,6 +45,8 @@ class Ask:
     description: str = ""
     allowed: frozenset[str] = _EVERYTHING
     decision_id: str | None = None
+    args_schema: Mapping[str, Any] | None = None
+    """What the arguments must fit when somebody edits them."""
 
     @property
     def action(self) -> dict[str, Any]:
@@ -65,6 +68,21 @@ class Question:
         if self.dialect == "agent_inbox":
             return [_inbox_answer(self.asks[0], answers[0])]
         return answers[0]
+
+    def case_id(self, interrupt_id: str, place: int) -> str:
+        """Of one of its actions, as the service names it."""
+        return f"interrupt:{interrupt_id}:{place}"
+
+    def kept(self, interrupt_id: str, place: int) -> dict[str, Any]:
+        """
+        What the case of one of its actions keeps of it, in its input under `interrupt`: by that the service offers
+        reviewers only what the graph takes, and refuses all else. A rejection is always taken.
+        """
+        ask = self.asks[place]
+        allowed = ask.allowed - {"reject"} if _SAID in ask.allowed else ask.allowed
+        kept = {"id": interrupt_id, "dialect": self.dialect, "place": place, "of": len(self.asks)}
+        kept |= {"allowed": [word for word in _WORDS if word in allowed]}
+        return kept if ask.args_schema is None else kept | {"args_schema": ask.args_schema}
 
 
 def read(value: Any, response_schema: Any = None) -> Question | None:
@@ -152,28 +170,54 @@ def _why_not(decision: Decision) -> str:
 def _per_call_ask(value: Mapping[str, Any], schema: Any) -> Ask:
     ours = value.get(OURS)
     decision_id = ours.get("decision_id") if isinstance(ours, Mapping) else None
-    return Ask(value["name"], value.get("args"), _text(value), _allowed_by(schema), decision_id)
+    return Ask(value["name"], value.get("args"), _text(value), _allowed_by(schema), decision_id, _edited_args(schema))
 
 
 def _allowed_by(schema: Any) -> frozenset[str]:
     """The answers a JSON schema allows, by the values of their `type`; all of them when it names none."""
     if not isinstance(schema, Mapping):
         return _EVERYTHING
-    mapping = (schema.get("discriminator") or {}).get("mapping")
+    mapping = _inside(schema, "discriminator", "mapping")
     if isinstance(mapping, Mapping):
         return frozenset(mapping)
-    said = schema.get("properties", {}).get("type", {})
+    said = _inside(schema, "properties", "type") or {}
     words = [said["const"]] if "const" in said else said.get("enum", ())
     return frozenset(words) or _EVERYTHING
 
 
+def _edited_args(schema: Any) -> Mapping[str, Any] | None:
+    """What the arguments of an edit must fit, where the schema of the answer says it."""
+    mapping = _inside(schema, "discriminator", "mapping")
+    found = {"$ref": mapping.get("edit")} if isinstance(mapping, Mapping) else schema
+    for name in ("edited_action", "args"):
+        found = _inside(_meant(schema, found), "properties", name)
+    found = _meant(schema, found)
+    if not isinstance(found, Mapping):
+        return None
+    return {**found, "$defs": _inside(schema, "$defs")} if "#/$defs/" in str(found) else found
+
+
+def _meant(root: Any, schema: Any) -> Any:
+    """What stands there, or what it refers to."""
+    name = _inside(schema, "$ref")
+    return _inside(root, "$defs", name.removeprefix("#/$defs/")) if isinstance(name, str) else schema
+
+
+def _inside(given: Any, *names: str) -> Any:
+    for name in names:
+        given = given.get(name) if isinstance(given, Mapping) else None
+    return given
+
+
 def _batched_question(requests: Iterable[Mapping[str, Any]], configs: Iterable[Mapping[str, Any]]) -> Question:
-    allowed = {config.get("action_name"): frozenset(config.get("allowed_decisions") or ()) for config in configs}
-    asks = tuple(
-        Ask(str(one.get("name")), one.get("args"), _text(one), allowed.get(one.get("name")) or _EVERYTHING)
-        for one in requests
-    )
-    return Question("batched", asks)
+    known = {config.get("action_name"): config for config in configs}
+    return Question("batched", tuple(_batched_ask(one, known.get(one.get("name"), {})) for one in requests))
+
+
+def _batched_ask(one: Mapping[str, Any], config: Mapping[str, Any]) -> Ask:
+    allowed, schema = frozenset(config.get("allowed_decisions") or ()) or _EVERYTHING, config.get("args_schema")
+    kept = schema if isinstance(schema, Mapping) else None
+    return Ask(str(one.get("name")), one.get("args"), _text(one), allowed, args_schema=kept)
 
 
 def _inbox_ask(value: Mapping[str, Any]) -> Ask:

@@ -111,6 +111,8 @@ def answer_interrupts(
     Each action becomes a decision whose action is the tool's name, so scope and blocked actions of the policy apply
     to tools. `auto` goes on at once; `human`, `shadow` and `block` are told to the graph as a rejection. Where no
     certain answer was to be had the graph stays parked. Calling it again goes on, also in another process.
+
+    Reviewers are offered the answers that the graph takes alone, unless `describe` names the case otherwise.
     """
     calls = _Graph(lambda: graph.get_state(config), lambda command: graph.invoke(command, config))
     return run(_answering(calls, gate, describe or _plainly, timeout))
@@ -189,7 +191,8 @@ def _rule_on(
             continue
         decisions = []
         for place, ask in enumerate(question.asks):
-            decisions.append((yield _decide(gate, ask, describe, f"{one.id}:{place}")))
+            kept = question.kept(one.id, place)
+            decisions.append((yield _decide(gate, ask, describe, question.case_id(one.id, place), kept)))
         asked.append((one, question, decisions))
     for one, question, decisions in asked:
         for place, decision in enumerate(decisions):
@@ -200,10 +203,14 @@ def _rule_on(
     return found
 
 
-def _decide(gate: Phasegate | AsyncPhasegate, ask: hitl.Ask, describe: Describe, case_id: str) -> Any:
+def _decide(
+    gate: Phasegate | AsyncPhasegate, ask: hitl.Ask, describe: Describe, case_id: str, kept: Mapping[str, Any]
+) -> Any:
     if ask.decision_id is not None:
         return gate.wait(ask.decision_id, timeout=0)
     about = {"case_id": case_id, "action": ask.name, "input": {"asked": ask.description}} | dict(describe(ask))
+    if about["case_id"] == case_id and isinstance(about["input"], Mapping):
+        about["input"] = {**about["input"], "interrupt": kept}
     return gate.decide(output=as_json(ask.action, "the action"), **about)
 
 
