@@ -1,5 +1,6 @@
 """The queue over HTTP: claim next, claim one, renew, release, leave, rule, undo."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, cast
 from uuid import UUID
@@ -144,15 +145,18 @@ def spot_in(cursor: str | None) -> Spot | None:
 def claim_next(request: Request, body: ClaimIn, actor: ActorDep, ctx: Ctx) -> Response:
     """
     The next case in turn, held for you; the one you hold already, if there is one. With `ahead`, the ones after it
-    are held for you for a minute at least each time you ask.
+    are held for you for a minute at least each time you ask. What you gave back is free at once, and may be the next
+    for you too: name it under `given_back`, and others come first, as they do at the desk.
     """
     actor.require("review")
     now, agent, segment = ctx.clock.now(), body.agent, body.segment
     with ctx.db.begin() as session:
         dealer = dealer_of(request, ctx)
         until, needs = now + lease_of(ctx), dealer.snapshot.needs
-        wish = service.Wish(actor, now, until, agent, segment, dealer=dealer, needs=needs)
+        wish = service.Wish(actor, now, until, agent, segment, body.given_back, dealer=dealer, needs=needs)
         item, after = service.claim_with_ahead(session, wish, body.ahead)
+        if item is None and body.given_back:
+            item, after = service.claim_with_ahead(session, replace(wish, but=()), body.ahead)
         if item is None:
             return Response(status_code=204)
         shown = queries.outputs_of(session, [item, *after])

@@ -14,11 +14,15 @@ KINDS: tuple[ShownKind, ...] = get_args(ShownKind)
 
 
 class ClaimIn(Strict):
-    """From which part of the queue, and how many more to hold ahead; a segment is one of an agent."""
+    """
+    From which part of the queue, and how many more to hold ahead; a segment is one of an agent. `given_back`: the ids
+    of cases that you gave back a while ago; they come when nothing else is there.
+    """
 
     agent: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     segment: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     ahead: Annotated[int, Field(ge=0, le=3)] = 0
+    given_back: Annotated[tuple[UUID, ...], Field(max_length=20)] = ()
 
     @model_validator(mode="after")
     def _of_an_agent(self) -> "ClaimIn":

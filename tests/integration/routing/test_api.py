@@ -421,6 +421,22 @@ class TestDesk:
         assert [answer.status_code for answer in (renewed, released, again)] == [200, 204, 409]
         assert again.json()["type"] == "/problems/not-held"
 
+    def test_what_somebody_gave_back_comes_when_nothing_else_is_there(self, client: TestClient, keys: Keys) -> None:
+        decide(client, case_id="c-1")
+        decide(client, case_id="c-2")
+
+        def next_one(*given_back: str) -> str:
+            """Claimed, and given back."""
+            body = {"given_back": given_back}
+            held = client.post("/v1/queue/claim", json=body, headers=keys["reviewer"]).json()
+            client.post(f"/v1/reviews/{held['id']}/release", headers=keys["reviewer"])
+            return str(held["id"])
+
+        first = next_one()
+        second = next_one(first)
+
+        assert (next_one(), first != second, next_one(first, second)) == (first, True, first)
+
     def test_who_holds_it_is_told_to_the_other(self, client: TestClient, keys: Keys) -> None:
         held = hold(client, keys, decide(client))
 
