@@ -16,7 +16,7 @@ SOURCES := kit evidence governance rollout routing review_ui cli demo web_app.py
 export PYTHONPATH := clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-adapters test-oldest check lint types floors templates migrations openapi up lock bench bench-decisions bench-growth bench-desk bench-desk-load bench-replay bench-evidence soak clean
+.PHONY: help demo test test-adapters test-oldest check lint types floors templates migrations openapi up lock bench bench-decisions bench-growth bench-desk bench-desk-load bench-replay bench-start bench-evidence soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,6 +76,9 @@ bench-desk-load: $(READY) $(DESK_PEERS)  ## 64 reviewers at one queue of a milli
 
 bench-replay: $(READY)  ## 100,000 recorded cases through the router, lines a second
 	$(RUN) -m bench.replay $(ARGS)
+
+bench-start: $(READY)  ## how soon `phasegate up` answers, on SQLite (1 min)
+	$(RUN) -m bench.start $(ARGS)
 
 bench-evidence: $(READY) $(PEERS)  ## the promises of the evidence engine, measured (ARGS=--quick: half a minute)
 	$(RUN) -m bench.evidence $(ARGS)

@@ -14,7 +14,7 @@ from routing.archives import files, queries, service, tasks
 from routing.archives.files import ArchiveUnreadable
 from routing.archives.tables import Archive
 
-app = typer.Typer(no_args_is_help=False, help="Move old decisions to files; look into those files.")
+app = typer.Typer()
 
 
 @app.callback(invoke_without_command=True)

@@ -16,7 +16,7 @@ from rollout.domain.recheck import recheck, recheck_guardrail
 from rollout.domain.recheck_judgement import recheck_judgement
 from routing.thresholds import records
 
-app = typer.Typer(no_args_is_help=True, help="What versions were judged on, kept for ever, and computed again.")
+app = typer.Typer(no_args_is_help=True)
 
 _UNKNOWN_ENGINE = "rules that did not say their number yet"
 

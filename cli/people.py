@@ -14,8 +14,8 @@ from governance.people import queries, service
 from governance.people.schemas import KeyOut, PersonOut
 from kit.errors import Invalid, Place
 
-users = typer.Typer(no_args_is_help=True, help="People: who signs in, with which roles.")
-keys = typer.Typer(no_args_is_help=True, help="Keys: what agents and scripts send as `Authorization: Bearer …`.")
+users = typer.Typer(no_args_is_help=True)
+keys = typer.Typer(no_args_is_help=True)
 
 By = Annotated[str | None, typer.Option("--as", metavar="LOGIN", help="Who does it, for the record. Else: system.")]
 Roles = Annotated[list[str] | None, typer.Option("--role", "-r", help=f"One of {', '.join(ROLES)}. Repeat for more.")]

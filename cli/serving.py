@@ -13,12 +13,7 @@ from typing import Annotated
 import typer
 
 from cli.output import good, say
-from cli.people import make_password
 from cli.stack import Stack
-from governance.actors import SYSTEM
-from governance.people import queries as people_queries
-from governance.people import service as people
-from kit.context import make_context
 from kit.settings import Settings
 
 _TEND_EVERY = 0.5  # seconds
@@ -90,25 +85,7 @@ def _greet(stack: Stack, seconds: float) -> None:
     good(f"  API       {stack.url}/docs")
     good(f"  Data      {stack.folder}")
     good(f"  Logs      {stack.logs}")
-    _first_admin(stack.settings)
+    from cli.first_admin import first_admin  # it reads as much again as all of this, and nobody waits for it
+
+    first_admin(stack.settings)
     good("  Ctrl-C stops it.")
-
-
-def _first_admin(settings: Settings) -> None:
-    """Somebody has to be able to sign in. A password is printed on a terminal only, never into a log."""
-    ctx = make_context(settings)
-    try:
-        with ctx.db.read() as session:
-            if people_queries.people(session, limit=1):
-                return
-        if not sys.stdout.isatty():
-            good("  Nobody can sign in yet. Make the first admin: phasegate users add LOGIN --admin")
-            return
-        password = make_password()
-        with ctx.db.begin() as session:
-            people.add_person(
-                session, "admin", "Administrator", roles=["admin"], password=password, by=SYSTEM, now=ctx.clock.now()
-            )
-    finally:
-        ctx.db.close()
-    good(f"  Sign in   admin, password {password} (shown this once; phasegate users password admin sets another)")

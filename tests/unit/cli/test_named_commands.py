@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cli.commands import load
 from cli.main import app
 from cli.measures import COLUMNS, line
 from rollout.domain.metrics import METRICS
@@ -56,7 +57,7 @@ def wrong(command: str) -> str | None:
             return None
         if name not in here.commands:
             return f"{here.name or 'phasegate'} {name}"
-        here = here.commands[name]
+        here = here.commands[name] if here.name else load(name)
         if command.split(name, 1)[1].startswith((".", ",", ":")):
             return None
     known = {option for parameter in here.params for option in (*parameter.opts, *parameter.secondary_opts)}
