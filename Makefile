@@ -16,7 +16,7 @@ SOURCES := kit evidence governance rollout routing review_ui cli demo web_app.py
 export PYTHONPATH := clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-adapters test-oldest check lint types floors templates migrations openapi up lock bench bench-decisions bench-growth bench-desk bench-desk-load bench-replay bench-start bench-evidence soak clean
+.PHONY: help demo test test-adapters test-oldest check lint types floors templates migrations openapi up lock bench bench-decisions bench-growth bench-desk bench-pages bench-desk-load bench-replay bench-start bench-evidence soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,9 @@ bench-growth: $(READY)  ## pages, gates and claims as decisions pile up (ARGS=--
 
 bench-desk: $(READY)  ## keys and milliseconds per ruling in headless Chromium, 200 cases (4 min)
 	$(RUN) -m bench.desk $(ARGS)
+
+bench-pages: $(READY)  ## what 200 open pages cost a web process, PostgreSQL (3 min)
+	$(RUN) -m bench.pages $(ARGS)
 
 bench-desk-load: $(READY) $(DESK_PEERS)  ## 64 reviewers at one queue of a million, PostgreSQL (ARGS=--quick: a small one)
 	$(RUN) -m bench.desk_load $(ARGS)

@@ -197,6 +197,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         channels = {"policies:changed": app.state.holder.wake, "keys:changed": app.state.holder.wake,
                     "decisions:ruled": waiters.ring, "reviews:changed": app.state.live.ring}  # fmt: skip
         listener = Listener(ctx.settings.redis_url, channels)
+        app.state.live.hears = listener.hears
         listener.start()
     try:
         yield

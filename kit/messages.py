@@ -2,8 +2,8 @@
 Messages between processes: start a task, tell every web process that policies changed.
 
 Redis may be away at any time, or take connections and never answer. Nobody waits for it: names are sent by a
-thread of their own. What is lost is logged, and the sweep or the version check of the receiver finds the same
-work a little later.
+thread of their own. What is lost is logged, and the sweep, or a look that the receiver takes by itself, finds the same
+a little later.
 
 A name may say what it is about, after a blank: `decisions:ruled 0198…`. Without, it may be about anything. What a task
 is about is in how many seconds it is to start: `routing.conclude 10`.
@@ -121,13 +121,13 @@ class Listener:
     """
     A thread that hears the names other processes tell, and calls back; outlives a Redis that goes away.
 
-    It hands over what a name is about, and nothing where that may be anything.
+    It hands over what a name is about, and nothing where that may be anything. `hears`: whether it is connected.
     """
 
     def __init__(self, redis_url: str, channels: dict[str, Callable[..., None]]) -> None:
         self._url = redis_url
         self._channels = {f"phasegate:{name}".encode(): call for name, call in channels.items()}
-        self._stop = threading.Event()
+        self._stop, self._connected = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
 
     def start(self) -> None:
@@ -137,11 +137,15 @@ class Listener:
         self._stop.set()
         self._thread.join(timeout=3)
 
+    def hears(self) -> bool:
+        return self._connected.is_set()
+
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
                 self._listen()
             except redis.RedisError:
+                self._connected.clear()
                 log.warning("no connection for messages; policies are checked by version until it is back")
                 self._stop.wait(1.0)
 
@@ -150,6 +154,7 @@ class Listener:
         patience = {"socket_connect_timeout": 1, "socket_timeout": 2, "health_check_interval": 10}
         with redis.Redis.from_url(self._url, **patience) as client, client.pubsub() as heard:
             heard.subscribe(*self._channels)
+            self._connected.set()
             while not self._stop.is_set():
                 message = heard.get_message(ignore_subscribe_messages=True, timeout=0.5)
                 if message is not None and (call := self._channels.get(message["channel"])):

@@ -2,9 +2,9 @@
 The review desk: take the next case, look, rule.
 
 The page's script sends the same forms in the background. It gets the cases that follow with every answer, held for
-this person for a minute and not yet seen, and shows the first of them before a ruling is stored; so it names the case
-it shows, and that one is claimed when the ruling is. Without the script they are ordinary forms. Either way a ruling
-and the taking of the next case are two transactions: what was ruled stays ruled when there is no next.
+this person for a minute and a half and not yet seen, and shows the first of them before a ruling is stored; so it names
+the case it shows, and that one is claimed when the ruling is. Without the script they are ordinary forms. Either way a
+ruling and the taking of the next case are two transactions: what was ruled stays ruled when there is no next.
 """
 
 from datetime import datetime

@@ -1,15 +1,19 @@
 """
 What changes on open pages without a reload: how much waits, what is urgent, who holds what. By server-sent events.
 
-However many pages are open, a process looks at the queue once for all of them, when something has changed there and
-at most twice a second; what it saw goes out as the same few bytes to every page. A page that reads slowly misses what
-was overtaken meanwhile. While no page is open, nobody looks.
+However many pages are open, a process looks at the queue once for all whose people work the same part of it, when
+something has changed there and at most twice a second; what it saw goes out as the same few bytes to every such page. A
+page that reads slowly misses what was overtaken meanwhile. While no page is open, nobody looks.
+
+What other processes change is told over Redis. As long as nobody tells, the process looks by itself every few seconds,
+and twice a minute where it hears, since a message may get lost.
 """
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Any, cast
 
@@ -32,6 +36,8 @@ router = APIRouter(prefix="/review", include_in_schema=False)
 _MOST_HELD = 500  # that one event names
 _BETWEEN = 0.5  # seconds from one look to the next
 _AGAIN = 5.0  # seconds after a look that failed
+_ALONE = 5.0  # seconds from one look to the next while nobody tells of other processes
+_HEARING = 6  # times as long where it hears of them
 _HEARTBEAT = 15.0  # seconds; what stands between would else take a silent connection for a dead one
 _LONGEST = 600.0  # seconds; then the page asks again, and whoever was signed out is refused
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -41,6 +47,7 @@ class Live:
     """All open pages of this process, and the one who looks for them. Lives on the event loop; `ring` may not."""
 
     def __init__(self, ctx: Context) -> None:
+        self.hears: Callable[[], bool] = lambda: False  # whether it is told what other processes change
         self._ctx = ctx
         self._pages: Counter[Reach] = Counter()
         self._told: dict[Reach, bytes] = {}
@@ -99,18 +106,28 @@ class Live:
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._rung.wait()
+            await self._change()
             self._rung.clear()
+            before = self._told
             # Broad on purpose: whatever happens to the database, the pages must hear of what comes after.
             try:
                 self._told = await run_in_threadpool(self._look, tuple(self._pages))
             except Exception:
                 log.warning("could not look at the queue for the open pages; looking again soon", exc_info=True)
                 loop.call_later(_AGAIN, self._rung.set)
-            heard, self._next = self._next, loop.create_future()
-            if heard is not None and not heard.done():
-                heard.set_result(None)
+            if self._told != before:
+                heard, self._next = self._next, loop.create_future()
+                if heard is not None and not heard.done():
+                    heard.set_result(None)
             await asyncio.sleep(_BETWEEN)
+
+    async def _change(self) -> None:
+        """Until it is rung, or something may have changed of which nobody told."""
+        for _ in range(_HEARING):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._rung.wait(), _ALONE)
+            if self._rung.is_set() or not self.hears():
+                return
 
     def _look(self, wanted: tuple[Reach, ...]) -> dict[Reach, bytes]:
         now = self._ctx.clock.now()

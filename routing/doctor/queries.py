@@ -25,8 +25,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
+from governance.audit.tables import AuditEvent
 from kit import partitions
 from kit.dialects import marked, utc_day
+from kit.json_digest import sha256_of
 from rollout.domain.totals import Counts
 from rollout.gates.tables import EvidenceSnapshot, Total
 from rollout.versions.tables import Rollout
@@ -43,16 +45,18 @@ from routing.cases.tables import (
     HumanOutput,
     Label,
 )
+from routing.domain.judging import JUDGE
 from routing.drift.tables import AttributeTotal
 from routing.gold.queries import GOLD
-from routing.reviews.tables import ReviewItem, ReviewTrouble
+from routing.reviews.tables import ReviewItem, ReviewTrouble, Ruling
+from routing.supervision.tables import BlindAnswer
 
 Cohort = tuple[UUID, int, str, str, date]  # rollout, epoch, lane, segment, day
 _COUNTERS = (
     "cases", "agreed", "overridden", "severe", "void",
     "invalid_output", "invalid_confidence", "minor", "low_confidence",
 )  # fmt: skip
-_EXAMPLES = 5
+_EXAMPLES, _CHUNK = 5, 500
 
 
 def lock_totals(session: Session) -> None:
@@ -296,6 +300,38 @@ def ended_otherwise(session: Session) -> tuple[int, Sequence[UUID]]:
     )
     joined = select(ReviewItem.id).join(Decision, Decision.id == ReviewItem.decision_id)
     return _found(session, joined.where(*wanted))
+
+
+def written_otherwise(session: Session) -> tuple[int, Sequence[str]]:
+    """
+    Outputs of people, in rulings and in answers given before the agent's was seen, other than the audit log has it.
+    What it says nothing of (gold cases, events of former releases) is passed over.
+    """
+    found: list[str] = []
+    by_hand = (select(Ruling).where(Ruling.ruling.in_(("edit", JUDGE))), Ruling), (select(BlindAnswer), BlindAnswer)
+    for wanted, kind in by_hand:
+        after: UUID | None = None
+        while rows := session.scalars(
+            (wanted if after is None else wanted.where(kind.id > after)).order_by(kind.id).limit(_CHUNK)
+        ).all():
+            recorded = _recorded(session, [str(row.item_id) for row in rows])
+            for row in rows:
+                known = recorded.get(str(row.item_id))
+                if known and sha256_of(row.output) not in known:
+                    found.append(f"item {row.item_id}, by {row.login}")
+            after = rows[-1].id
+            session.expunge_all()
+    return len(found), found[:_EXAMPLES]
+
+
+def _recorded(session: Session, items: Sequence[str]) -> dict[str, set[str]]:
+    """The digests of outputs that the audit log has of these."""
+    found: dict[str, set[str]] = {}
+    wanted = select(AuditEvent.subject, AuditEvent.detail).where(AuditEvent.subject.in_(items))
+    for subject, detail in session.execute(wanted):
+        if "output_sha256" in detail:
+            found.setdefault(subject, set()).add(detail["output_sha256"])
+    return found
 
 
 def in_trouble(session: Session) -> tuple[int, Sequence[str]]:

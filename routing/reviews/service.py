@@ -19,6 +19,7 @@ from governance.audit import service as audit
 from kit.db import send_after_commit
 from kit.errors import Conflict, Invalid, Place
 from kit.ids import new_id
+from kit.json_digest import sha256_of
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
 from routing.domain.decide import INTERRUPT
@@ -339,7 +340,7 @@ def _why_no_undo(item: ReviewItem, actor: Actor) -> Conflict:
 
 
 def event_row(item: ReviewItem, ruling: Ruling, actor: Actor) -> dict[str, Any]:
-    """What the audit log keeps of a ruling."""
+    """What the audit log keeps of a ruling; of an output that a person wrote, what tells that it was changed later."""
     return audit.event_row(
         actor,
         f"{_RULED_ON.get(item.kind, 'review')}.{ENDS[ruling.ruling]}",
@@ -350,6 +351,7 @@ def event_row(item: ReviewItem, ruling: Ruling, actor: Actor) -> dict[str, Any]:
         decision_id=str(item.decision_id),
         reason_code=ruling.reason_code,
         fingerprint=ruling.fingerprint,
+        **({} if ruling.output is None else {"output_sha256": sha256_of(ruling.output)}),
         **({"bulk": True} if ruling.bulk else {}),
     )
 

@@ -16,6 +16,7 @@ from evidence.comparing import Kind, compare
 from governance.actors import Actor
 from governance.audit import service as audit
 from kit.errors import Conflict, Invalid, Place
+from kit.json_digest import sha256_of
 from routing.cases.prepare import same
 from routing.domain.sampling import BLIND
 from routing.gold.queries import GOLD
@@ -61,7 +62,7 @@ def answer(
     if item.kind != GOLD:
         audit.record(
             session, actor, "review.answered", item_id, now=now, agent=item.agent, case_id=item.case_id,
-            decision_id=decision.id, equal=equal,
+            decision_id=decision.id, equal=equal, output_sha256=sha256_of(output),
         )  # fmt: skip
     return item
 

@@ -62,6 +62,38 @@ def held_until(site: Site, case_id: str) -> datetime:
         return found
 
 
+def every_promise_is_kept(page: Page) -> list[str]:
+    """Each badge on a button and each row of the sheet of keys, which is open, has a handler; the rows' words."""
+    promised = page.evaluate(
+        """async () => {
+            const address = document.querySelector('script[src*="page.js"]').src.replace("page.js", "keys.js");
+            const { KEYS, handlers } = await import(address);
+            const live = KEYS.filter((entry) => handlers[entry.cmd]).map((entry) => entry.words);
+            const rows = [...document.querySelectorAll("#keys dt")].map((row) => row.textContent);
+            const badges = [...document.querySelectorAll("[data-cmd] kbd")];
+            return { live, rows, dead: badges.filter((kbd) => !handlers[kbd.parentElement.dataset.cmd]).length };
+        }"""
+    )
+    assert promised["dead"] == 0
+    assert sorted(promised["rows"]) == sorted(promised["live"]), promised
+    return list(promised["rows"])
+
+
+def swipe(page: Page, *, right: int = 0, down: int = 0) -> None:
+    """A finger on the name of the case, moved by so many pixels and lifted: what the browser itself makes of it."""
+    finger = page.context.new_cdp_session(page)
+    finger.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 1})
+    box = page.locator("#case-h").bounding_box()
+    assert box is not None
+    x, y = 195, box["y"] + box["height"] / 2
+    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for part in (0.1, 0.2, 0.4, 0.6, 0.8, 1.0):
+        at = {"x": x + part * right, "y": y + part * down}
+        finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [at]})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    finger.detach()
+
+
 def wait_for(page: Page, true: Callable[[], bool]) -> None:
     """Until it is so; half a minute on a busy machine."""
     for _ in range(300):

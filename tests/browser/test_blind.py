@@ -7,6 +7,7 @@ from sqlalchemy import select
 from routing.supervision.tables import BlindAnswer
 from tests.browser.conftest import Site, Visit
 from tests.browser.looking import drafts, states, wait_for
+from tests.browser.test_looks import findings
 from tests.integration.review_ui import house
 
 pytestmark = pytest.mark.browser
@@ -38,6 +39,7 @@ def test_the_answer_is_typed_and_stored_with_the_keyboard_and_then_the_output_is
         desk.keyboard.press(key)
     expect(desk.locator("#case-h")).to_have_text("form-1")
     desk.wait_for_timeout(DWELL)
+    assert findings(desk) == []
     desk.evaluate(
         """() => {
             window.shown = [];
@@ -72,6 +74,7 @@ def test_the_answer_is_typed_and_stored_with_the_keyboard_and_then_the_output_is
         assert session.scalars(select(BlindAnswer)).one().output == {"digit": 1}
 
     desk.wait_for_timeout(3 * DWELL)
+    assert findings(desk) == []
     desk.keyboard.press("r")
     desk.keyboard.press("1")
 

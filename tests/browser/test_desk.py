@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from routing.reviews import service
 from tests.browser.conftest import Site, Visit
 from tests.browser.looking import (
+    every_promise_is_kept,
     expect_case,
     held_ahead,
     held_until,
@@ -19,6 +20,7 @@ from tests.browser.looking import (
     stored,
     wait_for,
 )
+from tests.browser.test_looks import findings
 from tests.integration.review_ui import house
 from tests.integration.review_ui.test_asked import ask
 
@@ -31,7 +33,7 @@ def test_one_key_approves_and_the_next_case_is_there(site: Site, desk: Page) -> 
     desk.keyboard.press("a")
 
     expect_case(desk, "form-2")
-    expect(desk.locator(".toast > span")).to_have_text("Approved. 5 left.")
+    expect(desk.locator("[role=status] .toast > span")).to_have_text("Approved. 5 left.")
     expect(desk.locator("#case-h")).to_be_focused()
     assert states(site)["form-1"] == "approved"
     assert outcomes(site)["form-1"] is None, "the agent is told when it can no longer be undone"
@@ -83,6 +85,25 @@ def test_how_a_reason_is_chosen_is_said_with_keys_only_where_there_are_keys(desk
     desk.locator("[data-cmd=reject]").click()
 
     expect(note).to_have_text("Choose a reason.")
+
+
+def test_the_evidence_is_left_of_the_output_and_the_keys_stay_in_view_while_either_is_scrolled(desk: Page) -> None:
+    desk.set_viewport_size({"width": 1280, "height": 460})
+    places = desk.evaluate("""() => {
+        const place = (part) => part.getBoundingClientRect().toJSON(), dock = document.querySelector(".dock");
+        const panes = [...document.querySelectorAll(".case > .pane")], before = place(dock);
+        panes[0].scrollTo(0, 9999);
+        const scrolled = [panes[0].scrollTop > 0, panes[1].scrollTop > 0, document.scrollingElement.scrollTop > 0];
+        return { panes: panes.map(place), before, after: place(dock), scrolled };
+    }""")
+    evidence, output = places["panes"]
+
+    assert evidence["right"] <= output["left"] + 1
+    assert evidence["top"] == output["top"]
+    assert evidence["width"] > 1280 / 2 > output["width"] > 1280 / 3
+    assert places["scrolled"] == [True, False, False]
+    assert places["after"] == places["before"]
+    assert (places["after"]["bottom"], evidence["bottom"]) == (460, places["after"]["top"])
 
 
 def test_the_warning_that_a_case_goes_back_soon_moves_nothing_nor_does_anything_for_who_asked_for_less_motion(
@@ -227,18 +248,7 @@ def test_every_key_on_a_button_and_in_the_sheet_has_a_handler(desk: Page) -> Non
     shown = set(desk.locator("[data-cmd] kbd").all_inner_texts())
 
     assert shown == {"A", "E", "R", "X", "S", "U", "?", "Ctrl", "K"}
-    promised = desk.evaluate(
-        """async () => {
-            const address = document.querySelector('script[src*="page.js"]').src.replace("page.js", "keys.js");
-            const { KEYS, handlers } = await import(address);
-            const live = KEYS.filter((entry) => handlers[entry.cmd]).map((entry) => entry.words);
-            const rows = [...document.querySelectorAll("#keys dt")].map((row) => row.textContent);
-            const badges = [...document.querySelectorAll("[data-cmd] kbd")];
-            return { live, rows, dead: badges.filter((kbd) => !handlers[kbd.parentElement.dataset.cmd]).length };
-        }"""
-    )
-    assert promised["dead"] == 0
-    assert sorted(promised["rows"]) == sorted(promised["live"])
+    every_promise_is_kept(desk)
 
 
 def test_the_next_piece_of_evidence_and_the_confidence_are_one_key_away(desk: Page) -> None:
@@ -318,6 +328,7 @@ def test_a_case_stays_ones_own_while_one_is_there_and_a_lost_one_is_taken_again_
     desk.keyboard.press("Control+Enter")
 
     expect(desk.locator("[data-lease-lost]")).to_contain_text("it went back to the queue")
+    assert findings(desk) == []
     desk.click("[data-take-again]")
     expect(desk.locator("[data-lease-lost]")).not_to_be_visible()
     assert desk.locator("#out-1").input_value() == "4"

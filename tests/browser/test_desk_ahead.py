@@ -5,8 +5,22 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from governance.actors import Actor
+from routing.views import service as views
+from routing.views.schemas import ViewIn
 from tests.browser.conftest import Site, Visit
-from tests.browser.looking import expect_case, held_ahead, rulings, settled, states, stored, wait_for
+from tests.browser.looking import (
+    every_promise_is_kept,
+    expect_case,
+    held_ahead,
+    rulings,
+    settled,
+    states,
+    stored,
+    swipe,
+    wait_for,
+)
+from tests.browser.test_looks import findings
 from tests.integration.review_ui import house
 
 pytestmark = pytest.mark.browser
@@ -91,10 +105,16 @@ def test_a_ruling_is_undone_by_one_key_and_the_case_is_back(site: Site, desk: Pa
     expect(desk.locator(".dock-note")).to_have_text("Undone. The agent was not told.")
     assert states(site)["form-1"] == "waiting"
     settled(desk)
+    assert findings(desk) == []
     desk.keyboard.press("x")
     expect_case(desk, "form-2")
     stored(desk)
     assert [one.ruling for one in rulings(site) if one.undone_at is None] == ["escalate"]
+
+    desk.keyboard.press("z")
+
+    expect_case(desk, "form-1")
+    assert [one.ruling for one in rulings(site) if one.undone_at is None] == []
 
 
 def test_undo_outlives_a_reload_of_the_page(site: Site, desk: Page) -> None:
@@ -130,12 +150,25 @@ def test_the_palette_finds_a_command_by_its_words_and_tells_its_key(site: Site, 
 
 
 def test_two_keys_go_to_the_queue_where_j_and_k_go_from_case_to_case_and_the_desk_goes_on_in_the_view(
-    desk: Page,
+    site: Site, desk: Page
 ) -> None:
+    rita, now = Actor("rita", "person", frozenset({"reviewer"})), site.ctx.clock.now()
+    with site.ctx.db.begin() as session:
+        views.save(session, "Digits on paper", ViewIn(agent="digits", segment="paper"), by=rita, now=now)
+        views.save(session, "Late ones", ViewIn(late=True), by=rita, now=now)
     desk.keyboard.press("g")
     desk.keyboard.press("q")
     desk.wait_for_url("**/review/queue")
-    desk.goto("/review/queue?agent=digits&segment=paper")
+    desk.keyboard.press("Control+k")
+    desk.keyboard.type("late ones")
+    desk.keyboard.press("Enter")
+    desk.wait_for_url("**/review/queue?late=1")
+    expect(desk.locator("[data-view] kbd")).to_have_text(["1", "2"])
+    desk.keyboard.press("?")
+    assert {"Open a saved view", "Next case in the list"} < set(every_promise_is_kept(desk))
+    desk.keyboard.press("Escape")
+    desk.keyboard.press("1")
+    desk.wait_for_url("**/review/queue?agent=digits&segment=paper")
     for key in ("j", "j", "j", "k"):
         desk.keyboard.press(key)
     expect(desk.locator("tr[data-current] th")).to_have_text("form-2")
@@ -149,6 +182,10 @@ def test_two_keys_go_to_the_queue_where_j_and_k_go_from_case_to_case_and_the_des
     expect_case(desk, "form-5")
     expect(desk.locator("body")).to_have_attribute("data-following", re.compile("[1-9]"))
     expect(desk.locator("[data-region=status]")).to_contain_text("digits, paper")  # the script's, not the page's own
+    for key, address in (("a", "**/agents"), ("r", "**/review")):
+        desk.keyboard.press("g")
+        desk.keyboard.press(key)
+        desk.wait_for_url(address)
 
 
 def test_a_new_case_is_counted_without_a_reload_one_that_is_urgent_too_and_the_day_is_the_readers(
@@ -182,6 +219,10 @@ def test_long_evidence_opens_approving_later_and_a_risky_case_only_when_all_of_i
     page.goto("/review")
     page.click("#next button")
     expect_case(page, "form-1")
+    one, other = (document.bounding_box() for document in page.locator(".beside > .shown").all())
+    assert one is not None and other is not None  # noqa: PT018 - for the types
+    assert one["y"] == other["y"]
+    assert one["x"] + one["width"] < other["x"], "documents stand side by side"
     blurred, clear = ("filter", re.compile("blur")), ("filter", "none")
     expect(page.get_by_alt_text("Photo")).to_have_css(*blurred)
     page.keyboard.press("b")
@@ -211,7 +252,9 @@ def test_long_evidence_opens_approving_later_and_a_risky_case_only_when_all_of_i
     assert [one.ruling for one in rulings(site)] == ["approve"]
 
 
-def test_on_a_phone_a_warning_moves_nothing_and_a_swipe_approves_or_asks_why(site: Site, desk: Page) -> None:
+def test_on_a_phone_a_warning_moves_nothing_all_is_large_enough_and_a_swipe_approves_or_asks_why(
+    site: Site, desk: Page
+) -> None:
     desk.set_viewport_size({"width": 390, "height": 844})
     settled(desk)
     moved = """() => {
@@ -220,19 +263,31 @@ def test_on_a_phone_a_warning_moves_nothing_and_a_swipe_approves_or_asks_why(sit
         return top() - before;
     }"""
     assert desk.evaluate(moved) == 0
-    swipe = """(far) => {
-        const part = document.querySelector("#case-h"), box = part.getBoundingClientRect();
-        const said = { pointerType: "touch", isPrimary: true, bubbles: true, clientY: box.y + 4 };
-        part.dispatchEvent(new PointerEvent("pointerdown", { ...said, clientX: 200 }));
-        for (const x of [20, 60, 120]) {
-            part.dispatchEvent(new PointerEvent("pointermove", { ...said, clientX: 200 + far * x }));
-        }
-        part.dispatchEvent(new PointerEvent("pointerup", { ...said, clientX: 200 + far * 120 }));
-    }"""
+    evidence, output, dock = (
+        desk.locator(part).bounding_box() for part in (".pane >> nth=0", ".pane >> nth=1", ".dock")
+    )
+    assert evidence is not None and output is not None and dock is not None  # noqa: PT018 - for the types
+    assert evidence["y"] + evidence["height"] <= output["y"], "one below the other"
+    assert dock["y"] + dock["height"] == 844, "and the keys in view"
+    small = """() => [...document.querySelectorAll("button, summary, select, textarea, [role=tab], .topbar a")]
+        .concat([...document.querySelectorAll("input:not([type=hidden])")])
+        .filter((part) => part.checkVisibility())
+        .map((part) => [part.outerHTML.slice(0, 100), part.getBoundingClientRect()])
+        .filter(([, { width, height }]) => Math.min(width, height) < 44)
+        .map(([words, { width, height }]) => `${words}: ${width} x ${height}`)"""
+    desk.get_by_role("button", name="Reject").click()
+    assert desk.evaluate(small) == []
+    desk.keyboard.press("Escape")
 
-    desk.evaluate(swipe, -1)
+    swipe(desk, right=-120)
     expect(desk.locator(".reasons")).to_be_visible()
-    desk.evaluate(swipe, 1)
+    desk.keyboard.press("Escape")
+    swipe(desk, right=30, down=-200)  # that scrolls
+    assert desk.evaluate("scrollY") > 0
+    expect(desk.locator(".reasons")).not_to_be_visible()
+    expect_case(desk, "form-1")
+    desk.evaluate("scrollTo(0, 0)")
+    swipe(desk, right=120)
 
     expect_case(desk, "form-2")
     stored(desk)

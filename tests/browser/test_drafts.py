@@ -22,6 +22,7 @@ def test_without_a_connection_nothing_is_ruled_and_a_draft_survives_a_reload_unt
     desk.context.set_offline(True)
     desk.keyboard.press("Control+Enter")
     expect(desk.locator("[data-offline]")).to_be_visible()
+    assert findings(desk) == []
     assert rulings(site) == []
 
     desk.context.set_offline(False)

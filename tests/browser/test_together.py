@@ -46,6 +46,11 @@ def test_a_range_is_chosen_by_keys_confirmed_on_a_page_and_undone_one_by_one(sit
     for _ in range(5):
         page.keyboard.press("Shift+J")
     assert chosen(page) == ["form-1", "form-2", "form-3", "form-5", "form-6"]
+    page.keyboard.press("x")
+    assert chosen(page) == ["form-1", "form-2", "form-3", "form-5"]
+    page.keyboard.press("Shift+K")
+    expect(page.locator("tr[data-current] th")).to_have_text("form-5")
+    assert chosen(page) == ["form-1", "form-2", "form-3", "form-5", "form-6"]
     page.get_by_role("button", name="Approve together").click()
     expect(page.get_by_role("heading", name="5 cases")).to_be_visible()
     assert rulings(site) == []

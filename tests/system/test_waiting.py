@@ -1,4 +1,4 @@
-"""A ruling in one web process is heard by who waits for it in another; and two thousand may wait in one."""
+"""What is done in one web process is heard by agents and pages at another; and two thousand may wait in one."""
 
 import asyncio
 import threading
@@ -12,13 +12,19 @@ import psutil
 import pytest
 from sqlalchemy import text
 
+from tests import factories
 from tests.system.house import House, body, soon
 
 pytestmark = pytest.mark.system
 
 
-def test_a_long_poll_in_one_process_ends_with_the_ruling_in_another(house: House) -> None:
-    with house.another_web() as other, house.client() as agent, house.client("alice") as desk:
+def test_a_long_poll_and_a_page_in_one_process_hear_what_is_done_in_another(house: House) -> None:
+    factories.person(house.ctx, "rita", roles=("reviewer",), password=factories.PASSWORD)
+    with (
+        house.another_web() as other, house.client() as agent, house.client("alice") as desk,
+        httpx2.Client(base_url=other, timeout=20) as page,
+    ):  # fmt: skip
+        page.post("/sign-in", data={"login": "rita", "password": factories.PASSWORD})
         decision = agent.post("/v1/agents/claims/decisions", json=body("polled")).json()
         at = f"{other}/v1/decisions/{decision['id']}"
         with ThreadPoolExecutor(1) as pool:
@@ -26,15 +32,19 @@ def test_a_long_poll_in_one_process_ends_with_the_ruling_in_another(house: House
             soon(poll.running, "somebody waits")
             queue = desk.get("/v1/queue", params={"limit": 200}).json()["items"]
             mine = next(one for one in queue if one["decision_id"] == decision["id"])
-            item = desk.post(f"/v1/reviews/{mine['id']}/claim").json()
             began = time.monotonic()
+            with page.stream("GET", "/review/events") as events:
+                told = (orjson.loads(line[6:]) for line in events.iter_lines() if line.startswith("data: "))
+                assert mine["id"] not in next(told)["held"]
+                item = desk.post(f"/v1/reviews/{mine['id']}/claim").json()
+                assert next(now["held"][item["id"]]["by"] for now in told if item["id"] in now["held"]) == "alice"
             said = {"ruling": "edit", "fingerprint": item["fingerprint"], "output": "no"}
 
             assert desk.post(f"/v1/reviews/{item['id']}/ruling", json=said).status_code == 201
 
             answer = poll.result().json()
         assert (answer["status"], answer["outcome"]["state"], answer["outcome"]["output"]) == ("final", "edited", "no")
-        assert time.monotonic() - began < 20, "it was told by the end of the wait and not by the ruling"
+        assert time.monotonic() - began < 20, "it was told by the end of a wait and not by the message"
 
 
 _CASES, _EACH = 20, 100  # two thousand

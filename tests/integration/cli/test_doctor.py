@@ -13,9 +13,10 @@ from rollout.versions.tables import Rollout
 from routing import tasks
 from routing.cases.tables import Decision, HumanOutput, Label
 from routing.doctor import service
-from routing.reviews.tables import ReviewItem
+from routing.reviews.tables import ReviewItem, Ruling
 from tests import factories
 from tests.integration.cli.conftest import Run
+from tests.integration.routing import desk
 
 
 @pytest.fixture
@@ -87,6 +88,23 @@ def test_corrupted_totals_are_found_and_rebuilt_exactly(worked: Context, stateme
     assert totals(worked) == before
     assert broken(worked) == set()
     assert repair(worked) == {}
+
+
+def test_what_a_person_wrote_and_somebody_changed_afterwards_is_told(ctx: Context) -> None:
+    factories.agent(ctx)
+    factories.rollout(ctx)
+    alice = factories.actor(ctx, "alice", roles=("reviewer",))
+    for number, output in enumerate((12.0, {"z": 12.0, "a": [1e22, 0.1, "é"]})):
+        item = desk.item_of(ctx, factories.decision(ctx, f"c-{number}").id)
+        desk.claim(ctx, alice, item.id)
+        desk.rule(ctx, alice, item, "edit", output=output)
+    assert broken(ctx) == set()
+
+    change(ctx, update(Ruling).where(Ruling.item_id == item.id).values(output={"z": 13}))
+
+    with ctx.db.read() as session:
+        [found] = [one for one in service.examine(session, now=ctx.clock.now()) if not one.ok]
+    assert (found.check, found.examples) == ("written_as_recorded", (f"item {item.id}, by alice",))
 
 
 def test_a_cohort_that_no_decision_explains_is_removed(worked: Context) -> None:

@@ -53,6 +53,7 @@ def test_a_name_with_a_colon_is_told_to_those_who_listen_for_it(
 
     assert heard.within(5)
     assert not heard.within(0.1)
+    assert listener.hears()
 
 
 def test_any_other_name_starts_a_task_that_is_sent_once_and_answers_nothing(valkey_url: str) -> None:
@@ -93,6 +94,7 @@ def test_a_listener_outlives_a_server_that_is_not_there(heard: Heard) -> None:
     listener.stop()
 
     assert not heard.within(0)
+    assert not listener.hears()
 
 
 class Slow:

@@ -371,7 +371,7 @@ def test_whatever_an_agent_sends_can_be_shown_and_approved(ctx: Context, output:
     with house.client(ctx, "rita") as client:
         page = take(client)
         assert 'aria-label="Case odd"' in page
-        assert "svg+xml" not in page.partition("<h3")[2].partition("<img")[2][:60]
+        assert "svg+xml" not in page.partition('<h2 class="label"')[2].partition("<img")[2][:60]
 
         rule(client, page, "approve")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -116,6 +116,42 @@ def test_nobody_looks_while_no_page_is_open(ctx: Context, monkeypatch: pytest.Mo
         await again.aclose()  # type: ignore[attr-defined]
 
     asyncio.run(come_and_go())
+
+
+async def afterwards(stream: AsyncIterator[bytes], change: Callable[[], object], *, left: int) -> None:
+    """A page that is open hears in the end of what was changed."""
+    await told(stream)
+    await asyncio.to_thread(change)
+    while (await told(stream))["left"] != left:
+        pass
+    await stream.aclose()  # type: ignore[attr-defined]
+
+
+def test_what_another_process_changes_is_seen_though_nobody_tells_of_it(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "_ALONE", 0.05)
+    monkeypatch.setattr(live, "_BETWEEN", 0.01)
+    pages = live.Live(ctx)  # rung by nobody, as without Redis
+
+    asyncio.run(afterwards(pages.stream(Reach((1,))), lambda: house.case(ctx, "form-2"), left=2))
+
+
+def test_who_is_told_what_others_change_looks_seldom_by_itself(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages, looks = counting(ctx, monkeypatch)
+    monkeypatch.setattr(live, "_ALONE", 0.02)
+    waited: list[int] = []  # how often it had looked when the next wait was over
+
+    def hears() -> bool:
+        waited.append(len(looks))
+        return True
+
+    pages.hears = hears
+    ctx.listeners.clear()  # a message that was lost
+
+    asyncio.run(afterwards(pages.stream(Reach((1,))), lambda: house.case(ctx, "form-2"), left=2))
+
+    assert waited.count(1) == live._HEARING, "waits between the first look and the second"
 
 
 def test_where_more_is_held_than_one_event_names_the_page_hears_that_some_is_left_out(ctx: Context) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import select
 
 from evidence import binomial
 from governance.actors import Actor
+from governance.audit.tables import AuditEvent
 from kit.context import Context
 from kit.ids import new_id
 from kit.tasks import REGISTRY
@@ -188,6 +190,8 @@ class TestTheAnswer:
         assert (opened["own_answer"], opened["own_answer_equal"], opened["answer_first"]) == ("hunter2", True, False)
         [stored] = rows(ctx, BlindAnswer)
         assert (stored.login, stored.output, stored.equal) == ("rita", "hunter2", True)
+        [told] = [event for event in rows(ctx, AuditEvent) if event.verb == "review.answered"]
+        assert told.detail["output_sha256"] == sha256(b'"hunter2"').hexdigest()
         assert rule(client, keys, opened, who="rita").status_code == 201
 
     def test_is_given_once(self, client: TestClient, ctx: Context, keys: Keys) -> None:

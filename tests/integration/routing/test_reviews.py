@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -377,6 +378,14 @@ class TestRuling:
         )  # fmt: skip
         assert [(event.actor, event.subject) for event in events] == [("alice", str(item.id))]
         assert (ruling.login, ruling.item_id, ruling.fingerprint) == ("alice", item.id, item.fingerprint)
+        assert events[0].detail["fingerprint"] == item.fingerprint
+        assert "output_sha256" not in events[0].detail
+
+    def test_of_what_was_edited_puts_the_edit_under_the_seal(self, ctx: Context, alice: Actor) -> None:
+        rule(ctx, alice, held(ctx, alice), "edit", output="no")
+
+        [event] = [event for event in rows(ctx, AuditEvent) if event.verb == "review.edited"]
+        assert event.detail["output_sha256"] == sha256(b'"no"').hexdigest()
 
     def test_that_fails_on_its_way_leaves_nothing_behind(
         self, ctx: Context, alice: Actor, monkeypatch: pytest.MonkeyPatch

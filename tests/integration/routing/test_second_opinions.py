@@ -23,6 +23,9 @@ from routing.cases import settling
 from routing.cases.tables import Decision, Label
 from routing.delivery.tables import OutboxMessage
 from routing.domain.sampling import blind_position, second_position
+from routing.gold import service as gold
+from routing.gold.schemas import GoldCaseIn
+from routing.gold.tables import GoldCase
 from routing.opinions import service as opinions
 from routing.opinions.tables import SecondOpinion
 from routing.people import service as people
@@ -93,6 +96,14 @@ def settled(ctx: Context) -> Decision:
     return found
 
 
+def gold_case(ctx: Context, actor: Actor, decision: Decision) -> GoldCase:
+    """What a gold case learns from the verdict that counts."""
+    with ctx.db.begin() as session:
+        agent = snapshot.load(session).agents[decision.agent]
+        given = GoldCaseIn(decision_id=decision.id, why="Two people did not see it alike.")
+        return gold.make(session, agent, given, actor=actor, now=ctx.clock.now()).case
+
+
 def verbs(ctx: Context) -> list[str]:
     return [row.verb for row in rows(ctx, AuditEvent) if row.verb.startswith(("second", "adjud"))]
 
@@ -107,7 +118,7 @@ class TestTheDraw:
             interval = binomial.interval(found, whole, 0.9999)
             assert interval.lower < 0.1 < interval.upper
 
-    def test_is_one_in_twenty_unless_the_agent_says_otherwise_and_its_probability_is_kept(self, ctx: Context) -> None:
+    def test_is_the_share_that_the_agent_says_and_its_probability_is_kept(self, ctx: Context) -> None:
         factories.agent(ctx, "refunds", supervision={"second_opinion_share": 0.25})
         factories.rollout(ctx, "refunds")
         factories.store(ctx, *(factories.case(f"c-{n}") for n in range(60)), agent="refunds")
@@ -295,6 +306,8 @@ class TestAdjudication:
         row = the(ctx, SecondOpinion)
         assert (row.adjudicator, row.verdict, row.first_right, row.second_right) == ("lena", "override", False, True)
         assert {"adjudication.asked", "adjudication.edited", "adjudication.given"} < set(verbs(ctx))
+        made = gold_case(ctx, lena, decision)
+        assert (made.output, made.output_is, made.correct_output) == ("yes", "wrong", "no"), "as lena ruled"
 
     def test_of_an_output_that_was_right_all_along_corrects_what_counts(
         self, ctx: Context, lena: Actor, differ: Callable[..., None]
@@ -306,6 +319,7 @@ class TestAdjudication:
         decision = settled(ctx)
         assert (decision.outcome, decision.label, decision.counted_as) == ("rejected", "agree", "agree")
         assert rows(ctx, Failure) == []
+        assert gold_case(ctx, lena, decision).output_is == "right", "as lena ruled, and not the first"
         assert sorted(row.kind for row in rows(ctx, OutboxMessage)) == ["decision.adjudicated", "decision.ruled"]
 
     def test_that_holds_with_the_first_tells_nobody(

@@ -1,0 +1,1 @@
+"""What open pages cost the web process."""
