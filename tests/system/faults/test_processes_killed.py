@@ -6,7 +6,7 @@ import pytest
 
 from tests.system.scene import EVERYBODY, scene, settings_for
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 
 VICTIMS = (("web",), ("worker",), ("web", "worker"), ("delivery",), EVERYBODY)
 
