@@ -45,6 +45,7 @@ router = APIRouter(prefix="/review", include_in_schema=False)
 
 AgentQuery = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
 SegmentQuery = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
+KindQuery = Annotated[str, Query(max_length=32)]
 
 _AHEAD = 3  # cases that are in the page before their turn
 
@@ -56,11 +57,13 @@ def show(
     ctx: Ctx,
     agent: AgentQuery = "",
     segment: SegmentQuery = "",
+    kind: KindQuery = "",
+    urgent: bool = False,
     item: UUID | None = None,
 ) -> Response:
     """The case this person holds. Looking takes none: that is a POST."""
     viewer.actor.require("review")
-    part = Part.of(agent, segment)
+    part = Part.of(agent, segment, kind, urgent=urgent)
     with ctx.db.read() as session:
         held = _held(session, viewer, ctx.clock.now(), part, item)
         shown = _shown(request, session, viewer, ctx, part, held)
@@ -235,7 +238,7 @@ def _held(session: Session, viewer: Viewer, now: datetime, part: Part, item_id: 
         item = queries.get_item(session, item_id)
         if item.state == "waiting" and item.claimed_by == viewer.login and (item.claimed_until or now) >= now:
             return item
-    return dealing.held_by(session, viewer.login, now, agent=part.agent or None, segment=part.segment or None)
+    return dealing.held_by(session, viewer.login, now, narrow=part.narrow)
 
 
 def _go_on(
@@ -257,7 +260,9 @@ def _go_on(
     just = [] if but is None else [but]
     unwanted = [*given_back(request), *just]
     with ctx.db.begin() as session:
-        held = queries.get_item(session, item) if item is not None else _claim_shown(session, viewer, ctx, form)
+        held, gone = queries.get_item(session, item) if item is not None else None, ""
+        if item is None:
+            held, gone = _claim_shown(session, viewer, ctx, form)
 
         def take(but: list[UUID]) -> ReviewItem | None:
             return service.claim_next(
@@ -265,8 +270,7 @@ def _go_on(
                 actor=viewer.actor,
                 now=now,
                 lease=lease_of(ctx),
-                agent=part.agent or None,
-                segment=part.segment or None,
+                narrow=part.narrow,
                 but=but,
                 dealer=dealer,
             )
@@ -282,8 +286,7 @@ def _go_on(
                 actor=viewer.actor,
                 now=now,
                 count=_AHEAD,
-                agent=part.agent or None,
-                segment=part.segment or None,
+                narrow=part.narrow,
                 but=unwanted,
                 dealer=dealer,
             )
@@ -291,22 +294,25 @@ def _go_on(
         held = queries.get_item(session, held.id) if held is not None else None
         shown = _shown(request, session, viewer, ctx, part, held, ahead=[one.id for one in ahead])
     shown.have = frozenset(form.text("have").split())
-    shown.again = again
+    shown.again, shown.gone = again, gone
     shown.ruled = said if again else f"{said} {words.many(shown.queue.left)} left." if said else ""
     return _desk(request, viewer, shown)
 
 
 def _part(form: Posted) -> Part:
-    return Part.of(form.text("agent"), form.text("segment"))
+    return Part.of(form.text("agent"), form.text("segment"), form.text("kind"), urgent=form.text("urgent") == "1")
 
 
-def _claim_shown(session: Session, viewer: Viewer, ctx: Context, form: Posted) -> ReviewItem | None:
-    """The case that the page shows by now, if this person may still have it."""
+def _claim_shown(session: Session, viewer: Viewer, ctx: Context, form: Posted) -> tuple[ReviewItem | None, str]:
+    """The case that the page shows by now; if this person may not have it any more, none, and why."""
     try:
         shown = UUID(form.text("shown"))
-        return service.claim(session, shown, actor=viewer.actor, now=ctx.clock.now(), lease=lease_of(ctx))
-    except (ValueError, NotFound, Conflict):
-        return None
+    except ValueError:
+        return None, ""
+    try:
+        return service.claim(session, shown, actor=viewer.actor, now=ctx.clock.now(), lease=lease_of(ctx)), ""
+    except (NotFound, Conflict) as problem:
+        return None, words.sentence(problem.detail)
 
 
 def _once_more(
@@ -337,7 +343,7 @@ def _shown(
     now = ctx.clock.now()
     if held is not None and ahead is not None:
         following = [queries.get_item(session, item_id) for item_id in ahead]
-        taken = dealing.looked_at(session, viewer.login, now, agent=part.agent or None, segment=part.segment or None)
+        taken = dealing.looked_at(session, viewer.login, now, narrow=part.narrow)
         following[:0] = [one for one in taken if one.id != held.id]
     else:
         following = []

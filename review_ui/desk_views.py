@@ -31,7 +31,6 @@ from routing.interrupts.asked import RESPOND
 from routing.judgements.service import Pair
 from routing.reviews import queries, service
 from routing.reviews.dealing import queries as dealing
-from routing.reviews.dealing.lines import Narrow
 from routing.reviews.dwell import least_seconds
 from routing.reviews.tables import ReviewItem
 from routing.snapshot import AgentEntry
@@ -99,6 +98,8 @@ class Desk:
     again: bool = False
     """The case is shown anew though the page has it."""
     ruled: str = ""
+    gone: str = ""
+    """Why the case that the page shows by now is not theirs any more, as a sentence."""
     gold: Told | None = None
     """What came of a gold case that this person ruled on."""
 
@@ -111,14 +112,13 @@ class Desk:
 class Status:
     """How the queue stands for this person, in one line."""
 
-    agent: str
+    part: Part
     left: int
     done: int
     an_hour: int
     oldest_due: datetime | None
     late: bool
     now: datetime
-    segment: str = ""
     today: dict[str, int] = field(default_factory=dict)
     others: dict[str, int] = field(default_factory=dict)
 
@@ -127,8 +127,8 @@ class Status:
         return self.left + self.done
 
     @property
-    def address(self) -> str:
-        return Part(self.agent, self.segment).address()
+    def agent(self) -> str:
+        return self.part.agent
 
     @property
     def done_in_words(self) -> str:
@@ -142,19 +142,17 @@ class Status:
 
 def status_of(session: Session, viewer: Viewer, now: datetime, part: Part, *, since: datetime) -> Status:
     """`since`: when the viewer's day began."""
-    agent, segment = part.agent, part.segment
+    agent, narrow = part.agent, part.narrow
     reach = service.reach_of(session, viewer.actor)
     waiting = queries.waiting_counts(session, reach)
     today = queries.ruled_since(session, viewer.login, since)
     an_hour = queries.ruled_since(session, viewer.login, now - timedelta(hours=1), one_by_one=True)
-    narrow = Narrow(agent or None, segment or None)
     due = dealing.earliest_due(session, narrow, reach, viewer.login)
     left = waiting.get(agent, 0) if agent else min(sum(waiting.values()), dealing.COUNTED_UP_TO)
-    if segment:
-        left = dealing.waiting_of(session, agent, reach, segment)
+    if part.narrowed:
+        left = dealing.waiting_of(session, narrow, reach)
     return Status(
-        agent=agent,
-        segment=segment,
+        part=part,
         # A second look is not counted, and is one case all the same when it comes; what is only for others is none.
         left=max(left, 1) if due is not None else 0,
         done=sum(today.values()),
@@ -163,7 +161,7 @@ def status_of(session: Session, viewer: Viewer, now: datetime, part: Part, *, si
         late=due is not None and due < now,
         now=now,
         today=today,
-        others={name: count for name, count in sorted(waiting.items()) if segment or name != agent},
+        others={name: count for name, count in sorted(waiting.items()) if part.narrowed or name != agent},
     )
 
 

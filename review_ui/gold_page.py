@@ -23,9 +23,10 @@ from review_ui.people_views import Figure, figure
 from review_ui.shown import pretty
 from rollout.agents import queries as agent_queries
 from rollout.reviewers import service as reviewers
-from rollout.reviewers.schemas import ReviewersOut, ShareOut
+from rollout.reviewers.schemas import ReviewerOut, ReviewersOut, ShareOut
 from routing.gold import queries, service
-from routing.gold.schemas import GoldCaseIn
+from routing.gold.queries import Answers
+from routing.gold.schemas import GoldCaseIn, GoldReportOut
 from routing.gold.tables import GoldCase
 from routing.gold.unfit import left_out
 from routing.reviews.api import agent_entry
@@ -34,7 +35,7 @@ router = APIRouter(include_in_schema=False)
 
 State = Literal["active", "retired"]
 Text = Annotated[str, Query(max_length=64, pattern=r"^[^\x00]*$")]
-PAGE = 50
+PAGE, REPORTS = 50, 20
 _JSON = ("input", "output", "correct_output")
 _TEXT = ("decision_id", "case_id", "segment", "output_is", "why")
 
@@ -51,6 +52,7 @@ class Row:
     correct: str
     why: str
     answers: str
+    reports: int
     left_out: str
     made: GoldCase
     retired: bool
@@ -63,6 +65,7 @@ class Finds:
     name: str
     errors: Figure
     right: Figure
+    passed_on: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,12 @@ def show_gold(
     state: State = "active",
     decision: Text = "",
     before: UUID | None = None,
+    older: UUID | None = None,
 ) -> Response:
+    """`before`, `older`: behind which gold case, and behind which report, the lists go on."""
     service.require_keeper(viewer.actor)
-    return _page(request, name, viewer, ctx, Draft({"decision_id": decision}), state=state, before=before)
+    draft = Draft({"decision_id": decision})
+    return _page(request, name, viewer, ctx, draft, state=state, before=before, older=older)
 
 
 @router.post("/agents/{name}/gold")
@@ -97,7 +103,7 @@ def make(request: Request, name: AgentName, viewer: ViewerDep, ctx: Ctx, form: F
             entry = agent_entry(request, name)
             made = service.make(session, entry, _given(form), actor=viewer.actor, now=ctx.clock.now())
     except (Invalid, NotFound) as problem:
-        return _page(request, name, viewer, ctx, _draft(form, problem), state="active", before=None)
+        return _page(request, name, viewer, ctx, _draft(form, problem))
     said = "It is dealt from now on." if made.new else "There is such a gold case already."
     return go(f"/agents/{name}/gold", said=said)
 
@@ -148,7 +154,15 @@ def _draft(form: Posted, problem: Invalid | NotFound) -> Draft:
 
 
 def _page(
-    request: Request, name: str, viewer: Viewer, ctx: Context, draft: Draft, *, state: State, before: UUID | None
+    request: Request,
+    name: str,
+    viewer: Viewer,
+    ctx: Context,
+    draft: Draft,
+    *,
+    state: State = "active",
+    before: UUID | None = None,
+    older: UUID | None = None,
 ) -> Response:
     now = ctx.clock.now()
     with ctx.db.read() as session:
@@ -158,7 +172,8 @@ def _page(
         found = queries.cases(session, name, active=state == "active", before=before, limit=PAGE + 1)
         rows = _rows(session, found[:PAGE])
         pool = service.pool_of(session, agent_entry(request, name))
-        finds = _finds(reviewers.reviewers(session, name), names)
+        finds = _finds(reviewers.reviewers(session, name), pool.passed_on, names)
+        reports = service.reports_of(session, name, actor=viewer.actor, before=older, limit=REPORTS + 1)
     return render(
         request,
         "gold/page.html",
@@ -172,6 +187,8 @@ def _page(
         dealt=words.share(pool.gold / pool.rulings) if pool.rulings else "",
         asked=words.share(pool.share),
         finds=finds,
+        reports=[(one, _correct(one)) for one in reports[:REPORTS]],
+        older=reports[REPORTS - 1].id if len(reports) > REPORTS else None,
         needed=GOLD_NEEDED,
         draft=draft,
         by_hand=bool(draft.typed.get("case_id")) or "case_id" in draft.errors,
@@ -182,40 +199,58 @@ def _page(
     )
 
 
+def _correct(report: GoldReportOut) -> str:
+    return pretty(report.correct_output) if report.correct_output is not None else ""
+
+
 def _rows(session: Session, cases: Any) -> list[Row]:
     counted, unfit = service.answers_of(session, cases), left_out(session, cases)
-    rows = []
-    for case in cases:
-        people, knew = counted.get(case.id, (0, 0))
-        rows.append(
-            Row(
-                id=case.id,
-                case_id=case.case_id,
-                made_from="a decision" if case.decision_id is not None else "by hand",
-                right=case.output_is == "right",
-                output=pretty(case.output),
-                correct=pretty(case.correct_output) if case.correct_output is not None else "",
-                why=case.why,
-                answers=f"{knew:,} of {people:,} knew" if people else "nobody yet",
-                left_out=unfit.get(case.id, ""),
-                made=case,
-                retired=case.retired_at is not None,
-            )
+    reports = queries.reports_by_case(session, [case.id for case in cases])
+    return [
+        Row(
+            id=case.id,
+            case_id=case.case_id,
+            made_from="a decision" if case.decision_id is not None else "by hand",
+            right=case.output_is == "right",
+            output=pretty(case.output),
+            correct=pretty(case.correct_output) if case.correct_output is not None else "",
+            why=case.why,
+            answers=_answers(counted.get(case.id, Answers())),
+            reports=reports.get(case.id, 0),
+            left_out=unfit.get(case.id, ""),
+            made=case,
+            retired=case.retired_at is not None,
         )
-    return rows
+        for case in cases
+    ]
 
 
-def _finds(found: ReviewersOut, names: Mapping[str, str]) -> list[Finds]:
+def _answers(found: Answers) -> str:
+    """To pass a case on is neither right nor wrong."""
+    said = [f"{found.knew:,} of {found.answers:,} knew"] if found.answers else []
+    said += [f"{found.passed_on:,} passed it on"] if found.passed_on else []
+    return ", ".join(said) or "nobody yet"
+
+
+def _finds(found: ReviewersOut, passed_on: Mapping[str, int], names: Mapping[str, str]) -> list[Finds]:
     """By name; all together first, where there is more than one."""
-    shown = [found.together, *found.items] if len(found.items) > 1 else list(found.items)
+    answered = {one.reviewer for one in found.items}
+    nothing = ReviewerOut(reviewer=None, sensitivity=_NONE, specificity=_NONE, warning=None)
+    others = [nothing.model_copy(update={"reviewer": login}) for login in passed_on if login not in answered]
+    every = sorted([*found.items, *others], key=lambda one: one.reviewer or "")
+    shown = [found.together, *every] if len(every) > 1 else every
     return [
         Finds(
             names.get(one.reviewer, one.reviewer) if one.reviewer else "All together",
             figure(_share(one.sensitivity)),
             figure(_share(one.specificity)),
+            passed_on.get(one.reviewer, 0) if one.reviewer else sum(passed_on.values()),
         )
         for one in shown
     ]
+
+
+_NONE = ShareOut(part=0, whole=0, share=None, lower=0.0, upper=1.0)
 
 
 def _share(out: ShareOut) -> Share:

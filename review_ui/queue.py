@@ -74,22 +74,23 @@ def show_queue(
     wanted = Wanted(agent, segment if agent else "", kind, urgent, late, case.strip())
     with ctx.db.read() as session:
         reach = service.reach_of(session, viewer.actor)
-        shown = reach.only([2]) if kind == "escalated" and not wanted.case else reach
         narrow = wanted.narrow(now)
         alike = selectable(session, viewer, agents_of(request), now)
         found = dealing.open_page(
-            session, narrow=narrow, reach=shown, beyond=spot_in(before or after), back=bool(before), limit=PAGE + 1,
+            session, narrow=narrow, reach=reach, beyond=spot_in(before or after), back=bool(before), limit=PAGE + 1,
             login=viewer.login,
         )  # fmt: skip
         saved = views_of(session, viewer, wanted)
         show_to = shown_to(session, viewer.actor)
         unstaffed = skills.unstaffed(session) if viewer.actor.allows("escalated") else []
         waiting = queries.waiting_counts(session, reach)
+        counted = dealing.waiting_of(session, narrow, reach) if wanted.narrowed and not wanted.case else None
     more = len(found) > PAGE
     if (before and not more) or (after and not found):
         return go(wanted.address())  # what waits there may be another part by now: the front is shown whole
     rows = found[-PAGE:] if before else found[:PAGE]
     left = waiting.get(agent, 0) if agent else min(sum(waiting.values()), dealing.COUNTED_UP_TO)
+    listed = left if counted is None else counted
     return render(
         request,
         "queue/page.html",
@@ -99,7 +100,7 @@ def show_queue(
         waiting=sorted(waiting.items()),
         left=left,
         # Second looks are not counted.
-        listed=left if before or after or wanted.narrowed else max(left, len(found)),
+        listed=listed if before or after or wanted.case else max(listed, len(found)),
         saved=saved,
         show_to=show_to,
         unstaffed=[queue.words for queue in unstaffed],

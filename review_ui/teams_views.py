@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from review_ui import words
 from routing.domain.reach import Change, House, Limit, Need, Reach, changes, reach_within, staffed
 from routing.reviews.dealing import queries as dealing
+from routing.reviews.dealing.lines import Narrow
 
 _MOST_TOLD = 3
 _LINES = {1: "First line", 2: "Second line"}
@@ -99,7 +100,7 @@ def waiting_at(session: Session, house: House, need: Need, levels: tuple[int, ..
     others = {one.segment for one in house.needs if one.agent == need.agent and one.segment}
     mine = frozenset({need.segment}) if need.segment else frozenset(others)
     limits = tuple(Limit(level, need.agent, not need.segment, mine) for level in levels)
-    return dealing.waiting_of(session, need.agent, Reach(levels, limits))
+    return dealing.waiting_of(session, Narrow(need.agent), Reach(levels, limits))
 
 
 def team_rows(house: House, names: Mapping[str, str]) -> list[TeamRow]:

@@ -137,7 +137,7 @@ def _of_calibration(
         "course": threshold_charts.course_of(groups, newest.threshold, value, newest.declared["risk"]),
         "costs": threshold_costs.costs_of(form, first, newest.labels, groups, newest.threshold),
         "looks": threshold_views.look_rows(rows, newest),
-        "agrees": service.agrees_with_itself(newest),
+        "agrees": service.agrees_with_itself(newest, first),
         "may_apply": _may_apply(agent, rollout, viewer),
         "change": threshold_views.change_of(newest, rollout, value, groups),
     }

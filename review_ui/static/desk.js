@@ -150,7 +150,8 @@ function followed(page, told, sentAt) {
 }
 function form(more = {}) {
   const have = [itemShown(), ...ahead.map((one) => one.item)].filter(Boolean).join(" ");
-  return new URLSearchParams({ form_token: desk.dataset.formToken, agent: desk.dataset.agent || "", segment: desk.dataset.segment || "", have, ...more });
+  const part = Object.fromEntries(new URLSearchParams(desk.dataset.part));
+  return new URLSearchParams({ form_token: desk.dataset.formToken, ...part, have, ...more });
 }
 async function ask(address, body) {
   const keepalive = String(body).length < 50_000;   // a ruling outlives the page; browsers keep no more than 64 kB
@@ -183,12 +184,29 @@ async function deliver() {
     let answer, text;
     try { answer = await ask(entry.form.action, entry.body); text = await answer.text(); } catch { return comeBack(() => { unsent = again(entry); offline(true); }); }
     if (answer.status === 422 && !isProblem(answer)) return comeBack(() => adopt(text, sentAt));
-    if (!answer.ok) return comeBack(() => refused(answer.status, isProblem(answer) ? JSON.parse(text) : {}));
+    const problem = !answer.ok && isProblem(answer) ? JSON.parse(text) : {};
+    if (ended(answer.status, problem)) {
+      behind.shift();
+      if (behind.length) tellEnded(problem, entry.key); else await goOn(problem, entry.key, itemShown());
+      continue;
+    }
+    if (!answer.ok) return comeBack(() => refused(answer.status, problem));
     dropDraft(entry);
-    const last = behind.length === 1, told = adopt(text, sentAt, { follow: last });
+    const typed = typedIn(draftKey()), last = behind.length === 1, told = adopt(text, sentAt, { follow: last });
     behind.shift();
-    if (told.ruled) announce(told);
+    if (told.ruled) announce(told, told.gone && typed);
   }
+}
+/** A case that ended meanwhile, say because a newer output came, takes no ruling: the page says so and goes on. */
+const ended = (status, problem) => status === 409 && problem.type === "/problems/already-ended";
+const tellEnded = (problem, key) => toast([`${capital(problem.detail)}. Nothing was recorded.`, typedIn(key)].filter(Boolean).join(" "));
+const typedIn = (key) => (key && Object.keys(drafts.kept(key)).length ? "What you typed there is kept on this device." : "");
+async function goOn(problem, key, shown) {
+  const sentAt = now(), answer = await ask("/review/next", form({ shown })).catch(() => null);
+  if (!answer) return offline(true);
+  const text = await answer.text();
+  if (answer.ok) adopt(text, sentAt); else refused(answer.status, isProblem(answer) ? JSON.parse(text) : {});
+  tellEnded(problem, key);
 }
 /** What was not stored is shown again with its draft; what was shown meanwhile follows it. */
 function comeBack(tell) {
@@ -214,7 +232,10 @@ async function wait(entry) {
       const told = adopt(text, sentAt);
       if (told.ruled) announce(told);
     } else if (answer.status === 422 && !isProblem(answer)) adopt(text, sentAt);
-    else refused(answer.status, isProblem(answer) ? JSON.parse(text) : {});
+    else {
+      const problem = isProblem(answer) ? JSON.parse(text) : {};
+      if (ended(answer.status, problem)) await goOn(problem, entry.key, ""); else refused(answer.status, problem);
+    }
   } catch {
     unsent = again(entry);
     offline(true);
@@ -223,7 +244,8 @@ async function wait(entry) {
     busy(false);
   }
 }
-function announce(told) { toast(told.ruled, Number(told.undoSeconds) > 0 && told.again === undefined ? { undo: true, seconds: Number(told.undoSeconds) } : {}); }
+/** What became of a ruling, and of the case that was shown behind it where that was no longer to be had. */
+function announce(told, kept) { toast([told.ruled, told.gone, kept].filter(Boolean).join(" "), Number(told.undoSeconds) > 0 && told.again === undefined ? { undo: true, seconds: Number(told.undoSeconds) } : {}); }
 function refused(status, problem) {
   if (status === 409 && ("held_by" in problem || problem.type === "/problems/not-held")) return showLost(problem);
   hideBanners();
@@ -453,10 +475,11 @@ addEventListener("pageshow", (event) => { if (event.persisted) location.reload()
 /* live: how much waits; an empty desk looks again when something comes */
 let looking = 0;
 listen((told) => {
-  const { agent, segment } = desk.dataset, left = agent ? told.waiting[agent] || 0 : told.left, was = $("[data-left]");
-  if (was && !segment) was.textContent = many(Math.max(left, held() ? 1 : 0));   // some of what one holds is not counted
+  const { agent, narrowed } = desk.dataset, part = narrowed !== undefined;
+  const left = agent ? told.waiting[agent] || 0 : told.left, was = $("[data-left]");
+  if (was && !part) was.textContent = many(Math.max(left, held() ? 1 : 0));   // some of what one holds is not counted
   if (held() || Boolean(left) === Boolean($("#next"))) return;
-  looking ||= setTimeout(look, segment ? 10_000 : 0);   // how much waits of a segment is not told
+  looking ||= setTimeout(look, part ? 10_000 : 0);   // how much waits of a part of it is not told
 });
 async function look() {
   looking = 0;

@@ -62,9 +62,6 @@ class Reach:
         limit = self.of(level).get(agent)
         return level in self.levels and (limit is None or limit.allows(segment))
 
-    def only(self, levels: Iterable[int]) -> "Reach":
-        return Reach(tuple(level for level in self.levels if level in set(levels)), self.limits)
-
 
 def leads_of(need: Need, staff: Iterable[Reviewer]) -> list[Reviewer]:
     """Who works the second line of a queue."""

@@ -13,7 +13,8 @@ from kit.http import Ctx, StrictRoute
 from kit.wire import decode_cursor, encode_cursor
 from rollout.params import AgentPath
 from routing.gold import queries, service
-from routing.gold.schemas import GoldCaseIn, GoldCaseOut, GoldCasesOut, ResultOut
+from routing.gold.queries import Answers
+from routing.gold.schemas import GoldCaseIn, GoldCaseOut, GoldCasesOut, GoldReportsOut, ResultOut
 from routing.gold.tables import GoldCase
 from routing.gold.unfit import left_out
 from routing.reviews.api import agent_entry
@@ -57,6 +58,28 @@ def list_gold_cases(
         return GoldCasesOut(items=items, pool=service.pool_of(session, entry), next_cursor=more)
 
 
+@router.get("/agents/{agent}/gold-reports")
+def list_gold_reports(
+    request: Request,
+    agent: AgentPath,
+    actor: ActorDep,
+    ctx: Ctx,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> GoldReportsOut:
+    """
+    Failures that reviewers reported of gold cases, the newest first; for owners and leads. They count nowhere; one may
+    say that the gold case itself is wrong.
+    """
+    service.require_keeper(actor)
+    agent_entry(request, agent)
+    before = _as_id(decode_cursor(cursor))
+    with ctx.db.read() as session:
+        found = service.reports_of(session, agent, actor=actor, before=before, limit=limit + 1)
+    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
+    return GoldReportsOut(items=found[:limit], next_cursor=more)
+
+
 @router.post("/gold-cases/{gold_case_id}/retire")
 def retire_gold_case(gold_case_id: UUID, actor: ActorDep, ctx: Ctx) -> GoldCaseOut:
     """It is dealt to nobody any more. What was said of it stays."""
@@ -87,12 +110,10 @@ def _as_id(position: str | None) -> UUID | None:
 
 def _outs(session: Session, cases: Sequence[GoldCase]) -> list[GoldCaseOut]:
     counted, unfit = service.answers_of(session, cases), left_out(session, cases)
+    reports = queries.reports_by_case(session, [case.id for case in cases])
     outs = []
     for case in cases:
-        answers, knew = counted.get(case.id, (0, 0))
-        outs.append(
-            GoldCaseOut.model_validate(case).model_copy(
-                update={"answers": answers, "knew": knew, "left_out": unfit.get(case.id)}
-            )
-        )
+        known = counted.get(case.id, Answers())._asdict()
+        known |= {"reports": reports.get(case.id, 0), "left_out": unfit.get(case.id)}
+        outs.append(GoldCaseOut.model_validate(case).model_copy(update=known))
     return outs

@@ -47,8 +47,8 @@ class Dealer:
 @dataclass(frozen=True, slots=True)
 class Claim:
     """
-    For whom, from when until when, from which part of the queue and which segment alone, and whether it is their next
-    and not seen yet.
+    For whom, from when until when, from which part of the queue and which segment or kind alone, and whether it is
+    their next and not seen yet.
     """
 
     actor: Actor
@@ -57,6 +57,7 @@ class Claim:
     reach: Reach
     segment: str | None = None
     ahead: bool = False
+    kind: str | None = None
 
 
 def deal_before(session: Session, item: ReviewItem, claim: Claim, dealer: Dealer) -> ReviewItem | None:
@@ -133,6 +134,8 @@ def _laid_out(
         entry = next((lay_out(one) for one in free if _is_audited(one, entry, dealer)), None)
     if entry is None or entry.item is None or entry.item["priority"] != item.priority:
         return None
+    if claim.kind not in {None, entry.item["kind"]}:
+        return None  # who works one kind would know it for what it is
     if entry.row["policy_revision"] != queries.revision_of(session, item.decision_id):
         return None
     return entry, entry.item

@@ -37,6 +37,14 @@ class Pool(NamedTuple):
     wrong: int
 
 
+class Answers(NamedTuple):
+    """How many people said whether an output is right, how many of them knew, and how many passed it on instead."""
+
+    answers: int = 0
+    knew: int = 0
+    passed_on: int = 0
+
+
 class Dealt(NamedTuple):
     """Of the newest rulings in the house those on cases of an agent, and how many of them were on gold cases."""
 
@@ -83,12 +91,53 @@ def pool(session: Session, agent: str) -> Pool:
     return Pool(int(good), int(every) - int(good))
 
 
-def answers_by_case(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
-    """How many people said whether the output of these gold cases is right, and how many of them knew."""
+_PASSED_ON: ColumnElement[bool] = GoldDeal.ruling == "escalate"
+
+
+def answers_by_case(session: Session, ids: Sequence[UUID]) -> dict[UUID, Answers]:
+    """What people said of the output of these gold cases."""
     knew = func.sum(case((GoldDeal.said == GoldCase.output_is, 1), else_=0))
-    wanted = select(GoldCase.id, func.count(), knew).join(GoldDeal, GoldDeal.gold_case_id == GoldCase.id)
-    wanted = wanted.where(GoldCase.id.in_(ids), GoldDeal.said.is_not(None)).group_by(GoldCase.id)
-    return {row_id: (int(people), int(known)) for row_id, people, known in session.execute(wanted)}
+    passed_on = func.sum(case((_PASSED_ON, 1), else_=0))
+    wanted = select(GoldCase.id, func.count(GoldDeal.said), knew, passed_on)
+    wanted = wanted.join(GoldDeal, GoldDeal.gold_case_id == GoldCase.id).where(GoldCase.id.in_(ids))
+    rows = session.execute(wanted.group_by(GoldCase.id))
+    return {row_id: Answers(*(int(times) for times in found)) for row_id, *found in rows}
+
+
+def passed_on(session: Session, agent: str) -> dict[str, int]:
+    """How many gold cases of an agent each reviewer passed on, by login."""
+    wanted = select(GoldDeal.login, func.count()).where(GoldDeal.agent == agent, _PASSED_ON)
+    return {
+        login: int(times) for login, times in session.execute(wanted.group_by(GoldDeal.login).order_by(GoldDeal.login))
+    }
+
+
+def reports_by_case(session: Session, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many failures were reported of these gold cases, where any was."""
+    wanted = select(GoldDeal.gold_case_id, func.count(GoldReport.id))
+    wanted = wanted.join(GoldReport, GoldReport.decision_id == GoldDeal.decision_id)
+    rows = session.execute(wanted.where(GoldDeal.gold_case_id.in_(ids)).group_by(GoldDeal.gold_case_id))
+    return {row_id: int(times) for row_id, times in rows}
+
+
+def reported(
+    session: Session, agent: str, *, before: UUID | None, limit: int
+) -> Sequence[tuple[GoldReport, GoldDeal, GoldCase]]:
+    """What reviewers reported of this agent's gold cases, each as it was shown and as it is; the newest first."""
+    wanted = (
+        select(GoldReport, GoldDeal, GoldCase)
+        .join(GoldDeal, GoldDeal.decision_id == GoldReport.decision_id)
+        .join(GoldCase, GoldCase.id == GoldDeal.gold_case_id)
+        .where(GoldReport.agent == agent)
+        .order_by(GoldReport.id.desc())
+        .limit(limit)
+    )
+    rows = session.execute(wanted if before is None else wanted.where(GoldReport.id < before))
+    return [(report, deal, gold) for report, deal, gold in rows]
+
+
+def count_reports(session: Session, agent: str) -> int:
+    return session.scalar(select(func.count()).select_from(GoldReport).where(GoldReport.agent == agent)) or 0
 
 
 def said_to_be_right(session: Session, decision: Decision) -> Any:

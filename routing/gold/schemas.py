@@ -40,7 +40,8 @@ class GoldCaseIn(Strict):
 
 class GoldCaseOut(Out):
     """
-    `answers`: how many reviewers said whether its output is right; `knew`: how many of them did. `left_out`: why it is
+    `answers`: how many reviewers said whether its output is right; `knew`: how many of them did; `passed_on`: how many
+    passed it on instead, which is neither. `reports`: how many failures they reported of it. `left_out`: why it is
     dealt to nobody though it is not retired.
     """
 
@@ -64,13 +65,16 @@ class GoldCaseOut(Out):
     retired_at: datetime | None
     answers: int = 0
     knew: int = 0
+    passed_on: int = 0
+    reports: int = 0
     left_out: str | None = None
 
 
 class PoolOut(Out):
     """
     What is dealt from. `share` is what the agent's settings ask for; of its newest `rulings` (of the last 5,000 in the
-    house), `gold` were on gold cases. `warnings` say what is missing.
+    house), `gold` were on gold cases. `passed_on`: how many each reviewer passed on; `reports`: how many failures they
+    reported, all told. `warnings` say what is missing.
     """
 
     right: int
@@ -78,12 +82,37 @@ class PoolOut(Out):
     share: float
     rulings: int
     gold: int
+    passed_on: dict[str, int]
+    reports: int
     warnings: list[str]
 
 
 class GoldCasesOut(Out):
     items: list[GoldCaseOut]
     pool: PoolOut
+    next_cursor: str | None
+
+
+class GoldReportOut(Out):
+    """
+    A failure that a reviewer reported of a gold case. `case_id` is the case's own, `shown_as` the one that they saw;
+    `correct_output` is what they gave. It counts nowhere, and nobody looks into it.
+    """
+
+    id: UUID
+    gold_case_id: UUID
+    case_id: str
+    shown_as: str
+    output_is: Said
+    severity: str
+    description: str
+    correct_output: Any
+    reported_by: str
+    reported_at: datetime
+
+
+class GoldReportsOut(Out):
+    items: list[GoldReportOut]
     next_cursor: str | None
 
 

@@ -27,8 +27,8 @@ from routing.cases.queries import get_decision
 from routing.cases.tables import Decision
 from routing.gold import queries
 from routing.gold.disguise import renamed
-from routing.gold.queries import Dealt, Pool
-from routing.gold.schemas import GoldCaseIn, PoolOut, ResultOut
+from routing.gold.queries import Answers, Dealt, Pool
+from routing.gold.schemas import GoldCaseIn, GoldReportOut, PoolOut, ResultOut
 from routing.gold.tables import GoldCase, GoldDeal
 from routing.gold.unfit import require_fit, require_own
 from routing.snapshot import AgentEntry
@@ -84,6 +84,7 @@ def pool_of(session: Session, agent: AgentEntry) -> PoolOut:
     share = agent.settings.supervision.gold_share
     return PoolOut(
         right=there.right, wrong=there.wrong, share=share, rulings=dealt.rulings, gold=dealt.gold,
+        passed_on=queries.passed_on(session, agent.name), reports=queries.count_reports(session, agent.name),
         warnings=_warnings(there, share, dealt),
     )  # fmt: skip
 
@@ -221,6 +222,32 @@ def _warnings(there: Pool, share: float, dealt: Dealt) -> list[str]:
     return found
 
 
-def answers_of(session: Session, cases: Sequence[GoldCase]) -> dict[UUID, tuple[int, int]]:
-    """How many said whether each of these is right, and how many of them knew."""
+def answers_of(session: Session, cases: Sequence[GoldCase]) -> dict[UUID, Answers]:
+    """What was said of each of these that somebody was dealt."""
     return queries.answers_by_case(session, [case.id for case in cases])
+
+
+def reports_of(
+    session: Session, agent: str, *, actor: Actor, before: UUID | None = None, limit: int = 50
+) -> list[GoldReportOut]:
+    """
+    What reviewers reported of gold cases, the newest first; for those who answer for the agent. Nobody looks into
+    these, and one may say that the case itself is wrong.
+    """
+    require_keeper(actor)
+    found = queries.reported(session, agent, before=before, limit=limit)
+    return [
+        GoldReportOut(
+            id=report.id,
+            gold_case_id=case.id,
+            case_id=case.case_id,
+            shown_as=deal.case_id,
+            output_is=Said(case.output_is),
+            severity=report.severity,
+            description=report.description,
+            correct_output=report.correct_output,
+            reported_by=report.reported_by,
+            reported_at=report.reported_at,
+        )
+        for report, deal, case in found
+    ]

@@ -75,6 +75,7 @@ def _second_look(session: Session, item: ReviewItem, decision: Decision, ruling:
     )
     look.id = id_at(look.created_at)
     look.shown_as, look.not_for = item.shown_kind, ruling.login
+    look.priority = first.priority  # a risk that makes a case urgent is shown: urgent no more, it would be a check
     look.arm, look.arm_probability = item.arm, item.arm_probability
     return look
 

@@ -108,6 +108,7 @@ def show_queue(
         agent=agent,
         segment=segment,
         kind=None if kind == "escalated" else kind,
+        level=2 if kind == "escalated" else None,
         urgent=urgent,
         due_before=None if due_within is None else ctx.clock.now() + timedelta(minutes=due_within),
         case_id=case_id,
@@ -115,9 +116,8 @@ def show_queue(
     narrow.check()
     with ctx.db.read() as session:
         reach = service.reach_of(session, actor)
-        shown = reach.only([2]) if kind == "escalated" else reach
         rows = dealing.open_page(
-            session, narrow=narrow, reach=shown, beyond=spot_in(cursor), limit=limit + 1, login=actor.name
+            session, narrow=narrow, reach=reach, beyond=spot_in(cursor), limit=limit + 1, login=actor.name
         )
         more = cursor_at(rows[limit - 1]) if len(rows) > limit else None
         items = [ItemOut.model_validate(row) for row in rows[:limit]]
@@ -149,11 +149,12 @@ def claim_next(request: Request, body: ClaimIn, actor: ActorDep, ctx: Ctx) -> Re
     for you too: name it under `given_back`, and others come first, as they do at the desk.
     """
     actor.require("review")
-    now, agent, segment = ctx.clock.now(), body.agent, body.segment
+    now = ctx.clock.now()
     with ctx.db.begin() as session:
         dealer = dealer_of(request, ctx)
         until, needs = now + lease_of(ctx), dealer.snapshot.needs
-        wish = service.Wish(actor, now, until, agent, segment, body.given_back, dealer=dealer, needs=needs)
+        part = Narrow(body.agent, body.segment)
+        wish = service.Wish(actor, now, until, part, body.given_back, dealer=dealer, needs=needs)
         item, after = service.claim_with_ahead(session, wish, body.ahead)
         if item is None and body.given_back:
             item, after = service.claim_with_ahead(session, replace(wish, but=()), body.ahead)

@@ -14,7 +14,7 @@ from routing.domain.reach import Need, Reach
 from routing.gold.dealing import Claim, Dealer, deal_before
 from routing.reviews import queries
 from routing.reviews.dealing import queries as dealing
-from routing.reviews.dealing.lines import Line, Narrow
+from routing.reviews.dealing.lines import WHOLE, Line, Narrow
 from routing.reviews.tables import ReviewItem
 from routing.skills import service as skills
 
@@ -31,8 +31,7 @@ class Wish:
     actor: Actor
     now: datetime
     until: datetime
-    agent: str | None = None
-    segment: str | None = None
+    narrow: Narrow = WHOLE
     but: Collection[UUID] = ()
     unseen: bool = False
     dealer: Dealer | None = None
@@ -53,7 +52,7 @@ def take(session: Session, wish: Wish, count: int) -> list[ReviewItem]:
     """The next `count` cases, claimed for this person; fewer where there are no more."""
     found: list[ReviewItem] = []
     reach = reach_of(session, wish.actor, wish.needs)
-    wanted = dealing.lines_of(session, Narrow(wish.agent, wish.segment), reach)
+    wanted = dealing.lines_of(session, wish.narrow, reach)
     for alone in (False, True):
         if len(found) == count or (alone and not is_alone(session, wish.actor)):
             break
@@ -87,7 +86,7 @@ def _first(session: Session, wish: Wish, wanted: Sequence[Line], count: int, *, 
 def _with_gold(session: Session, wish: Wish, reach: Reach, items: Sequence[ReviewItem], count: int) -> list[ReviewItem]:
     """These with the gold cases that go before some of them; what is more than `count` by them waits on."""
     found: list[ReviewItem] = []
-    claim = Claim(wish.actor, wish.now, wish.until, reach, wish.segment, wish.unseen)
+    claim = Claim(wish.actor, wish.now, wish.until, reach, wish.narrow.segment, wish.unseen, wish.narrow.kind)
     for item in items:
         dealt = deal_before(session, item, claim, wish.dealer) if wish.dealer and len(found) < count else None
         if dealt is not None:

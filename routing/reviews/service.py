@@ -33,6 +33,7 @@ from routing.judgements.service import JudgeInstead
 from routing.opinions import service as opinions
 from routing.reviews import concluding, in_turn, queries
 from routing.reviews.dealing import queries as dealing
+from routing.reviews.dealing.lines import WHOLE, Narrow
 from routing.reviews.dwell import was_read
 from routing.reviews.in_turn import Wish, is_alone, levels_of, reach_of
 from routing.reviews.refusals import (
@@ -95,8 +96,7 @@ def claim_next(
     actor: Actor,
     now: datetime,
     lease: timedelta,
-    agent: str | None = None,
-    segment: str | None = None,
+    narrow: Narrow = WHOLE,
     but: Collection[UUID] = (),
     dealer: Dealer | None = None,
 ) -> ReviewItem | None:
@@ -104,7 +104,7 @@ def claim_next(
     The next case for this person: the one they look at, if there is one, else the first they hold ahead, else the
     next in turn.
     """
-    wish = Wish(actor, now, now + lease, agent, segment, but, dealer=dealer)
+    wish = Wish(actor, now, now + lease, narrow, but, dealer=dealer)
     return _next(session, wish, _held(session, wish))
 
 
@@ -114,8 +114,7 @@ def ahead(
     actor: Actor,
     now: datetime,
     count: int,
-    agent: str | None = None,
-    segment: str | None = None,
+    narrow: Narrow = WHOLE,
     but: Collection[UUID] = (),
     dealer: Dealer | None = None,
 ) -> list[ReviewItem]:
@@ -123,7 +122,7 @@ def ahead(
     The next `count` cases, held for this person though they have not seen them, each for a minute at least. What
     they hold ahead already stays theirs.
     """
-    wish = Wish(actor, now, now + AHEAD_FOR, agent, segment, but, dealer=dealer)
+    wish = Wish(actor, now, now + AHEAD_FOR, narrow, but, dealer=dealer)
     return _ahead(session, wish, count, _held(session, wish)[1])
 
 
@@ -137,7 +136,7 @@ def claim_with_ahead(session: Session, wish: Wish, count: int) -> tuple[ReviewIt
 
 
 def _held(session: Session, wish: Wish) -> tuple[ReviewItem | None, list[ReviewItem]]:
-    return dealing.held_at_all(session, wish.actor.name, wish.now, agent=wish.agent, segment=wish.segment)
+    return dealing.held_at_all(session, wish.actor.name, wish.now, narrow=wish.narrow)
 
 
 def _next(session: Session, wish: Wish, held: tuple[ReviewItem | None, list[ReviewItem]]) -> ReviewItem | None:

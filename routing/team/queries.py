@@ -1,23 +1,25 @@
 """Statements on what waits for people, what was late, and who has how much to do."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, case, func, select, union_all
+from sqlalchemy import ColumnElement, Integer, Select, case, func, literal_column, select, union_all
 from sqlalchemy.orm import Session
 
+from rollout.versions.tables import Rollout
 from routing.domain.opinions import SECOND
 from routing.domain.reach import Reach
 from routing.gold.queries import GOLD
 from routing.reviews.dealing.lines import TURN, WAITING, Known, Line, Narrow, lines, shown_kind
-from routing.reviews.dealing.queries import COUNTED_UP_TO, agents_waiting, lines_of
+from routing.reviews.dealing.queries import COUNTED_UP_TO, agents_waiting, rollouts_of_kind
 from routing.reviews.schemas import KINDS
 from routing.reviews.tables import ReviewItem
 from routing.tallies.queries import RULED
 
-_AGENTS_AT_ONCE = 50  # of one statement; SQLite takes no more than 500 parts
+_LINES_AT_ONCE = 400  # of one statement; SQLite takes no more than 500 parts
 _LEVELS = (1, 2)
 _RULED = ("approved", "edited", "rejected")
 _NO_GOLD: ColumnElement[bool] = ReviewItem.kind != GOLD
@@ -65,16 +67,26 @@ def waiting(
     others.
     """
     agents = [agent] if agent is not None else agents_waiting(session)
-    found: list[Queue] = []
-    for start in range(0, len(agents), _AGENTS_AT_ONCE):
-        names = agents[start : start + _AGENTS_AT_ONCE]
-        whole = [line for name in names for line in lines(Narrow(name), Reach(_LEVELS), Known())]
-        found += _counted(session, whole, now, soon, before)
+    whole = (lines(Narrow(name), Reach(_LEVELS), Known()) for name in agents)
+    found = [queue for some in _at_once(whole) for queue in _counted(session, some, now, soon, before)]
     long = {place for place, times in _by_line(found).items() if times >= COUNTED_UP_TO}
-    for name, level in sorted(long):
-        found = [queue for queue in found if (queue.agent, queue.level) != (name, level)]
-        found += _counted(session, _by_kind(session, name, level), now, soon, before)
+    if long:
+        found = [queue for queue in found if (queue.agent, queue.level) not in long]
+        for some in _at_once(_by_kind(session, sorted(long))):
+            found += _counted(session, some, now, soon, before)
     return sorted(found)
+
+
+def _at_once(parts: Iterable[list[Line]]) -> Iterator[list[Line]]:
+    """The lines of several parts for one statement each; those of one part stay together, as they are counted so."""
+    some: list[Line] = []
+    for part in parts:
+        if some and len(some) + len(part) > _LINES_AT_ONCE:
+            yield some
+            some = []
+        some = [*some, *part]
+    if some:
+        yield some
 
 
 def _by_line(found: Sequence[Queue]) -> Counter[tuple[str, int]]:
@@ -84,8 +96,30 @@ def _by_line(found: Sequence[Queue]) -> Counter[tuple[str, int]]:
     return times
 
 
-def _by_kind(session: Session, agent: str, level: int) -> list[Line]:
-    return [line for kind in KINDS for line in lines_of(session, Narrow(agent, kind=kind), Reach((level,)))]
+def _by_kind(session: Session, long: Sequence[tuple[str, int]]) -> Iterator[list[Line]]:
+    """The lines of each kind, of every long line."""
+    rollouts = _rollouts_by_kind(session)
+    for agent, level in long:
+        yield [
+            line
+            for kind in KINDS
+            for line in lines(Narrow(agent, kind=kind), Reach((level,)), Known(rollouts.get((agent, kind), ())))
+        ]
+
+
+def _rollouts_by_kind(session: Session) -> Mapping[tuple[str, str], list[UUID]]:
+    """Of which versions something waits, by agent and kind: each kind is walked through once for all agents."""
+    waiting = {kind: rollouts_of_kind(kind, name=f"waiting_{kind}") for kind in KINDS}
+    parts: list[Select[*tuple[Any, ...]]] = [
+        select(Rollout.agent, literal_column(f"'{kind}'").label("kind"), Rollout.id).join(
+            some, some.c.rollout_id == Rollout.id
+        )
+        for kind, some in waiting.items()
+    ]
+    found: dict[tuple[str, str], list[UUID]] = {}
+    for agent, kind, rollout in session.execute(union_all(*parts)):
+        found.setdefault((agent, kind), []).append(rollout)
+    return found
 
 
 def _counted(

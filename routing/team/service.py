@@ -98,8 +98,8 @@ class Compared:
 
 def standing(session: Session, agent: str | None, *, since: datetime, now: datetime) -> Standing:
     """
-    Six statements, however much waits; one more for every fifty agents of which something does, and one for each kind
-    of case in a line that is long.
+    Six statements, however much waits; one more for every two hundred agents of which something does. Two more where
+    lines are long, for all of them together; one more for every four hundred lines and versions by which they are kept.
     """
     before = [now - age for age in AGES]
     return Standing(

@@ -61,9 +61,9 @@ def counted(declared: Mapping[str, Any], data: Mapping[str, Any]) -> Groups:
     return groups_of([row for row in rows if row[1]])
 
 
-def again(declared: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer of a look, computed from its record."""
-    first = go_live(declared, data)
+def again(declared: Mapping[str, Any], data: Mapping[str, Any], first: Answer | None = None) -> dict[str, Any]:
+    """The answer of a look, computed from its record. `first`: what `go_live` says of it, where that is at hand."""
+    first = first or go_live(declared, data)
     return answer_record(first) if not data["looks"] else _scheduled(declared, data, first)
 
 
@@ -120,18 +120,19 @@ def same_answer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return all(one.get(name) == other.get(name) for name in _DECIDES)
 
 
-def follows(record: Mapping[str, Any]) -> bool:
+def follows(record: Mapping[str, Any], first: Answer | None = None) -> bool:
     """
     Whether a calibration's answer follows from what was declared and counted, and all of it is what was stored.
 
-    Computed here and now. `record` has a calibration's fields by name, as it is stored or as it is handed out.
+    Computed here and now; `first`: what `go_live` says of it, where that was just computed. `record` has a
+    calibration's fields by name, as it is stored or as it is handed out.
     """
     declared, data, answer = record["declared"], record["data"], record["answer"]
     if digest_of(declared, data, answer) != record["digest"]:
         return False
     if (record["threshold"], record["labels"]) != (answer["threshold"], answer["labels"]):
         return False
-    return same_answer(again(declared, data), answer)
+    return same_answer(again(declared, data, first), answer)
 
 
 def digest_of(declared: Any, data: Any, answer: Any) -> str:

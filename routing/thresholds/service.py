@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
+from evidence.thresholds import Answer
 from governance.actors import SYSTEM, Actor
 from governance.audit import service as audit
 from kit.errors import Conflict
@@ -212,7 +213,10 @@ def _calibrated(calibration: Calibration) -> Calibrated | None:
     return Calibrated(calibration=calibration.id, threshold=calibration.threshold, below=below, labels=labels)
 
 
-def agrees_with_itself(calibration: Calibration) -> bool:
-    """Whether the answer follows from the record, and the record is the one that was stored."""
+def agrees_with_itself(calibration: Calibration, first: Answer | None = None) -> bool:
+    """
+    Whether the answer follows from the record, and the record is the one that was stored. `first`: what the record's
+    first look finds, where that was just computed.
+    """
     names = ("declared", "data", "answer", "digest", "threshold", "labels")
-    return records.follows({name: getattr(calibration, name) for name in names})
+    return records.follows({name: getattr(calibration, name) for name in names}, first)

@@ -69,6 +69,13 @@ def test_edits_go_from_field_to_field_show_what_differs_and_are_approved_from_th
     expect(differences.last.locator("del")).to_have_text("yes")
     expect(desk.locator("[data-cmd=approve] [data-label]")).to_have_text("Approve with 2 edits")
 
+    desk.set_viewport_size({"width": 390, "height": 844})
+    high = desk.locator(".dock").bounding_box()
+    desk.get_by_label("Digit").fill("7")
+    expect(desk.locator("[data-cmd=approve] [data-label]")).to_have_text("Approve with 1 edit")
+    assert desk.locator(".dock").bounding_box() == high, "on a phone as well nothing moves by the words on a button"
+    desk.get_by_label("Digit").fill("3")
+
     desk.keyboard.press("Control+Enter")
 
     expect_case(desk, "form-2")

@@ -73,6 +73,30 @@ def test_what_could_not_be_sent_comes_back_with_its_draft_and_is_sent_again(site
     assert [(one.reason_code, one.note) for one in rulings(site)] == [("unreadable", "page 2 is missing")]
 
 
+def test_cases_that_end_while_they_are_shown_are_told_of_and_the_desk_goes_on(site: Site, desk: Page) -> None:
+    all_ahead(site, desk)
+    house.case(site.ctx, "form-2", attempt=2, output={"digit": 5})
+    settled(desk)
+
+    desk.keyboard.press("a")
+
+    expect_case(desk, "form-3")
+    expect(desk.locator(".toast > span")).to_have_text(
+        "Approved. 5 left. The review of case form-2 has ended: superseded."
+    )
+    house.case(site.ctx, "form-3", attempt=2, output={"digit": 5})
+    settled(desk)
+    desk.locator("#out-1").fill("3")
+    desk.keyboard.press("Control+Enter")
+    expect_case(desk, "form-4")
+    told = "The review of case form-3 has ended: superseded. Nothing was recorded. What you typed there is kept"
+    expect(desk.locator(".toast > span")).to_contain_text(told)
+    assert [one.ruling for one in rulings(site)] == ["approve"]
+    settled(desk)
+    desk.keyboard.press("x")
+    wait_for(desk, lambda: states(site)["form-4"] == "escalated")
+
+
 def test_a_ruling_whose_answer_was_lost_is_sent_again_and_recorded_once(site: Site, desk: Page) -> None:
     settled(desk)
 

@@ -74,6 +74,7 @@ class Narrow:
     agent: str | None = None
     segment: str | None = None  # of that agent
     kind: str | None = None  # as it is shown
+    level: int | None = None  # the line: 2 is what was escalated
     urgent: bool = False
     due_before: datetime | None = None
     case_id: str | None = None
@@ -84,6 +85,18 @@ class Narrow:
             raise _refused("a segment is one of an agent", "name the agent too")
         if self.segment is not None and self.kind is not None and self.case_id is None:
             raise _refused("the queue is not kept by segment and kind at once", "leave out the segment or the kind")
+
+    def takes(self, item: ReviewItem) -> bool:
+        """Whether an item is of this part of the queue; of a few that are known already."""
+        wanted = (
+            (self.agent, item.agent), (self.segment, item.segment), (self.kind, item.shown_kind),
+            (self.level, item.level), (self.case_id, item.case_id),
+        )  # fmt: skip
+        in_time = self.due_before is None or item.due_at < self.due_before
+        return all(one in {None, own} for one, own in wanted) and in_time and (item.priority > 0 or not self.urgent)
+
+
+WHOLE = Narrow()
 
 
 def _refused(problem: str, mend: str) -> Invalid:
@@ -103,6 +116,7 @@ def lines(wanted: Narrow, reach: Reach, known: Known) -> list[Line]:
     return [
         _line(level, place, span)
         for level in reach.levels
+        if wanted.level in {None, level}
         for place in _places(wanted, reach, level, known)
         for span in _spans(wanted)
     ]
@@ -110,6 +124,8 @@ def lines(wanted: Narrow, reach: Reach, known: Known) -> list[Line]:
 
 def _line(level: int, place: "_Place", span: Conditions) -> Line:
     whole = _whole(level, place.agent, place.segment, place.limits)
+    if place.rollout is not None or place.urgent:
+        whole = _part_of(whole, place.kind, place.rollout, place.urgent)
     return and_(whole, *place.more, *span) if place.more or span else whole
 
 
@@ -119,6 +135,13 @@ def _whole(level: int, agent: str | None, segment: str | None, limits: tuple[Lim
     return and_(ReviewItem.level == level, *of_agent(agent, segment), *_within(limits))
 
 
+@lru_cache(maxsize=256)
+def _part_of(whole: Line, kind: str | None, rollout: UUID | None, urgent: bool) -> Line:
+    """One kind of it, or what is urgent in it: kept apart, so that these put out none that most claims read."""
+    of_kind = (shown_kind == kind, ReviewItem.rollout_id == rollout) if rollout is not None else ()
+    return and_(whole, *of_kind, *((ReviewItem.priority > literal_column("0"),) if urgent else ()))
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where in the queue: of all, where nothing is named; `more` is made anew each time."""
@@ -126,24 +149,28 @@ class _Place:
     agent: str | None
     segment: str | None = None
     limits: tuple[Limit, ...] = ()
+    kind: str | None = None  # with the version that it is kept by
+    rollout: UUID | None = None
+    urgent: bool = False
     more: Conditions = ()
 
 
 def _places(wanted: Narrow, reach: Reach, level: int, known: Known) -> list[_Place]:
     limits = reach.of(level)
-    place = _Place(wanted.agent, wanted.segment, tuple(limits.values()))
-    kind = (shown_kind == wanted.kind,) if wanted.kind is not None else ()
+    urgent = wanted.urgent and wanted.due_before is None and wanted.case_id is None  # else its span says it
+    place = _Place(wanted.agent, wanted.segment, tuple(limits.values()), urgent=urgent)
     if wanted.case_id is not None:
+        kind = (shown_kind == wanted.kind,) if wanted.kind is not None else ()
         return [replace(place, more=(ReviewItem.case_id == wanted.case_id, *kind))]
     if wanted.segment is not None and wanted.agent is not None:
         worked = reach.allows(level, wanted.agent, wanted.segment)
         return [replace(place, limits=())] if worked else []
-    if kind:
-        return [replace(place, more=(*kind, ReviewItem.rollout_id == rollout)) for rollout in known.rollouts]
+    if wanted.kind is not None:
+        return [replace(place, kind=wanted.kind, rollout=rollout) for rollout in known.rollouts]
     if not limits or wanted.segment is not None:
         return [place]
     agents = [wanted.agent] if wanted.agent is not None else known.agents
-    return [one for agent in agents for one in _of_limited(agent, limits.get(agent), known)]
+    return [replace(one, urgent=urgent) for agent in agents for one in _of_limited(agent, limits.get(agent), known)]
 
 
 @lru_cache(maxsize=1024)
@@ -181,8 +208,10 @@ def worked(reach: Reach) -> ColumnElement[bool]:
 def _spans(wanted: Narrow) -> list[Conditions]:
     """Due before some time is the beginning of a line only within one priority."""
     due = () if wanted.due_before is None else (ReviewItem.due_at < wanted.due_before,)
-    if wanted.due_before is None or wanted.case_id is not None:
+    if wanted.case_id is not None:
         return [(*due, ReviewItem.priority > 0) if wanted.urgent else due]
+    if wanted.due_before is None:
+        return [()]
     return [(priority, *due) for priority in (_APART[:-1] if wanted.urgent else _APART)]
 
 

@@ -46,6 +46,7 @@ from routing.judgements.queries import has_seen, knows
 from routing.reviews.dealing.lines import (
     TURN,
     WAITING,
+    WHOLE,
     Known,
     Line,
     Narrow,
@@ -151,42 +152,35 @@ def _read(session: Session, statement: Executable, given: Mapping[str, Any]) -> 
     return as_read(ReviewItem, execute_core(session, statement, given))
 
 
-def held_by(
-    session: Session, login: str, now: datetime, *, agent: str | None = None, segment: str | None = None
-) -> ReviewItem | None:
+def held_by(session: Session, login: str, now: datetime, *, narrow: Narrow = WHOLE) -> ReviewItem | None:
     """
     The case a person looks at, if any; reloading a page must not take another one. Of several the one they took
     first: after an undo, the one that came back.
     """
-    return held_at_all(session, login, now, agent=agent, segment=segment)[0]
+    return held_at_all(session, login, now, narrow=narrow)[0]
 
 
 def held_at_all(
-    session: Session, login: str, now: datetime, *, agent: str | None = None, segment: str | None = None
+    session: Session, login: str, now: datetime, *, narrow: Narrow = WHOLE
 ) -> tuple[ReviewItem | None, list[ReviewItem]]:
     """`held_by` and `held_ahead` in one look."""
-    seen, following = _held(session, login, now, agent, segment)
+    seen, following = _held(session, login, now, narrow)
     return (seen[0] if seen else None), following
 
 
-def looked_at(
-    session: Session, login: str, now: datetime, *, agent: str | None = None, segment: str | None = None
-) -> Sequence[ReviewItem]:
+def looked_at(session: Session, login: str, now: datetime, *, narrow: Narrow = WHOLE) -> Sequence[ReviewItem]:
     """All the cases a person has on the desk: more than one after an undo, or when they took one out of turn."""
-    return _held(session, login, now, agent, segment)[0][:10]
+    return _held(session, login, now, narrow)[0][:10]
 
 
-def held_ahead(
-    session: Session, login: str, now: datetime, *, agent: str | None = None, segment: str | None = None
-) -> list[ReviewItem]:
+def held_ahead(session: Session, login: str, now: datetime, *, narrow: Narrow = WHOLE) -> list[ReviewItem]:
     """The cases a person will get next, in turn."""
-    return held_at_all(session, login, now, agent=agent, segment=segment)[1]
+    return held_at_all(session, login, now, narrow=narrow)[1]
 
 
-def _held(
-    session: Session, login: str, now: datetime, agent: str | None, segment: str | None
-) -> tuple[list[ReviewItem], list[ReviewItem]]:
-    found = _read(session, _mine(agent, segment), {"login": login, "now": now})
+def _held(session: Session, login: str, now: datetime, narrow: Narrow) -> tuple[list[ReviewItem], list[ReviewItem]]:
+    mine = _read(session, _mine(narrow.agent, narrow.segment), {"login": login, "now": now})
+    found = [one for one in mine if narrow.takes(one)]
     seen = sorted((one for one in found if not one.ahead), key=lambda one: (one.claimed_at or now, one.id))
     return seen, [one for one in found if one.ahead]
 
@@ -390,14 +384,14 @@ def earliest_due(session: Session, narrow: Narrow, reach: Reach, login: str) -> 
     return due
 
 
-def rollouts_of_kind(kind: str) -> CTE:
+def rollouts_of_kind(kind: str, *, name: str = "waiting") -> CTE:
     """Of which versions something of this kind waits: from one to the next in the index over what waits."""
 
     def least(*beyond: ColumnElement[bool]) -> ScalarSelect[UUID]:
         mine = select(ReviewItem.rollout_id).where(WAITING, shown_kind == kind, *beyond)
         return mine.order_by(ReviewItem.rollout_id).limit(1).scalar_subquery()
 
-    found = select(least().label("rollout_id")).cte("waiting", recursive=True)
+    found = select(least().label("rollout_id")).cte(name, recursive=True)
     beyond = least(ReviewItem.rollout_id > found.c.rollout_id)
     return found.union_all(select(beyond).where(found.c.rollout_id.is_not(None)))
 
@@ -423,14 +417,14 @@ def waiting_in(session: Session, reach: Reach) -> dict[str, int]:
     return dict(session.execute(whole).all()) | parts
 
 
-def waiting_of(session: Session, agent: str, reach: Reach, segment: str | None = None) -> int:
-    """How many of this agent's wait within a reach; counted no further than `COUNTED_UP_TO`."""
-    return _count(session, lines_of(session, Narrow(agent, segment), reach))
+def waiting_of(session: Session, narrow: Narrow, reach: Reach) -> int:
+    """How many wait in this part of the queue within a reach; counted no further than `COUNTED_UP_TO`."""
+    return _count(session, lines_of(session, narrow, reach))
 
 
 def urgent_count(session: Session, reach: Reach) -> int:
     """How many wait ahead of the ordinary work; counted no further than `COUNTED_UP_TO`."""
-    return _count(session, lines_of(session, Narrow(urgent=True), reach))
+    return waiting_of(session, Narrow(urgent=True), reach)
 
 
 def _count(session: Session, wanted: Sequence[Line]) -> int:

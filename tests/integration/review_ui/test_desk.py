@@ -10,6 +10,7 @@ from kit.context import Context
 from review_ui import queue
 from routing.cases.tables import Decision
 from routing.reviews.dealing import queries as dealing
+from tests import factories
 from tests.integration.review_ui import house
 
 BACKGROUND = {"phasegate-background": "1", "accept": "*/*"}
@@ -322,6 +323,7 @@ def test_the_desk_goes_on_in_the_segment_from_whose_view_it_was_opened(ctx: Cont
     queue = rita.get("/review/queue?agent=digits&segment=fax").text
     fields = house.fields(queue)
     assert (fields["agent"], fields["segment"]) == ("digits", "fax")
+    assert "2 cases wait for a person: digits, fax. The most urgent" in queue
 
     page = rita.post("/review/next", data=fields).text
     assert 'aria-label="Case fax-1"' in page
@@ -333,8 +335,42 @@ def test_the_desk_goes_on_in_the_segment_from_whose_view_it_was_opened(ctx: Cont
     assert 'data-ruled="Approved. 1 left."' in answer
     assert 'data-ahead=""' in answer
     page = rule(rita, answer, "approve")
-    assert "Nothing of fax waits" in page
+    assert "Nothing waits here: fax" in page
     assert "Open digits (2)" in page
+
+
+def test_the_desk_goes_on_in_the_kind_and_the_urgency_of_a_view_and_says_so(ctx: Context, rita: TestClient) -> None:
+    factories.rollout(ctx, "digits", "2.0.0", review_risks=["high"])
+    for number in (1, 2):
+        house.case(ctx, f"risky-{number}", version="2.0.0", risk="high")
+    queue = rita.get("/review/queue?kind=review&urgent=1").text
+    form = {"form_token": house.token(queue), "kind": "review", "urgent": "1"}
+    assert "2 cases wait for a person: reviews, urgent only. The most urgent" in queue
+
+    page = rita.post("/review/next", data=form).text
+    assert 'aria-label="Case risky-1"' in page
+    assert "<b>All agents</b>, reviews, urgent only" in page
+    page = rule(rita, page, "approve")
+    assert "1 left" in page.replace("<b data-left>", "").replace("</b>", "")
+    page = rule(rita, rita.post("/review/next", data=form).text, "approve")
+    assert "Nothing waits here: reviews, urgent only" in page
+    assert "Nothing waits here: audits" in rita.get("/review?kind=audit").text
+    assert 'aria-label="Case form-1"' in take(rita)
+
+
+def test_a_case_that_ended_while_it_was_shown_as_the_next_one_is_told_of(ctx: Context, rita: TestClient) -> None:
+    house.case(ctx, "form-3")
+    page = take(rita)
+    first = rita.post("/review/next", data=house.fields(page), headers=BACKGROUND).text
+    ahead = re.search(r'data-ahead="(\S+) ', first)
+    assert ahead is not None
+    house.case(ctx, "form-2", version="1.9.0", attempt=2, output={"digit": 5})
+
+    fields = house.fields(page) | {"ruling": "approve", "shown": ahead.group(1)}
+    answer = rita.post(f"/review/{item_of(page)}/rule", data=fields, headers=BACKGROUND).text
+
+    assert 'data-gone="The review of case form-2 has ended: superseded."' in answer
+    assert 'aria-label="Case form-3"' in answer
 
 
 def test_whoever_may_not_review_is_told_what_it_takes(ctx: Context) -> None:

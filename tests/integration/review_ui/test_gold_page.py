@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import select
 
 from kit.context import Context
-from routing.gold.tables import GoldCase
+from kit.ids import new_id
+from routing.gold.tables import GoldCase, GoldDeal, GoldReport
 from tests import factories
 from tests.integration.review_ui import house
 
@@ -65,3 +66,33 @@ def test_makes_and_retires_cases_and_says_beside_the_field_what_cannot_be(ctx: C
         assert ">form-1<" not in client.get(PAGE).text.replace("\n", "")
         assert "form-1" in client.get(f"{PAGE}?state=retired").text
     assert [case.retired_by for case in cases(ctx)] == [house.OWNER, None]
+
+
+def test_shows_who_passed_on_and_what_reviewers_reported(ctx: Context) -> None:
+    now, item, decision = ctx.clock.now(), new_id(), new_id()
+    with ctx.db.begin() as session:
+        case = GoldCase(
+            agent="digits", case_id="form-90", output={"digit": 6}, output_is="wrong", correct_output={"digit": 0},
+            why="A nought.", digest="0" * 64, made_by=house.OWNER, made_at=now,
+        )  # fmt: skip
+        session.add(case)
+        session.flush()
+        deal = GoldDeal(
+            item_id=item, gold_case_id=case.id, agent="digits", login="rita", before_item_id=new_id(),
+            probability=0.05, case_id="form-17", decision_id=decision, decision={}, dealt_at=now, ruling="escalate",
+            answered_at=now,
+        )  # fmt: skip
+        report = GoldReport(
+            id=new_id(), decision_id=decision, agent="digits", severity="severe", description="It is a six after all.",
+            correct_output={"digit": 6}, reported_by="rita", reported_at=now,
+        )  # fmt: skip
+        session.add_all([deal, report])
+
+    with house.client(ctx, house.OWNER) as client:
+        page = " ".join(client.get(PAGE).text.replace("\xa0", " ").split())
+
+    assert '<th scope="row">Rita<small>passed on 1</small></th>' in page
+    assert "1 passed it on" in page
+    assert "1 failure of gold cases, counted nowhere" in page
+    for words in ("shown as form-17", "It is a six after all.", "1 report"):
+        assert words in page

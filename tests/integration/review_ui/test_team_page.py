@@ -15,6 +15,7 @@ from tests.integration.review_ui import house
 from tests.integration.review_ui.test_people_page import MONDAY, ctx_clock, reviews, verdicts, words
 from tests.integration.review_ui.test_reviewer_page import RITA
 from tests.integration.routing import desk
+from tests.integration.routing.test_many_at_the_desk import statements
 
 ADDRESS = "/team"
 
@@ -98,6 +99,33 @@ class TestWork:
         assert "More than 4 cases wait: 1 late" in page
         assert "<strong>3+</strong>" in page
         assert "<strong>1</strong>" in page  # the audit behind them all
+
+    def test_long_lines_are_looked_through_together_however_many_they_are(
+        self, ctx: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(queries, "COUNTED_UP_TO", 2)
+        now, names = ctx.clock.now(), ["digits", "forms", "faxes"]
+        asked: list[int] = []
+        for number, name in enumerate(names):
+            if number:
+                factories.agent(ctx, name)
+            rollout = factories.rollout(ctx, name)
+            with ctx.db.begin() as session:
+                rows = [item(now, now + timedelta(hours=hours)) for hours in (2.0, 3.0, 4.0)]
+                rows[-1].kind = "audit"
+                for row in rows:
+                    row.agent, row.rollout_id = name, rollout.id
+                session.add_all(rows)
+            with statements(ctx) as found, ctx.db.read() as session:
+                waiting = queries.waiting(session, None, now, soon=now, before=[])
+            asked.append(len(found))
+            assert [(one.agent, one.kind, one.waiting) for one in waiting] == [
+                (name, kind, times)
+                for name in sorted(names[: number + 1])
+                for kind, times in (("audit", 1), ("review", 2))
+            ]
+
+        assert asked == [asked[0]] * 3
 
     def test_what_ended_is_in_time_late_or_by_nobody(self, ctx: Context) -> None:
         now = ctx.clock.now()

@@ -56,7 +56,7 @@ def line(ctx: Context, clock: FixedClock) -> list[str]:
     return cases
 
 
-def taken(ctx: Context, actor: Actor, **narrowed: str) -> str | None:
+def taken(ctx: Context, actor: Actor, **narrowed: Narrow) -> str | None:
     item = claim_next(ctx, actor, **narrowed)
     return item.case_id if item else None
 
@@ -223,10 +223,10 @@ class TestSegments:
             factories.decision(ctx, f"c-{number}", segment=segment)
             clock.move(timedelta(seconds=1))
 
-        south = {"agent": "claims", "segment": "south"}
+        south = Narrow("claims", "south")
 
-        assert taken(ctx, alice, **south) == "c-2"
-        assert ahead(ctx, alice, 2, **south) == ["c-4"]
+        assert taken(ctx, alice, narrow=south) == "c-2"
+        assert ahead(ctx, alice, 2, narrow=south) == ["c-4"]
         assert ahead(ctx, alice, 3) == ["c-0", "c-1", "c-4"]  # what was held is one of three, and they stand in turn
 
     def test_the_queue_is_shown_narrowed_as_asked(self, ctx: Context, clock: FixedClock) -> None:

@@ -93,6 +93,20 @@ class TestASecondOpinion:
         assert (look.created_at, look.due_at) == (decided, decided + HOURS)
         assert made_at(look.id) <= decided, "nor does its id tell when it was made"
 
+    def test_is_as_urgent_as_its_case_was_or_a_risk_without_urgency_would_tell(
+        self, ctx: Context, clock: FixedClock, rita: Actor, lena: Actor
+    ) -> None:
+        factories.rollout(ctx, version="v2", review_risks=["high"])
+        factories.store(ctx, factories.case("risky", version="v2", risk="high"))
+        clock.move(timedelta(minutes=1))
+        rule(ctx, rita, claim(ctx, rita, the(ctx, "review").id))
+        factories.decision(ctx, "real")
+
+        look = the(ctx, "second")
+        assert (look.level, look.priority) == (1, 1)
+        first = claim_next(ctx, lena)
+        assert (first is not None, first and first.case_id) == (True, "risky")
+
     def test_waits_since_now_where_any_other_case_would_soon_be_or_is_in_the_second_line(
         self, ctx: Context, clock: FixedClock, lena: Actor, web: Web
     ) -> None:

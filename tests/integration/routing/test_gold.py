@@ -36,6 +36,7 @@ ALWAYS = 0.5
 """Half of the stream: before every real case goes one."""
 UNDO = 10
 GOLD_CASES = "/v1/agents/claims/gold-cases"
+REPORTS = "/v1/agents/claims/gold-reports"
 RIGHT = {"case_id": "g-000001", "input": {"text": "Case g-000001"}, "output": "yes", "confidence": 0.9}
 RIGHT |= {"output_is": "right", "why": "All three receipts are there."}
 WRONG = RIGHT | {"case_id": "g-000002", "input": {"text": "Case g-000002"}, "output": "no", "output_is": "wrong",
@@ -131,7 +132,7 @@ class TestLooks:
         everything = client.get("/v1/queue", headers=keys["rita"]).text + str(gold)
         assert "gold" not in everything.lower()
 
-    def test_like_any_other_to_who_reports_a_failure_of_it_and_to_nobody_else(
+    def test_like_any_other_to_who_reports_a_failure_of_it_which_is_told_to_its_keepers_alone(
         self, client: TestClient, keys: Keys
     ) -> None:
         pool(client, keys)
@@ -164,6 +165,13 @@ class TestLooks:
             assert [one["case_id"] for one in listed] == [real["case_id"]]
             assert client.get(places[gold["case_id"]], headers=who).status_code == 404
         assert client.post(f"/v1/decisions/{gold['decision_id']}/failures", json=failed).status_code == 404
+        reports = [client.get(REPORTS, headers=keys[who]) for who in ("lena", "rita", "claims")]
+        assert [one.status_code for one in reports] == [200, 403, 403]
+        [told] = reports[0].json()["items"]
+        assert (told["shown_as"], told["reported_by"], told["correct_output"]) == (gold["case_id"], "rita", "no")
+        kept = client.get(GOLD_CASES, headers=keys["lena"]).json()
+        assert {one["id"]: one["reports"] for one in kept["items"] if one["reports"]} == {told["gold_case_id"]: 1}
+        assert kept["pool"]["reports"] == 1
 
     def test_and_twins_of_a_report_are_one(self, client: TestClient, ctx: Context, keys: Keys) -> None:
         pool(client, keys)

@@ -21,6 +21,7 @@ from routing.cases.tables import Decision, Label
 from routing.delivery.tables import OutboxMessage, Webhook
 from routing.reviews import bulk, service
 from routing.reviews.bulk import Recorded
+from routing.reviews.dealing.lines import Narrow
 from routing.reviews.service import Said
 from routing.reviews.tables import ReviewItem, Ruling
 from tests import factories
@@ -155,7 +156,7 @@ class TestClaimNext:
         factories.decision(ctx, "c-1")
         wanted = factories.decision(ctx, "c-1", agent="refunds")
 
-        item = claim_next(ctx, alice, agent="refunds")
+        item = claim_next(ctx, alice, narrow=Narrow("refunds"))
 
         assert item is not None
         assert item.decision_id == wanted.id

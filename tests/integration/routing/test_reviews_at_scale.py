@@ -94,7 +94,7 @@ def test_the_next_case_is_found_in_the_order_of_an_index(ctx: Context, role: str
 
     with plans(ctx) as found, ctx.db.begin() as session:
         item = service.claim_next(
-            session, actor=actor, now=ctx.clock.now(), lease=LEASE, agent=agent, but=(given_back,)
+            session, actor=actor, now=ctx.clock.now(), lease=LEASE, narrow=Narrow(agent), but=(given_back,)
         )
 
     assert item is not None
@@ -107,11 +107,11 @@ def test_the_next_case_is_found_in_the_order_of_an_index(ctx: Context, role: str
 @pytest.mark.usefixtures("gone")
 def test_the_next_case_of_a_segment_is_found_in_an_index_of_what_has_one(ctx: Context) -> None:
     actor = factories.actor(ctx, "alice", roles=("reviewer",))
-    part = {"agent": "claims", "segment": "north"}
+    part = Narrow("claims", "north")
 
     with plans(ctx) as found, ctx.db.begin() as session:
-        service.claim_next(session, actor=actor, now=ctx.clock.now(), lease=LEASE, **part)  # type: ignore[arg-type]
-        service.ahead(session, actor=actor, now=ctx.clock.now(), count=2, **part)  # type: ignore[arg-type]
+        service.claim_next(session, actor=actor, now=ctx.clock.now(), lease=LEASE, narrow=part)
+        service.ahead(session, actor=actor, now=ctx.clock.now(), count=2, narrow=part)
 
     looked = [plan for plan in found if " review_items.claimed_by = " not in plan.partition("WHERE")[2]]
     assert looked
@@ -217,7 +217,7 @@ def test_a_page_of_the_queue_is_in_turn_over_both_lines(ctx: Context) -> None:
 @pytest.mark.usefixtures("gone")
 def test_waiting_cases_are_counted_no_further_than_a_thousand(ctx: Context) -> None:
     with ctx.db.read() as session:
-        both, second_line = queries.waiting_counts(session, BOTH), queries.waiting_counts(session, BOTH.only([2]))
+        both, second_line = queries.waiting_counts(session, BOTH), queries.waiting_counts(session, Reach((2,)))
 
     assert both == {"claims": 1000, "refunds": 1000}
     assert second_line == {"claims": 400, "refunds": 400}

@@ -106,7 +106,7 @@ def test_what_a_person_passes_on_goes_to_the_leads_of_the_team(ctx: Context, clo
     for login in ("pola", "lena", "lotte"):
         give(ctx, login, teams=("north",))
     take(ctx, "claims", Need("claims", "pl", team="north"))
-    item = claim_next(ctx, pola, agent="claims", segment="pl")
+    item = claim_next(ctx, pola, narrow=Narrow("claims", "pl"))
     assert item is not None
     rule(ctx, pola, item, "escalate")
     clock.move(timedelta(minutes=1))
