@@ -35,6 +35,7 @@ from kit.settings import NoSecret, Settings
 from kit.tasks import routes
 from rollout.agents import api as agents_api
 from rollout.gates import api as gates_api
+from rollout.keys import api as keys_api
 from rollout.oversight import api as oversight_api
 from rollout.plans import api as plans_api
 from rollout.reviewers import api as reviewers_api
@@ -108,6 +109,7 @@ _ROUTERS = (
     skills_api.router,
     agents_api.router,
     people_api.router,
+    keys_api.router,
 )
 _probes = APIRouter(tags=["health"], include_in_schema=False)
 _PROBLEM = {

@@ -13,6 +13,7 @@ from governance.actors import ROLES
 from governance.people import queries, service
 from governance.people.schemas import KeyOut, PersonOut
 from kit.errors import Invalid, Place
+from rollout.keys import service as keys_service
 
 users = typer.Typer(no_args_is_help=True)
 keys = typer.Typer(no_args_is_help=True)
@@ -115,7 +116,7 @@ def add_key(
     [bold]phasegate keys add "claims in production" --agent claims[/bold]
     """
     with opened() as ctx, ctx.db.begin() as session:
-        key, secret = service.create_key(
+        key, secret = keys_service.create(
             session,
             name or f"key of {agent or person}",
             agent=agent,

@@ -14,7 +14,6 @@ from routing.judgements import judges
 from routing.judgements import queries as judgements
 from routing.judgements.figures import figures
 from routing.opinions import report as opinions
-from routing.opinions.queries import Scope
 from routing.people import service as people
 
 router = APIRouter(include_in_schema=False)
@@ -41,11 +40,10 @@ def show_people(
         names = names_of(session)
         head = head_of(session, agent, version, names, now)
         scope = people.scope_of(name, None, now - timedelta(days=window), now, now)
-        seconds = opinions.report(session, Scope(name, None, scope.since, scope.until))
+        seconds = opinions.report(session, scope)
         report = people.report(session, scope)
-        asked = judgements.Scope(name, None, scope.since, scope.until)
-        judged = figures(judgements.asked(session, asked))
-        for_nobody = judges.for_nobody(session, asked)
+        judged = figures(judgements.asked(session, scope))
+        for_nobody = judges.for_nobody(session, scope)
     return render(
         request,
         "people_report/page.html",

@@ -1,4 +1,4 @@
-"""Who is calling (`ActorDep`), and the routes for people and keys."""
+"""Who is calling (`ActorDep`), and the routes for people and keys; keys are made in `rollout.keys`."""
 
 from typing import Annotated, cast
 from uuid import UUID
@@ -11,11 +11,9 @@ from governance.actors import Actor
 from governance.people import queries, service
 from governance.people.keyring import Keyring
 from governance.people.schemas import (
-    KeyCreated,
     KeyOut,
     KeysOut,
     MeOut,
-    NewKey,
     NewPerson,
     PeopleOut,
     PersonOut,
@@ -81,17 +79,6 @@ def list_keys(actor: ActorDep, ctx: Ctx, cursor: str | None = None, limit: Limit
         found = queries.keys(session, after=_key_after(cursor), limit=limit + 1)
         items = [KeyOut.model_validate(key) for key in found[:limit]]
     return KeysOut(items=items, next_cursor=encode_cursor(str(items[-1].id)) if len(found) > limit else None)
-
-
-@router.post("/keys", status_code=201)
-def create_key(body: NewKey, actor: ActorDep, ctx: Ctx) -> KeyCreated:
-    """The answer holds the secret; it cannot be read again."""
-    actor.require("administer")
-    with ctx.db.begin() as session:
-        key, secret = service.create_key(
-            session, body.name, agent=body.agent, login=body.login, by=actor, now=ctx.clock.now()
-        )
-        return KeyCreated(**KeyOut.model_validate(key).model_dump(), secret=secret)
 
 
 @router.delete("/keys/{key_id}")

@@ -7,18 +7,15 @@ The files and the pages are two doors to the same thing. Every problem is told w
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from io import StringIO
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.representer import SafeRepresenter
 
 from rollout.agents.schemas import AgentIn, AgentName, NewAgent
 from rollout.domain.plan import Plan
-from rollout.domain.plan_yaml import dump_plan, load_plan, plan_from_data
+from rollout.domain.plan_yaml import dump_plan, dump_yaml, load_plan, plan_from_data
 from rollout.domain.policy import Rules
-from rollout.domain.yaml_tree import FileInvalid, Problem, Source, plain, read_yaml, words_of
+from rollout.domain.yaml_tree import FileInvalid, Problem, Source, read_yaml, words_of
 
 _SEPARATOR = re.compile(r"---(\s.*)?")
 _KIND_OF_PLAN = re.compile(r"""kind:\s*["']?plan["']?\s*(#.*)?""")
@@ -79,7 +76,7 @@ def parse(text: str) -> list[File]:
 
 
 def export_agent(name: str, agent: AgentIn) -> str:
-    return _dump({"kind": "agent", "name": name, **agent.model_dump(mode="json", exclude_none=True)})
+    return dump_yaml({"kind": "agent", "name": name, **agent.model_dump(mode="json", exclude_none=True)})
 
 
 def export_plan(plan: Plan) -> str:
@@ -90,7 +87,7 @@ def export_policy(agent: str, version: str, rules: Rules) -> str:
     body = rules.model_dump(mode="json")
     for group in (body, body["scope"]):
         group.update({name: sorted(value) for name, value in group.items() if isinstance(value, list)})
-    return _dump({"kind": "policy", "agent": agent, "version": version, "rules": body})
+    return dump_yaml({"kind": "policy", "agent": agent, "version": version, "rules": body})
 
 
 def join(documents: Iterable[str]) -> str:
@@ -151,26 +148,3 @@ def _problem(source: Source, item: Any) -> Problem:
     mend = "remove it, or look for a spelling mistake" if item["type"] == "extra_forbidden" else ""
     said = item["msg"].removeprefix("Value error, ")
     return Problem(*source.mark(path), words_of(path), said[:1].lower() + said[1:], mend)
-
-
-class _Representer(SafeRepresenter):
-    """Quotes every text that our reader would take for something else."""
-
-    def represent_str(self, data: str) -> Any:
-        style = None if plain(data) == data and isinstance(plain(data), str) else '"'
-        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
-
-
-_Representer.add_representer(str, _Representer.represent_str)
-
-
-def _dump(body: dict[str, Any]) -> str:
-    stream = StringIO()
-    writer = YAML(typ="safe", pure=True)
-    writer.Representer = _Representer
-    writer.default_flow_style = False
-    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    writer.width = 100
-    writer.allow_unicode = True
-    writer.dump(body, stream)
-    return stream.getvalue()

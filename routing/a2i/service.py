@@ -85,11 +85,10 @@ def _explain(session: Session, row: Decision, secret: bytes) -> Evaluation | Non
 
 def stop(session: Session, row: Decision, *, actor: Actor, now: datetime) -> None:
     """Nobody needs to rule any more; the case is void, for nobody said that its output was wrong."""
-    close_reviews(session, row.id, state="cancelled", actor=actor.name, now=now, kind="review")
-    cases.lock_decision(session, row.id)
-    decision = session.get_one(Decision, row.id, populate_existing=True)
+    decision = cases.get_locked(session, row.id) or row
     if shapes.status(decision) != "InProgress":
         raise LoopEnded(f"the human loop “{row.case_id}” has ended: it is {shapes.status(decision)}")
+    close_reviews(session, decision.id, state="cancelled", actor=actor.name, now=now, kind="review")
     words = "the caller stopped the human loop before a person ruled"
     cancel(session, decision, by=actor.name, reason_code=shapes.STOPPED, words=words, source_id=decision.id, now=now)
     delivery.tell(session, decision, kind="decision.cancelled", now=now)

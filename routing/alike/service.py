@@ -22,12 +22,14 @@ from sqlalchemy.orm import Session
 from governance.actors import Actor
 from kit.errors import Conflict, Invalid, NotFound, Place
 from routing.alike import queries
+from routing.cases import queries as cases
 from routing.cases.prepare import canonical
 from routing.cases.tables import Decision
 from routing.domain.sampling import BLIND
 from routing.interrupts.asked import asked_of, takes
 from routing.reviews import queries as reviews
 from routing.reviews import service as desk
+from routing.reviews.concluding import undoable_until
 from routing.reviews.dealing import queries as dealing
 from routing.reviews.service import Given, Said
 from routing.reviews.tables import ReviewItem
@@ -140,6 +142,8 @@ def rule_one(
         raise RuledAlone(f"case {item.case_id} is ruled on by itself")
     if item.agent != agent.name or signature_of(item, decision) != signature:
         raise AnotherSignature(f"the agent said something else of case {item.case_id}, or for other reasons")
+    if undoable_until(agent, now) is None:  # concluded here, and the decision is locked before its item
+        cases.lock_decision(session, item.decision_id)
     item = desk.claim(session, item_id, actor=actor, now=now, lease=lease)
     return desk.give(session, item, said, agent=agent, actor=actor, now=now)
 

@@ -175,7 +175,7 @@ def told_of_waiting(session: Session, agent: str) -> set[str]:
 
 
 def decisions_with_ids(session: Session, ids: Sequence[UUID], *, lock: bool = False) -> dict[UUID, Decision]:
-    wanted = select(Decision).where(Decision.id.in_(ids))
+    wanted = select(Decision).where(Decision.id.in_(ids)).order_by(Decision.id)
     return {row.id: row for row in session.scalars(wanted.with_for_update() if lock else wanted)}
 
 

@@ -27,11 +27,10 @@ def take_back(session: Session, row: Decision, *, actor: str, now: datetime) -> 
     """
     if row.route not in _MIGHT_BE_USED or row.outcome is not None:
         return row
-    close_reviews(session, row.id, state="cancelled", actor=actor, now=now, kind="review")
-    queries.lock_decision(session, row.id)
-    decision = session.get_one(Decision, row.id, populate_existing=True)
-    if decision.outcome is not None:
-        return decision
+    decision = queries.get_locked(session, row.id)
+    if decision is None or decision.outcome is not None:
+        return decision or row
+    close_reviews(session, decision.id, state="cancelled", actor=actor, now=now, kind="review")
     words = "the agent got no answer in time and gave the case to a person"
     cancel(session, decision, by=actor, reason_code="handed_over", words=words, source_id=decision.id, now=now)
     audit.record(session, actor, "decision.handed_over", decision.id, now=now, agent=decision.agent)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from governance.audit.tables import AuditEvent
 from kit.bulk import Follower, NewRows, Row
 from kit.dialects import among, given, insert_new, marked, past_index, skip_locked
-from kit.errors import NotFound
+from kit.errors import NotFound, Unavailable
 from kit.tables import described
 from rollout.versions.tables import PolicyRevision
 from routing.archives import queries as archives
@@ -120,8 +120,36 @@ def get_decision(session: Session, decision_id: UUID, agent: str | None = None) 
 
 
 def lock_decision(session: Session, decision_id: UUID) -> None:
-    """Until the end of the transaction nobody else passes here with the same decision."""
-    session.execute(select(Decision.id).where(Decision.id == decision_id).with_for_update())
+    """
+    Until the end of the transaction nobody else passes here with the same decision, nor settles it.
+
+    Whoever changes a decision and its reviews takes the decision first, and of several those with the smaller ids; so
+    nobody waits in a circle. Sweeps, which come from the reviews, wait for neither (`reviews.queries.with_free_cases`).
+    """
+    lock_decisions(session, [decision_id])
+
+
+def lock_decisions(session: Session, ids: Collection[UUID]) -> None:
+    if ids and session.get_bind().dialect.name == "postgresql":
+        wanted = select(Decision.id).where(among(Decision.id, ids, "postgresql")).order_by(Decision.id)
+        session.execute(wanted.with_for_update(key_share=True))
+
+
+def get_locked(session: Session, decision_id: UUID) -> Decision | None:
+    """The decision as it is now, locked; None where it was archived."""
+    return session.get(Decision, decision_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
+def lock_with_reviews(session: Session, keys: Sequence[tuple[str, str, str, int]]) -> None:
+    """The decisions of these keys and then their review items, for who changes several cases in one transaction."""
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    wanted, ids = tuple_(*(getattr(DecisionKey, name) for name in _KEY)), list[UUID]()
+    for start in range(0, len(keys), CHUNK):
+        ids += session.scalars(select(DecisionKey.decision_id).where(wanted.in_(keys[start : start + CHUNK])))
+    lock_decisions(session, ids)
+    items = select(ReviewItem.id).where(among(ReviewItem.decision_id, ids, "postgresql")).order_by(ReviewItem.id)
+    session.execute(items.with_for_update())
 
 
 def insert_human_outputs(session: Session, rows: Sequence[dict[str, Any]]) -> set[UUID]:
@@ -136,7 +164,10 @@ def take_key(session: Session, row: dict[str, Any]) -> AnsweredKey | None:
     statement = insert_new(session.get_bind().dialect.name, table).values(row).returning(table.c.key)
     if session.execute(statement).first() is not None:
         return None
-    return session.get_one(AnsweredKey, (row["agent"], row["key"]))
+    before = session.get(AnsweredKey, (row["agent"], row["key"]))
+    if before is None:
+        raise Unavailable("this key was forgotten just now, a month after its request; send it again")
+    return before
 
 
 def answer_key(session: Session, agent: str, key: str, answer: list[Any]) -> None:
@@ -204,16 +235,19 @@ def unsettled(session: Session, agents: Collection[str], limit: int) -> list[Uns
 def unsettle_for(session: Session, outputs: Sequence[HumanOutput]) -> None:
     """Mark the decisions of these cases, so that the next settling compares them."""
     by_agent: dict[str, list[str]] = {}
+    ids: list[UUID] = []
     for output in outputs:
         by_agent.setdefault(output.agent, []).append(output.case_id)
         output.unsettled = False
     for agent, cases in by_agent.items():
         for start in range(0, len(cases), CHUNK):
             of_cases = DecisionKey.agent == agent, DecisionKey.case_id.in_(cases[start : start + CHUNK])
-            ids = session.scalars(select(DecisionKey.decision_id).where(*of_cases)).all()
-            if ids:
-                marked = update(Decision).where(Decision.id.in_(ids)).values(unsettled=True)
-                session.execute(marked.execution_options(synchronize_session=False))
+            ids += session.scalars(select(DecisionKey.decision_id).where(*of_cases))
+    lock_decisions(session, ids)
+    if ids:
+        these = among(Decision.id, ids, session.get_bind().dialect.name)
+        marked = update(Decision).where(these).values(unsettled=True)
+        session.execute(marked.execution_options(synchronize_session=False))
 
 
 def unsettled_human_outputs(session: Session, limit: int) -> list[HumanOutput]:
@@ -356,7 +390,8 @@ def end_open_items(
     End the open review items of a decision, or those of one kind, that nobody has to rule on any more. One whose ruling
     can still be undone is open: nothing came of that ruling yet, and nothing will. Returns those rulings.
 
-    They are locked first, in a statement of its own: one that a ruling is just escalating is then seen.
+    The decision is locked by the caller. They are, too, in a statement of its own: one that somebody is just ruling on
+    or passing on is then seen.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(ReviewItem.id).where(ReviewItem.decision_id == decision_id).with_for_update())

@@ -45,7 +45,7 @@ def add_human_outputs(
         if before.digest != digest:
             raise KeyDiffers("this key came with other human outputs before; send those again, or use a new key")
         return [HumanOutputStored.model_validate(one) for one in before.answer]
-    stored = service.add_human_outputs(session, agent, items, actor=actor, now=now)
+    stored = service.add_looked_up(session, agent, items, actor=actor, now=now)
     queries.answer_key(session, agent, key, [one.model_dump(mode="json") for one in stored])
     return stored
 

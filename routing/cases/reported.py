@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from rollout.failures.tables import Failure
-from routing.cases.tables import Label
+from routing.cases.tables import FAILURE, Label
 from routing.gold.tables import GoldReport
 
 _LONGEST_NOTE = 500
@@ -15,7 +15,7 @@ def label_of(report: Failure | GoldReport, decision_id: UUID) -> Label:
         decision_id=decision_id,
         verdict="override",
         severity="severe" if report.severity in {"severe", "critical"} else report.severity,
-        source="failure",
+        source=FAILURE,
         source_id=report.id,
         person=report.reported_by,
         note=report.description[:_LONGEST_NOTE],

@@ -73,6 +73,7 @@ def store(session: Session, entries: Sequence[Entry], actor: str | Sequence[str]
     results: dict[Key, Decision | Problem] = {
         entry.key: _row(entry) for entry, _ in plain if entry.row["id"] in inserted
     }
+    _lock_changed(session, [entry for entry, _ in in_order if entry.key not in results])
     for entry, name in in_order:
         if entry.row["attempt"] > 1:
             results[entry.key] = _store_attempt(session, entry, name)
@@ -181,6 +182,14 @@ def _differs_unseen(stored: Decision, entry: Entry) -> str:
     return "confidence" if cut and (amount is None or math.isfinite(amount)) else "amount"
 
 
+def _lock_changed(session: Session, entries: Sequence[Entry]) -> None:
+    """What some of these replace or take back. One alone locks what is its own as it comes to it."""
+    replaced = [(*entry.key[:3], entry.row["attempt"] - 1) for entry in entries if entry.row["attempt"] > 1]
+    changed = {*replaced, *(entry.key for entry in entries if entry.case.handed_over)}
+    if len(changed) > 1:
+        queries.lock_with_reviews(session, sorted(changed))
+
+
 def _store_attempt(session: Session, entry: Entry, actor: str) -> Decision | Problem:
     """A further attempt: replaces the one before it, voids what hung on that, on record."""
     agent, case_id, version, attempt = entry.key
@@ -193,7 +202,7 @@ def _store_attempt(session: Session, entry: Entry, actor: str) -> Decision | Pro
     if latest is None or attempt != expected:
         place = Place("attempt", f"{attempt} does not follow", f"send attempt {expected}")
         return AttemptOutOfOrder(f"the next attempt of case {case_id} is {expected}", places=[place])
-    before = session.get(Decision, latest.decision_id)
+    before = queries.get_locked(session, latest.decision_id)  # a ruling that came first stands
     if before is None:
         return _archived(session, (agent, case_id, version, latest.attempt))
     if not _insert(session, [(entry, actor)]):
@@ -205,7 +214,6 @@ def _store_attempt(session: Session, entry: Entry, actor: str) -> Decision | Pro
 def _supersede(session: Session, before: Decision, entry: Entry, actor: str) -> None:
     now = entry.row["decided_at"]
     close_reviews(session, before.id, state="superseded", actor=actor, now=now)
-    session.refresh(before)  # a ruling that came first has set the outcome, and it stands
     before.superseded_by = entry.row["id"]
     before.outcome = before.outcome or "superseded"
     before.outcome_at = before.outcome_at or now
@@ -249,7 +257,7 @@ def add_human_outputs(
     revision, the earlier ones kept.
     """
     veil.require_no_part(session, agent, {item.case_id for item in items}, actor)
-    return _add_human_outputs(session, agent, items, actor, now)
+    return add_looked_up(session, agent, items, actor=actor, now=now)
 
 
 def add_open_human_outputs(
@@ -258,14 +266,16 @@ def add_open_human_outputs(
     """The same, but for those of cases that are closed to this person, which are refused one by one."""
     closed = veil.no_part_in(session, agent, {item.case_id for item in items}, actor)
     wanted = [item for item in items if item.case_id not in closed]
-    stored = iter(_add_human_outputs(session, agent, wanted, actor, now))
+    stored = iter(add_looked_up(session, agent, wanted, actor=actor, now=now))
     return [closed[item.case_id] if item.case_id in closed else next(stored) for item in items]
 
 
-def _add_human_outputs(
-    session: Session, agent: str, items: Sequence[HumanOutputIn], actor: Actor, now: datetime
+def add_looked_up(
+    session: Session, agent: str, items: Sequence[HumanOutputIn], *, actor: Actor, now: datetime
 ) -> list[HumanOutputStored]:
     """
+    The same of cases that were looked up already: none of them is closed to this person.
+
     In rounds of at most one revision a case. Where somebody else stored that revision first, the next round
     looks again, and finds the same output or one to correct.
     """

@@ -23,7 +23,17 @@ from rollout.domain.totals import Counts
 from rollout.gates import service as gates
 from routing.cases import queries
 from routing.cases.attempts import Attempts
-from routing.cases.tables import AUTOMATED, SAID, THRESHOLDED, ComparisonRow, Counted, HumanOutput, Label, rank_of
+from routing.cases.tables import (
+    AUTOMATED,
+    FAILURE,
+    SAID,
+    THRESHOLDED,
+    ComparisonRow,
+    Counted,
+    HumanOutput,
+    Label,
+    rank_of,
+)
 from routing.drift import counting as drift
 from routing.judgements import asking as judgements
 from routing.judgements.asking import Compared, Draw
@@ -33,6 +43,7 @@ from routing.tallies.counting import Tallies
 log = structlog.get_logger(__name__)
 
 _VERDICTS = {"equal": "agree", "different": "override", "ignored": "void", "invalid_output": "void"}
+_HARM = {"minor": 1, "major": 2, "severe": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,7 @@ def settle(
     tallies = Tallies()
     found: dict[tuple[Any, ...], list[UUID]] = defaultdict(list)
     for row in rows:
-        label = _that_counts(given[row.id], compared=row.id not in failed)
+        label = that_counts(given[row.id], compared=row.id not in failed)
         counted = attempts.count(row, _counted_as(row, label))
         for key, change in _moves(row, counted):
             deltas[key] = deltas[key] + change
@@ -162,18 +173,26 @@ def _by_decision(labels: Sequence[Label]) -> defaultdict[UUID, list[Label]]:
     return found
 
 
-def _that_counts(labels: Sequence[Label], *, compared: bool) -> Label | None:
+def that_counts(labels: Sequence[Label], *, compared: bool = True) -> Label | None:
     """
     The label of the highest rank, and of those the one given last. One below all ranks never counts, alone neither.
     What was said of an earlier human output does not stand in for one that could not be compared.
+
+    Where failures were reported, the worst of them and of the override that would count without them: whoever reports
+    a minor one, as the agent itself may, does not make less of what a person called severe.
     """
-    found = None
+    found, failures = None, list[Label]()
     for label in labels:
         if rank_of(label.source) < 0 or (label.source == "human_output" and not compared):
             continue
-        if found is None or rank_of(label.source) >= rank_of(found.source):
+        if label.source == FAILURE:
+            failures.append(label)
+        elif found is None or rank_of(label.source) >= rank_of(found.source):
             found = label
-    return found
+    if not failures:
+        return found
+    wrong = [found, *failures] if found is not None and found.verdict == "override" else failures
+    return max(reversed(wrong), key=lambda label: _HARM.get(label.severity or "", _HARM["major"]))
 
 
 def _counted_as(row: Counted, label: Label | None) -> str:

@@ -24,8 +24,11 @@ AUTOMATED = frozenset({"confidence", "full"})
 THRESHOLDED = frozenset({"review", "auto", "audit"})
 """The lanes of a case whose confidence was held against a threshold; what went elsewhere never came that far."""
 
+FAILURE = "failure"
+"""The source of a label that follows from a reported failure."""
+
 RANKS = {
-    "failure": 4,
+    FAILURE: 4,
     "adjudication": 3,
     "judgement": 3,
     "review": 2,
@@ -39,10 +42,11 @@ RANKS = {
 }
 """
 Which label counts, by source: a reported failure over what somebody ruled between two, over a ruling, over a
-comparison with a human output, and the newest only among equals. Agents post human outputs, so those must not overturn
-what a reviewer ruled; that a decision was cancelled or superseded says only why nobody will. A second opinion says how
-good the first one was, and never counts itself; nor does a judgement of a case that was drawn because the agent and
-the person differed, see `routing.domain.judging`.
+comparison with a human output, and the newest only among equals; but a failure never makes it better, see
+`settling.that_counts`. Agents post human outputs, so those must not overturn what a reviewer ruled; that a decision was
+cancelled or superseded says only why nobody will. A second opinion says how good the first one was, and never counts
+itself; nor does a judgement of a case that was drawn because the agent and the person differed, see
+`routing.domain.judging`.
 """
 
 

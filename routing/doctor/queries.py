@@ -35,6 +35,7 @@ from rollout.versions.tables import Rollout
 from routing.archives.tables import Archive, ArchivedTotal
 from routing.cases.tables import (
     AUTOMATED,
+    FAILURE,
     RANKS,
     SAID,
     THRESHOLDED,
@@ -203,16 +204,19 @@ def replace_totals(session: Session, counted: dict[Cohort, Counts]) -> None:
         session.execute(insert(Total), rows)
 
 
-_COUNTING = [source for source, rank in RANKS.items() if rank >= 0]
+_COUNTING = [source for source, rank in RANKS.items() if rank >= 0 and source != FAILURE]
+_HARM = ("minor", "override", "severe")
+"""As what an override is counted, and how bad it is by its place."""
 
 
-def _counted_wrongly() -> ColumnElement[bool]:
-    label = aliased(Label)
-    # As settling has it: a label of an earlier human output does not stand in for one that could not be compared.
+def _verdict_that_counts() -> ColumnElement[str | None]:
+    """As `settling.that_counts` has it."""
+    label, failure = aliased(Label), aliased(Label)
+    # A label of an earlier human output does not stand in for one that could not be compared.
     failed = and_(label.source == "human_output", _comparison_failed())
     severe = and_(label.verdict == "override", label.severity == "severe")
     minor = and_(label.verdict == "override", label.severity == "minor")
-    verdict = (
+    ruled = (
         select(case((severe, "severe"), (minor, "minor"), else_=label.verdict))
         .where(label.decision_id == Decision.id, label.source.in_(_COUNTING), not_(failed))
         .order_by(case(RANKS, value=label.source).desc(), label.at.desc(), label.id.desc())
@@ -220,6 +224,19 @@ def _counted_wrongly() -> ColumnElement[bool]:
         .correlate(Decision)
         .scalar_subquery()
     )
+    harm = case((failure.severity == "severe", 2), (failure.severity == "minor", 0), else_=1)
+    reported = (
+        select(func.max(harm))
+        .where(failure.decision_id == Decision.id, failure.source == FAILURE)
+        .correlate(Decision)
+        .scalar_subquery()
+    )
+    worst = [(or_(reported == place, ruled == word), word) for place, word in enumerate(_HARM)]
+    return case((reported.is_(None), ruled), *reversed(worst))
+
+
+def _counted_wrongly() -> ColumnElement[bool]:
+    verdict = _verdict_that_counts()
     right = case(
         (or_(Decision.rollout_id.is_(None), _has_earlier_verdict()), "nothing"),
         else_=func.coalesce(verdict, case((Decision.superseded_by.is_not(None), "void"), else_="pending")),

@@ -1,7 +1,8 @@
 """What a row of each export says, from stored rows. No database here: which rows belong together, `service` finds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from kit import json_patch
 from rollout.failures.tables import Failure
@@ -59,8 +60,15 @@ def ruling_row(ruling: Ruling, item: ReviewItem, decision: Decision, label: Labe
 
 def label_that_counts(decision: Decision, labels: Sequence[Label]) -> Label | None:
     """The one that settling took, of labels in the order in which they were given; the decision bears its verdict."""
-    wanted = (decision.label, decision.label_source)
-    return next((label for label in reversed(labels) if (label.verdict, label.source) == wanted), None)
+    wanted = decision.label, decision.label_severity, decision.label_source
+    told = ((label, (label.verdict, label.severity, label.source)) for label in reversed(labels))
+    return next((label for label, said in told if said == wanted), None)
+
+
+def reported_as_right(labels: Sequence[Label], failures: Mapping[UUID, Failure]) -> Failure | None:
+    """The newest failure that says what would have been right, though another label may count."""
+    found = (failures.get(label.source_id) for label in reversed(labels))
+    return next((one for one in found if one is not None and one.correct_output is not None), None)
 
 
 def label_rows(decision: Decision, labels: Sequence[Label]) -> list[Row]:

@@ -23,7 +23,7 @@ from rollout.agents.queries import get_agent
 from rollout.versions.queries import get_version
 from routing.cases import queries as cases
 from routing.cases.answers import to_json
-from routing.cases.tables import Decision, Label
+from routing.cases.tables import FAILURE, Decision, Label
 from routing.exports import queries, rows
 from routing.exports.queries import DecisionPlace, Scope
 from routing.exports.rows import Row
@@ -109,7 +109,7 @@ def _rulings(db: Database, scope: Scope) -> Iterator[list[Row]]:
 
 
 _OF_LABELS = (Decision.case_id, Decision.version, Decision.segment, Decision.lane, Decision.label,
-              Decision.label_source)  # fmt: skip
+              Decision.label_severity, Decision.label_source)  # fmt: skip
 
 
 def _labels(db: Database, scope: Scope) -> Iterator[list[Row]]:
@@ -137,14 +137,15 @@ def _training(db: Database, scope: Scope) -> Iterator[list[Row]]:
             by_decision = _by_decision(queries.labels_of(session, part))
             counting = {one: rows.label_that_counts(row, by_decision[one]) for one, row in decisions.items()}
             sources = [label.source_id for label in counting.values() if label is not None]
-            rulings, failures = queries.rulings_with(session, sources), queries.failures_with(session, sources)
+            told = [label.source_id for labels in by_decision.values() for label in labels if label.source == FAILURE]
+            rulings, failures = queries.rulings_with(session, sources), queries.failures_with(session, told)
             of_cases = {row.case_id for row in decisions.values()}
             people = cases.current_of_agent(session, scope.agent, of_cases)
             judged = judgements.of_decisions(session, part)
         found = []
         for one in part:
             if one in decisions and (label := counting[one]) is not None:
-                behind = rulings.get(label.source_id), failures.get(label.source_id)
+                behind = rulings.get(label.source_id), rows.reported_as_right(by_decision[one], failures)
                 human = people.get(decisions[one].case_id)
                 human = None if judgements.was_wrong(judged.get(one), human) else human
                 found.append(rows.training_row(decisions[one], label, *behind, human))

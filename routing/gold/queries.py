@@ -147,10 +147,9 @@ def said_to_be_right(session: Session, decision: Decision) -> Any:
     """
     behind = select(Label.source_id).where(Label.decision_id == decision.id, Label.source == decision.label_source)
     source = session.scalar(behind.order_by(Label.at.desc(), Label.id.desc()).limit(1))
-    if source is not None:
-        ruled = session.scalar(select(Ruling.output).where(Ruling.id == source))
-        if ruled is not None or decision.label_source not in _PEOPLE_DID_OR_REPORTED:
-            return ruled
+    ruled = session.scalar(select(Ruling.output).where(Ruling.id == source)) if source is not None else None
+    if ruled is not None:
+        return ruled
     reported = select(Failure.correct_output).where(Failure.decision_id == decision.id)
     reported = reported.where(Failure.correct_output.is_not(None)).order_by(Failure.id.desc()).limit(1)
     done = select(HumanOutput.output).where(
@@ -159,7 +158,9 @@ def said_to_be_right(session: Session, decision: Decision) -> Any:
         HumanOutput.superseded.is_(False),
     )
     found = session.scalar(reported)
-    return session.scalar(done.limit(1)) if found is None else found
+    if found is not None or decision.label_source not in _PEOPLE_DID_OR_REPORTED:
+        return found
+    return session.scalar(done.limit(1))
 
 
 def not_met_by(session: Session, agent: str, login: str) -> list[tuple[UUID, str]]:

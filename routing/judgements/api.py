@@ -9,7 +9,6 @@ from rollout.params import AgentPath, NameQuery
 from rollout.versions.queries import get_rollout
 from routing.judgements import judges, queries
 from routing.judgements.figures import figures
-from routing.judgements.queries import Scope
 from routing.judgements.schemas import JudgementsOut, judgements_out
 from routing.people.api import Since, Until
 from routing.people.service import require_reader, scope_of
@@ -35,7 +34,6 @@ def show_judgements(
         get_agent(session, agent)
         if version is not None:
             get_rollout(session, agent, version)
-        window = scope_of(agent, version, since, until, ctx.clock.now())
-        scope = Scope(agent, version, window.since, window.until)
+        scope = scope_of(agent, version, since, until, ctx.clock.now())
         found = figures(queries.asked(session, scope))
         return judgements_out(scope, found, for_nobody=judges.for_nobody(session, scope))

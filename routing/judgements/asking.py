@@ -20,7 +20,6 @@ from governance.audit import service as audit
 from kit.db import send_after_commit
 from kit.ids import new_id
 from rollout.domain.policy import Policy
-from routing.cases import queries as cases
 from routing.cases.tables import Counted, HumanOutput
 from routing.domain.judging import ASKED_LANES, JUDGEMENT, Shares, which_is_agent
 from routing.domain.sampling import judged_position, order_position
@@ -169,9 +168,11 @@ def _fingerprint(comparison_id: UUID, decision_id: UUID) -> str:
 
 
 def undone(session: Session, item: ReviewItem, now: datetime) -> None:
-    """A judgement was taken back: what was corrected while it stood is shown anew, in its old time, or withdrawn."""
+    """
+    A judgement was taken back: what was corrected while it stood is shown anew, in its old time, or withdrawn. The
+    decision is locked by the caller.
+    """
     row = queries.of_item(session, item.id)
-    cases.lock_decision(session, row.decision_id)  # a correction that is being settled is there, or finds it waiting
     found = queries.comparison_now(session, row.decision_id)
     if found is None or found[0].id == row.comparison_id:
         return

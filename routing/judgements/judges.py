@@ -5,8 +5,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from routing.domain.scope import Scope
 from routing.judgements import queries
-from routing.judgements.queries import Scope
 from routing.reviews.tables import ReviewItem
 from routing.skills import service as skills
 

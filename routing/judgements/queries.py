@@ -1,8 +1,6 @@
 """Statements on judgements."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -11,6 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from routing.cases.tables import ComparisonRow, DecisionKey, HumanOutput
 from routing.domain.judging import JUDGEMENT
+from routing.domain.scope import Scope
 from routing.judgements.tables import Judgement
 from routing.reviews.tables import Opened, ReviewItem, Ruling
 
@@ -20,16 +19,6 @@ MOST_WAITING = 1000
 _MOST_LOOKED_AT = 400
 _CHUNK = 400
 _WAITING: ColumnElement[bool] = ReviewItem.state == literal_column("'waiting'")
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Of an agent, of one version or all; of decisions made from `since` to before `until`."""
-
-    agent: str
-    version: str | None
-    since: datetime
-    until: datetime
 
 
 class Asked(NamedTuple):

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from kit.wire import Out
 from rollout.domain import words
+from routing.domain.scope import Scope
 from routing.judgements.figures import Figures
-from routing.judgements.queries import Scope
 
 
 class RateOut(Out):

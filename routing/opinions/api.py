@@ -7,7 +7,6 @@ from kit.http import Ctx, StrictRoute
 from rollout.agents.queries import get_agent
 from rollout.params import AgentPath, NameQuery
 from rollout.versions.queries import get_rollout
-from routing.opinions.queries import Scope
 from routing.opinions.report import report
 from routing.opinions.schemas import SecondOpinionsOut, second_opinions_out
 from routing.people.api import Since, Until
@@ -35,4 +34,4 @@ def show_second_opinions(
         if version is not None:
             get_rollout(session, agent, version)
         scope = scope_of(agent, version, since, until, ctx.clock.now())
-        return second_opinions_out(report(session, Scope(agent, version, scope.since, scope.until)))
+        return second_opinions_out(report(session, scope))

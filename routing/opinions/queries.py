@@ -1,8 +1,6 @@
 """Statements on second opinions. By decision they are unique; figures are counted by what was said, not row by row."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -11,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from routing.cases.tables import DecisionKey
 from routing.domain.opinions import ADJUDICATION, SECOND
+from routing.domain.scope import Scope
 from routing.opinions.tables import SecondOpinion
 from routing.reviews.tables import ReviewItem, Ruling
 
@@ -32,16 +31,6 @@ class Counted(NamedTuple):
     first_right: bool | None
     second_right: bool | None
     times: int
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Of an agent, of one version or all; of decisions made from `since` to before `until`."""
-
-    agent: str
-    version: str | None
-    since: datetime
-    until: datetime
 
 
 def of_decision(session: Session, decision_id: UUID) -> SecondOpinion | None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from routing.domain.opinions import SECOND
+from routing.domain.scope import Scope
 from routing.opinions import queries
 from routing.opinions.figures import Figures, figures
-from routing.opinions.queries import Scope
 from routing.reviews.tables import ReviewItem
 from routing.skills import service as skills
 

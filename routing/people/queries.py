@@ -1,8 +1,7 @@
 """Statements on verdicts as what people said: who said what of which output, and how often."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -13,33 +12,12 @@ from kit.dialects import among, marked
 from rollout.gates.tables import Total
 from rollout.versions.tables import Rollout
 from routing.cases.tables import SAID, Decision, Label
+from routing.domain.scope import Scope
 from routing.reviews.tables import UnreadRuling
 from routing.tallies.queries import RULED
 from routing.tallies.tables import VerdictTotal
 
 _MOST = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """
-    Which decisions are looked at: of an agent, of one version or all, made from `since` to before `until`, both of them
-    midnight in UTC: verdicts are counted by day.
-    """
-
-    agent: str
-    version: str | None
-    since: datetime
-    until: datetime
-
-    @property
-    def first(self) -> date:
-        return self.since.date()
-
-    @property
-    def end(self) -> date:
-        """The day after the last."""
-        return self.until.date()
 
 
 class Given(NamedTuple):

@@ -20,8 +20,9 @@ from governance.actors import Actor
 from kit.errors import Invalid, Place
 from rollout.reviewers import service as gold
 from routing.domain.sampling import ASSISTED, BLIND
+from routing.domain.scope import Scope
 from routing.people import queries, verdicts
-from routing.people.queries import ArmTotal, LaneTotal, Scope
+from routing.people.queries import ArmTotal, LaneTotal
 from routing.people.verdicts import Agreement, Right
 from routing.tallies.queries import RULED, Ruled, ruled
 

@@ -51,7 +51,8 @@ def conclude_due(session: Session, now: datetime, limit: int) -> int:
             conclude(session, item, decision, ruling, now, desk=desks[item.agent], webhooks=webhooks[item.agent])
         send_after_commit(session, "reviews:changed")
 
-    return each(session, queries.to_conclude(session, now, limit), act, step="conclude", now=now)
+    due = queries.with_free_cases(session, queries.to_conclude(session, now, limit))
+    return each(session, due, act, step="conclude", now=now)
 
 
 def conclude(

@@ -27,7 +27,7 @@ def judge(session: Session, item_id: UUID, said: Judged, *, agent: AgentEntry, a
     item, until = queries.get_item(session, item_id), concluding.undoable_until(agent, now)
     if item.kind != JUDGEMENT:
         raise NothingToJudge(f"case {item.case_id} asks for a ruling on one output")
-    if until is None:  # it is concluded here; settling takes both in this order, and may have changed the item
+    if until is None:  # it is concluded here, and settling may have changed the item
         cases.lock_decision(session, item.decision_id)
         item = queries.get_item(session, item_id)
     row = judgements.row_of(session, item_id)

@@ -54,12 +54,15 @@ def pass_on(session: Session, now: datetime, limit: int) -> int:
 def _pass_judgement_on(item: ReviewItem, now: datetime, *, to_somebody: bool) -> None:
     """
     The item itself, and in its ordinary turn: nobody waits for it. Where no lead may judge it, it stays in the first
-    line to its end.
+    line to its end, behind what came there meanwhile.
     """
-    item.escalates_at, item.expires_at = None, item.due_at
+    item.expires_at = item.due_at
     if to_somebody:
         item.expires_at = item.ends_in_second_line(now)
         item.level, item.created_at = _SECOND_LINE, now
+    else:
+        start_anew(item, now)
+    item.escalates_at = None
 
 
 def _give_an_end(session: Session, limit: int) -> None:
@@ -83,7 +86,8 @@ def expire(session: Session, now: datetime, limit: int) -> int:
             _expire(session, item, now)
         send_after_commit(session, "reviews:changed")
 
-    return each(session, queries.expired_in_the_second_line(session, now, limit), act, step="expire", now=now)
+    over = queries.with_free_cases(session, queries.expired_in_the_second_line(session, now, limit))
+    return each(session, over, act, step="expire", now=now)
 
 
 def _expire(session: Session, item: ReviewItem, now: datetime) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from governance.audit import queries as audit
 from kit.db import execute_core
-from kit.dialects import insert_new, skip_locked
+from kit.dialects import among, insert_new, skip_locked
 from kit.errors import NotFound
 from kit.tables import as_read, described
 from rollout.versions.tables import Rollout
@@ -231,21 +231,39 @@ def standing_rulings(session: Session, item_ids: Sequence[UUID]) -> dict[UUID, R
 
 def release_expired(session: Session, now: datetime) -> int:
     """Put items back in the queue whose reviewer walked away."""
-    released = session.scalars(
-        update(ReviewItem)
-        .where(HELD, ReviewItem.claimed_until < now)
-        .values(**_FREED)
-        .returning(ReviewItem.id)
-        .execution_options(synchronize_session=False)
-    )
-    return len(released.all())
+    return _change_free(session, _FREED, HELD, ReviewItem.claimed_until < now)
 
 
 def end_gold(session: Session, now: datetime) -> int:
     """Gold cases that nobody looks at and whose time is over: they are asked no more."""
-    ended = update(ReviewItem).where(ReviewItem.id.in_(gold.out_of_time(now)), free(now))
-    ended = ended.values(state="cancelled", ended_at=now).returning(ReviewItem.id)
-    return len(session.scalars(ended.execution_options(synchronize_session=False)).all())
+    over = ReviewItem.id.in_(gold.out_of_time(now)), free(now)
+    return _change_free(session, {"state": "cancelled", "ended_at": now}, *over)
+
+
+def _change_free(session: Session, values: dict[str, Any], *wanted: ColumnElement[bool]) -> int:
+    """Of these items all that no other transaction holds; the next sweep finds the rest. How many there were."""
+    those = skip_locked(select(ReviewItem.id).where(*wanted), session.get_bind().dialect.name)
+    ids = session.scalars(those).all()
+    if ids:
+        these = among(ReviewItem.id, ids, session.get_bind().dialect.name)
+        changed = update(ReviewItem).where(these).values(**values)
+        session.execute(changed.execution_options(synchronize_session=False))
+    return len(ids)
+
+
+def with_free_cases(session: Session, items: Sequence[ReviewItem]) -> Sequence[ReviewItem]:
+    """
+    Of these items, which a sweep has locked, those whose decision nobody else holds; it is locked from now on. Whoever
+    holds one may be about to wait for its items (`cases.queries.lock_decision`): those are for the next sweep.
+    """
+    ids = {item.decision_id for item in items if item.kind != gold.GOLD}
+    if not ids or session.get_bind().dialect.name != "postgresql":
+        return items
+    there = select(Decision.id).where(among(Decision.id, ids, "postgresql"))
+    held = ids.difference(session.scalars(there.with_for_update(key_share=True, skip_locked=True)))
+    if held:  # or not there at all
+        held.intersection_update(session.scalars(there))
+    return [item for item in items if item.decision_id not in held]
 
 
 def waiting_counts(session: Session, reach: Reach) -> dict[str, int]:

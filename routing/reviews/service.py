@@ -20,6 +20,7 @@ from kit.db import send_after_commit
 from kit.errors import Conflict, Invalid, Place
 from kit.ids import new_id
 from kit.json_digest import sha256_of
+from routing.cases import queries as cases
 from routing.cases.prepare import same
 from routing.cases.tables import Decision
 from routing.domain.decide import INTERRUPT
@@ -259,6 +260,8 @@ def give(session: Session, item: ReviewItem, said: Said, *, agent: AgentEntry, a
     if said.ruling == "escalate" and item.level >= _LAST_LEVEL:
         raise LastLine("this case was escalated before and there is no third line; approve, edit or reject it")
     until = concluding.undoable_until(agent, now)
+    if until is None:  # it is concluded here
+        cases.lock_decision(session, item.decision_id)
     ended = queries.try_end(session, item.id, actor.name, state=ENDS[said.ruling], now=now, concludes_at=until)
     if ended is None:
         item = queries.get_item(session, item.id)
@@ -305,6 +308,9 @@ def undo(session: Session, item_id: UUID, *, actor: Actor, now: datetime, lease:
     Take one's own ruling back while nothing came of it; the case is held as before. The ruling stays on record,
     marked. Said twice it changes nothing.
     """
+    found = queries.get_item(session, item_id)
+    if found.kind == JUDGEMENT:  # a correction that is being settled is there, or finds it waiting
+        cases.lock_decision(session, found.decision_id)
     item = queries.try_undo(session, item_id, actor.name, now=now, until=now + lease)
     if item is None:
         item = queries.get_item(session, item_id)

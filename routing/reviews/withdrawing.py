@@ -25,7 +25,8 @@ def cancel_what_nobody_may_rule(session: Session, now: datetime, limit: int = 20
         for item in items:
             _withdraw(session, item, now)
 
-    return each(session, queries.items_nobody_may_rule(session, now, limit), act, step="cancel", now=now)
+    gone = queries.with_free_cases(session, queries.items_nobody_may_rule(session, now, limit))
+    return each(session, gone, act, step="cancel", now=now)
 
 
 def _withdraw(session: Session, item: ReviewItem, now: datetime) -> None:

@@ -17,10 +17,10 @@ from governance.actors import PERMITTED
 from governance.people.queries import people as everybody
 from rollout.reviewers import queries as gold_queries
 from routing.domain.opinions import SECOND
+from routing.domain.scope import Scope
 from routing.people import queries as people_queries
 from routing.people import service as people
 from routing.people import verdicts
-from routing.people.queries import Scope
 from routing.people.service import Reviewer
 from routing.people.verdicts import Agreement
 from routing.reviews.dealing.queries import COUNTED_UP_TO

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, case, func, select, tuple_
@@ -118,9 +118,9 @@ def get_calibration_of_any(session: Session, calibration_id: UUID) -> Calibratio
     return found
 
 
-def first_calibration(session: Session, rollout_id: UUID) -> Calibration | None:
-    """The first look that was taken, of whatever segment."""
-    wanted = select(Calibration).where(Calibration.rollout_id == rollout_id, Calibration.look == 0)
+def first_declared(session: Session, rollout_id: UUID) -> dict[str, Any] | None:
+    """What was declared at the first look that was taken, of whatever segment; not what that look rests on."""
+    wanted = select(Calibration.declared).where(Calibration.rollout_id == rollout_id, Calibration.look == 0)
     return session.scalar(wanted.order_by(Calibration.at, Calibration.id).limit(1))
 
 

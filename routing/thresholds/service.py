@@ -60,9 +60,9 @@ def declared(session: Session, rollout: Rollout) -> ThresholdPlan | None:
 
     A plan that is adopted later changes nothing, or whoever does not like the answer could declare another question.
     """
-    first = queries.first_calibration(session, rollout.id)
+    first = queries.first_declared(session, rollout.id)
     if first is not None:
-        return ThresholdPlan.model_validate({name: first.declared[name] for name in ThresholdPlan.model_fields})
+        return ThresholdPlan.model_validate({name: first[name] for name in ThresholdPlan.model_fields})
     plan = steps.plan_of(session, rollout)
     return plan.threshold if plan is not None else None
 

@@ -67,6 +67,10 @@ def test_disabling_says_who_did_it_in_the_audit_log(ctx: Context, phasegate: Run
 
 
 def test_a_key_is_printed_once_and_works(ctx: Context, phasegate: Run) -> None:
+    missing = phasegate("keys", "add", "production", "--agent", "claims")
+    assert missing.status != 0
+    assert "there is no agent “claims”" in missing.err
+    factories.agent(ctx)
     ran = phasegate("keys", "add", "production", "--agent", "claims")
     secret = ran.out.strip()
     with ctx.db.read() as session:
@@ -75,7 +79,8 @@ def test_a_key_is_printed_once_and_works(ctx: Context, phasegate: Run) -> None:
     assert secret not in phasegate("keys", "list").out
 
 
-def test_a_revoked_key_stays_in_the_list_as_revoked(phasegate: Run) -> None:
+def test_a_revoked_key_stays_in_the_list_as_revoked(ctx: Context, phasegate: Run) -> None:
+    factories.agent(ctx)
     made = phasegate("keys", "add", "production", "--agent", "claims", "--json").json
     assert phasegate("keys", "revoke", made["id"]).status == 0
     listed = phasegate("keys", "list", "--json").json

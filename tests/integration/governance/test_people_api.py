@@ -8,6 +8,7 @@ from governance.people.api import router
 from governance.people.keyring import Keyring
 from kit import http
 from kit.context import Context
+from rollout.keys.api import router as keys
 from tests import factories
 
 
@@ -16,6 +17,7 @@ def client(ctx: Context) -> Iterator[TestClient]:
     app = FastAPI()
     app.state.ctx, app.state.keyring = ctx, Keyring(ctx)
     app.include_router(router)
+    app.include_router(keys)
     http.install(app)
     with TestClient(app) as client:
         yield client
@@ -49,7 +51,10 @@ def test_without_a_good_key_it_is_a_401_in_words(client: TestClient, headers: di
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_a_key_is_made_used_listed_revoked_and_then_refused(client: TestClient, admin: dict[str, str]) -> None:
+def test_a_key_is_made_used_listed_revoked_and_then_refused(
+    ctx: Context, client: TestClient, admin: dict[str, str]
+) -> None:
+    factories.agent(ctx)
     made = client.post("/v1/keys", json={"name": "claims in production", "agent": "claims"}, headers=admin)
     own = {"Authorization": f"Bearer {made.json()['secret']}"}
     used = client.get("/v1/me", headers=own)
@@ -118,6 +123,7 @@ def test_only_an_admin_may_see_or_change_people_and_keys(
         ("/v1/keys", {"name": "k", "agent": "a", "login": "root"}, 422, "agent"),
         ("/v1/keys", {"name": "k", "login": "nobody"}, 404, None),
         ("/v1/keys", {"name": "", "agent": "a"}, 422, "name"),
+        ("/v1/keys", {"name": "k", "agent": "clams"}, 422, "agent"),
     ],
 )
 def test_bad_input_is_refused_with_its_place(

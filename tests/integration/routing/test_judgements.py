@@ -377,7 +377,10 @@ class TestTheVeil:
         tasks.settle(ctx)
         clock.move(timedelta(hours=13))
         tasks.expire(ctx)
-        assert (the(ctx, ReviewItem).level, the(ctx, ReviewItem).state) == (1, "waiting")
+        item = the(ctx, ReviewItem)
+        assert (item.level, item.state, item.escalates_at) == (1, "waiting", None)
+        assert (item.created_at, item.due_at) == (clock.now(), clock.now() + timedelta(hours=24))  # behind younger work
+        assert item.expires_at == clock.now() + timedelta(hours=11)  # as it was
         assert claim(web, keys["rita"]) is not None
         assert web.get(FIGURES, headers=keys["lena"]).json()["for_nobody"] == 0
 

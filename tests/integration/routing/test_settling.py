@@ -460,15 +460,36 @@ class TestLateVerdicts:
         assert below == [("review", 1)]
         assert_recount_agrees(ctx)
 
-    def test_the_newest_verdict_counts_and_all_are_kept(self, ctx: Context, clock: FixedClock) -> None:
+    def test_the_worst_of_several_failures_counts_and_all_are_kept(self, ctx: Context, clock: FixedClock) -> None:
         row = factories.decision(ctx)
         for severity in ("minor", "severe", "minor"):
             clock.move(timedelta(hours=1))
             fail(ctx, row, severity)
         settle(ctx)
 
-        assert shadow(ctx) == {"cases": 1, "overridden": 1, "minor": 1}
+        assert shadow(ctx) == {"cases": 1, "overridden": 1, "severe": 1}
         assert len(rows(ctx, Label)) == 3
+        assert_recount_agrees(ctx)
+
+    def test_a_minor_failure_makes_nothing_less_of_what_a_reviewer_called_severe(
+        self, ctx: Context, clock: FixedClock
+    ) -> None:
+        reasons = [{"code": "harmful", "words": "It does harm", "severity": "severe"}]
+        factories.agent(ctx, "letters", reasons=reasons)
+        factories.rollout(ctx, "letters", phase=Phase.SUPERVISED)
+        row = factories.decision(ctx, agent="letters")
+        rule(ctx, row, "reject", reason_code="harmful")
+        clock.move(timedelta(hours=1))
+        fail(ctx, row, "minor")
+        settle(ctx)
+
+        kept = decision(ctx, row.id)
+        assert (kept.label_severity, kept.label_source, kept.counted_as) == ("severe", "review", "severe")
+        assert_recount_agrees(ctx)
+        fail(ctx, row, "critical")
+        settle(ctx)
+        assert decision(ctx, row.id).label_source == "failure"
+        assert_recount_agrees(ctx)
 
     def test_rulings_are_counted_by_lane(self, ctx: Context) -> None:
         factories.rollout(ctx, version="v2", phase=Phase.SUPERVISED)
