@@ -13,10 +13,13 @@ OLDEST := .venv-oldest/.ready
 DECISION_PEERS := .venv-bench-decisions/.ready
 DESK_PEERS := .venv-bench-desk/.ready
 SOURCES := kit evidence governance rollout routing review_ui cli demo web_app.py celery_app.py
+# Where make can keep their outputs apart.
+SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs 2 --output-sync)
 export PYTHONPATH := clients/python/src
+unexport PYTHONDONTWRITEBYTECODE  # or every process that a target starts would compile all of the product anew
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-adapters test-oldest check lint types floors templates migrations openapi up lock bench bench-decisions bench-growth bench-desk bench-pages bench-desk-load bench-replay bench-start bench-evidence soak clean
+.PHONY: help demo test test-adapters test-oldest check rules lint types floors templates migrations openapi up lock bench bench-decisions bench-growth bench-desk bench-pages bench-desk-load bench-replay bench-start bench-evidence soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,7 +29,7 @@ demo: $(READY)  ## a real agent through all five phases, then pages to look at (
 
 test: $(READY)  ## every test, on SQLite and PostgreSQL, with real processes and a real browser
 	$(RUN) -m tools.run_tests $(ARGS)
-	@$(if $(ARGS),true,$(MAKE) --no-print-directory test-adapters test-oldest)
+	@$(if $(ARGS),true,$(MAKE) --no-print-directory $(SIDE_BY_SIDE) test-adapters test-oldest)
 
 test-adapters: $(READY) $(ADAPTERS)  ## the client's adapters and examples, with the libraries they are for
 	@test ! -e $(ADAPTERS) || .venv-adapters/bin/python -m tools.test_adapters $(ARGS)
@@ -34,7 +37,9 @@ test-adapters: $(READY) $(ADAPTERS)  ## the client's adapters and examples, with
 test-oldest: $(OLDEST)  ## the client's own tests on the oldest Python it promises
 	@test ! -e $(OLDEST) || (cd clients/python && PYTHONPATH=src ../../.venv-oldest/bin/python -m pytest -q $(ARGS))
 
-check: $(READY) lint types floors templates migrations openapi test  ## what CI runs: all rules, then all tests
+check: rules test  ## what CI runs: all rules, then all tests
+
+rules: lint types floors templates migrations openapi  ## all that is checked without running the tests
 
 lint: $(READY)  ## format, lint, house rules
 	$(RUN) -m ruff format --check .

@@ -15,6 +15,7 @@ import structlog
 from hypothesis import HealthCheck
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import event
 
 from governance.people import service as people
 from kit.clock import FixedClock
@@ -24,6 +25,7 @@ from kit.settings import Settings
 from migrations import chain
 from migrations.tables import metadata
 from tests import servers
+from tests.running import pytest_collection_finish, pytest_collection_modifyitems  # noqa: F401 - found by their names
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)  # a Monday
 SECRET = "a secret for tests that nobody else has"
@@ -102,6 +104,7 @@ def kept_sqlite(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory)
     """
     path = tmp_path_factory.mktemp("kept") / migrated_sqlite.name
     db = Database(f"sqlite:///{path}", seconds=Settings(secret=SECRET).task_seconds)
+    event.listen(db.engine, "connect", servers.forget_safety_of_file)
     yield db
     db.close()
 

@@ -96,6 +96,11 @@ def _forget_safety(url: str) -> None:
         connection.execute("SELECT pg_reload_conf()")
 
 
+def forget_safety_of_file(connection: Any, _record: Any) -> None:
+    """The same for a new connection to SQLite."""
+    connection.execute("PRAGMA synchronous = OFF")
+
+
 def empty(engine: Any, tables: list[Any]) -> None:
     """Delete every row, children first."""
     with engine.begin() as connection:

@@ -15,12 +15,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-_PARALLEL = ["-n", os.environ.get("PHASEGATE_TEST_PROCESSES", "2"), "--dist", "loadfile"]
+# By files, in the order of tests/running.py. That of xdist ends with files of few tests, which are the long ones.
+_PARALLEL = ["-n", os.environ.get("PHASEGATE_TEST_PROCESSES", "2"), "--dist", "loadfile", "--no-loadscope-reorder"]
+_SLOW = ["tests/system", "tests/browser"]  # whatever is marked stands there; tests/running.py sees to that
 _NO_TESTS = 5  # pytest's status when a selection matches nothing
 
 
 def _run(report: Path, *arguments: str) -> int:
-    command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *arguments, *sys.argv[1:]]
+    command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *_PARALLEL, "--durations=25"]
+    command += [*arguments, *sys.argv[1:]]
     status = subprocess.run(command, check=False).returncode
     return 0 if status == _NO_TESTS and sys.argv[1:] else status
 
@@ -30,8 +33,8 @@ def main() -> int:
     os.environ.setdefault("PHASEGATE_TEST_SECONDS_AWAY", "8")
     with TemporaryDirectory() as folder:
         reports = [Path(folder) / "quick.xml", Path(folder) / "slow.xml"]
-        quick = _run(reports[0], *_PARALLEL, "--durations=25", "-m", "not system and not browser")
-        slow = _run(reports[1], *_PARALLEL, "--no-loadscope-reorder", "--durations=25", "-m", "system or browser")
+        quick = _run(reports[0], "-m", "not system and not browser")
+        slow = _run(reports[1], "-m", "system or browser", *([] if sys.argv[1:] else _SLOW))
         print(*not_run(reports), sep="\n", flush=True)
     return quick or slow
 

@@ -1,9 +1,8 @@
 """Recorded work for replays: real outputs with real human labels, spread over weeks, written as lines."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,20 +47,22 @@ def spread(cases: Iterable[Case], *, days: float) -> list[Case]:
     return [{**case, "occurred_at": (START + number * step).isoformat()} for number, case in enumerate(cases)]
 
 
-@pytest.fixture
-def replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Replay:
+@pytest.fixture(scope="module")
+def replay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
     """Run `phasegate replay` on these lines under this plan; the report."""
-    monkeypatch.setattr(house.kit_logging, "set_up", lambda _level: None)
 
     def run(lines: Iterable[Case | str], plan: str, *options: object) -> dict[str, Any]:
-        cases, written = tmp_path / "cases.jsonl", tmp_path / "plan.yaml"
+        folder = tmp_path_factory.mktemp("replay")
+        cases, written = folder / "cases.jsonl", folder / "plan.yaml"
         text = (line if isinstance(line, str) else json.dumps(line) for line in lines)
         cases.write_text("".join(f"{line}\n" for line in text), encoding="utf-8")
         written.write_text(plan, encoding="utf-8")
-        report = tmp_path / "report.json"
+        report = folder / "report.json"
         ran = invoke("replay", cases, "--plan", written, "--report", report, *options)
         assert ran.status == 0, ran.out + ran.err
         found: dict[str, Any] = json.loads(report.read_bytes())
         return found
 
-    return run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(house.kit_logging, "set_up", lambda _level: None)
+        yield run

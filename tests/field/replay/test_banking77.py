@@ -20,6 +20,7 @@ from routing.domain.sampling import audit_position
 from tests.field.replay.conftest import PLAN, Case, Replay, spread
 
 THRESHOLD = 0.8
+AS_IT_WAS = ("--threshold", THRESHOLD, "--audit-rate", 0.2)
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +46,15 @@ def cases() -> list[Case]:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def plan() -> str:
     return PLAN.format(agent="banking", score=0.8, limit=0.13, alone=0.05, worst=0.2)
+
+
+@pytest.fixture(scope="module")
+def honest(cases: list[Case], plan: str, replay: Replay) -> dict[str, Any]:
+    """The report of the record as it is, for all who ask something of it."""
+    return replay(cases, plan, *AS_IT_WAS)
 
 
 def wrong(case: Case) -> bool:
@@ -70,9 +77,9 @@ def between(cases: list[Case], report: dict[str, Any], phase: str) -> list[Case]
 
 
 def test_a_worthy_agent_earns_every_phase_and_each_figure_equals_a_count(
-    cases: list[Case], plan: str, replay: Replay
+    cases: list[Case], honest: dict[str, Any]
 ) -> None:
-    report = replay(cases, plan, "--threshold", THRESHOLD, "--audit-rate", 0.2)
+    report = honest
 
     assert report["lines"] == {"total": 13083, "used": 13083, "repeated": 0, "broken": 0, "out_of_order": 0}
     advances = [change["entered"] for change in report["changes"] if change["kind"] == "advanced"]
@@ -103,9 +110,9 @@ def test_a_worthy_agent_earns_every_phase_and_each_figure_equals_a_count(
 
 
 def test_the_override_gate_passed_on_the_day_on_which_a_direct_count_passes(
-    cases: list[Case], plan: str, replay: Replay
+    cases: list[Case], honest: dict[str, Any]
 ) -> None:
-    report = replay(cases, plan, "--threshold", THRESHOLD)
+    report = honest
     passed = next(gate for gate in report["gates_passed"] if gate["phase"] == "supervised")
     phase = between(cases, report, "supervised")
     days = sorted({at(case).date() for case in phase})
@@ -134,11 +141,9 @@ def test_an_owner_who_asks_for_more_than_the_agent_can_is_told_so(cases: list[Ca
 
 
 def test_what_people_did_for_unaudited_automated_cases_never_becomes_evidence(
-    cases: list[Case], plan: str, replay: Replay
+    cases: list[Case], plan: str, replay: Replay, honest: dict[str, Any]
 ) -> None:
     """Turned around, all of it, it changes the realised error and no gate, guardrail, step or review."""
-    options = ("--threshold", THRESHOLD, "--audit-rate", 0.2)
-    honest = replay(cases, plan, *options)
     in_full = {case["case_id"] for case in between(cases, honest, "full")}
     rollout = uuid5(NAMESPACE_URL, "replay:banking:recorded")
 
@@ -147,7 +152,7 @@ def test_what_people_did_for_unaudited_automated_cases_never_becomes_evidence(
         return case["case_id"] in in_full and case["confidence"] >= THRESHOLD and not drawn
 
     turned = [{**case, "human_output": {"intent": "never"}} if unaudited(case) else case for case in cases]
-    false = replay(turned, plan, *options)
+    false = replay(turned, plan, *AS_IT_WAS)
 
     def judged(report: dict[str, Any]) -> Any:
         gates = [{key: gate[key] for key in ("gate", "passed_at", "bad", "cases")} for gate in report["gates_passed"]]

@@ -79,7 +79,7 @@ def test_no_process_starts_on_such_a_database_without_one(tmp_path: Path, comman
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
     assert done.returncode not in {0, None}

@@ -207,7 +207,8 @@ class TestDatabaseAway:
         self, ctx: Context, away: threading.Event, from_the_start: bool
     ) -> None:
         decision = factories.decision(ctx)
-        waiters = Waiters(ctx)
+        brief = ctx.settings.model_copy(update={"answer_seconds": 1.0})  # which the first look may take
+        waiters = Waiters(Context(brief, ctx.db, ctx.clock, ctx.secret))
 
         async def work() -> None:
             if from_the_start:
