@@ -116,11 +116,12 @@ async def _all(house: House, pages: int, seconds: float) -> str:
 def _report(pages: int, seconds: float, found: dict[str, Measured], silent: int, late: list[float]) -> str:
     rows = "\n".join(f"| {name} | {one.core:.1%} | {one.memory:.0f} MiB |" for name, one in found.items())
     middle, last = late[len(late) // 2], late[-1]
+    command = f"python -m bench.pages --pages {pages} --seconds {seconds:g}"
     where = f"{platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}"
     return f"""# Open pages, measured
 
-`python -m bench.pages --pages {pages} --seconds {seconds:g}`: one web process, PostgreSQL, Valkey and the workers on
-one machine ({where}); each page is a connection to `/review/events`. Of the web process alone:
+`{command}`: one web process, PostgreSQL, Valkey and the workers on one machine
+({where}); each page is a connection to `/review/events`. Of the web process alone:
 
 | | of a core | memory |
 |---|--:|--:|

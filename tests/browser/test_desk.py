@@ -94,25 +94,6 @@ def test_how_a_reason_is_chosen_is_said_with_keys_only_where_there_are_keys(desk
     expect(note).to_have_text("Choose a reason.")
 
 
-def test_the_evidence_is_left_of_the_output_and_the_keys_stay_in_view_while_either_is_scrolled(desk: Page) -> None:
-    desk.set_viewport_size({"width": 1280, "height": 460})
-    places = desk.evaluate("""() => {
-        const place = (part) => part.getBoundingClientRect().toJSON(), dock = document.querySelector(".dock");
-        const panes = [...document.querySelectorAll(".case > .pane")], before = place(dock);
-        panes[0].scrollTo(0, 9999);
-        const scrolled = [panes[0].scrollTop > 0, panes[1].scrollTop > 0, document.scrollingElement.scrollTop > 0];
-        return { panes: panes.map(place), before, after: place(dock), scrolled };
-    }""")
-    evidence, output = places["panes"]
-
-    assert evidence["right"] <= output["left"] + 1
-    assert evidence["top"] == output["top"]
-    assert evidence["width"] > 1280 / 2 > output["width"] > 1280 / 3
-    assert places["scrolled"] == [True, False, False]
-    assert places["after"] == places["before"]
-    assert (places["after"]["bottom"], evidence["bottom"]) == (460, places["after"]["top"])
-
-
 def test_the_warning_that_a_case_goes_back_soon_moves_nothing_nor_does_anything_for_who_asked_for_less_motion(
     desk: Page,
 ) -> None:
@@ -258,7 +239,25 @@ def test_every_key_on_a_button_and_in_the_sheet_has_a_handler(desk: Page) -> Non
     every_promise_is_kept(desk)
 
 
-def test_the_next_piece_of_evidence_and_the_confidence_are_one_key_away(desk: Page) -> None:
+def test_evidence_is_left_of_the_output_scrolls_without_the_keys_and_its_next_piece_is_one_key_away(desk: Page) -> None:
+    desk.set_viewport_size({"width": 1280, "height": 460})
+    places = desk.evaluate("""() => {
+        const place = (part) => part.getBoundingClientRect().toJSON(), dock = document.querySelector(".dock");
+        const panes = [...document.querySelectorAll(".case > .pane")], before = place(dock);
+        panes[0].scrollTo(0, 9999);
+        const scrolled = [panes[0].scrollTop > 0, panes[1].scrollTop > 0, document.scrollingElement.scrollTop > 0];
+        return { panes: panes.map(place), before, after: place(dock), scrolled };
+    }""")
+    evidence, output = places["panes"]
+
+    assert evidence["right"] <= output["left"] + 1
+    assert evidence["top"] == output["top"]
+    assert evidence["width"] > 1280 / 2 > output["width"] > 1280 / 3
+    assert places["scrolled"] == [True, False, False]
+    assert places["after"] == places["before"]
+    assert (places["after"]["bottom"], evidence["bottom"]) == (460, places["after"]["top"])
+
+    desk.set_viewport_size({"width": 1280, "height": 800})
     expect(desk.get_by_text("Confidence 0.42")).not_to_be_visible()
     desk.keyboard.press("v")
     expect(desk.get_by_text("Read the scan")).to_be_visible()
