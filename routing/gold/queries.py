@@ -158,7 +158,8 @@ def said_to_be_right(session: Session, decision: Decision) -> Any:
         HumanOutput.superseded.is_(False),
     )
     found = session.scalar(reported)
-    if found is not None or decision.label_source not in _PEOPLE_DID_OR_REPORTED:
+    of_a_ruling = source is not None and decision.label_source not in _PEOPLE_DID_OR_REPORTED
+    if found is not None or of_a_ruling:
         return found
     return session.scalar(done.limit(1))
 

@@ -37,7 +37,7 @@ NONSENSE: list[Any] = [math.nan, math.inf, -0.1, "0.9", None, True]
 SHOWN_WHERE_CASES_ARE_COUNTED = {
     "duplicate verdicts": (
         "tests/integration/routing/test_settling.py",
-        "test_the_newest_verdict_counts_and_all_are_kept",
+        "test_the_worst_of_several_failures_counts_and_all_are_kept",
     ),
     "void cases": ("tests/integration/routing/test_settling.py", "test_what_is_ignored_is_void"),
     "verdict before decision": ("tests/integration/routing/test_settling.py", "test_before_the_output"),
