@@ -53,10 +53,9 @@ def test_what_was_typed_before_a_case_changed_is_shown_with_the_case_as_it_is_no
 
     desk.keyboard.press("Control+Enter")
 
-    expect(desk.locator("[data-refused]")).to_contain_text(
-        "This review has ended. The review of case form-1 has ended: superseded. What you typed is kept"
-    )
-    expect(desk.get_by_label("Digit")).to_have_value("4")
+    expect_case(desk, "form-2")
+    told = "The review of case form-1 has ended: superseded. Nothing was recorded. What you typed there is kept"
+    expect(desk.locator(".toast > span")).to_contain_text(told)
     assert rulings(site) == []
 
     desk.goto("/review/queue")
