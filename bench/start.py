@@ -14,13 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import httpx2
-import psutil
 
 from cli.stack import free_port
+from tests.processes import processor_time
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PATIENCE = 120.0  # seconds
@@ -64,7 +63,7 @@ def _started(folder: Path) -> tuple[float, float]:
                 if process.poll() is not None or time.monotonic() - began > _PATIENCE:
                     raise SystemExit(f"phasegate up did not become ready; see {folder / 'log'}")
                 time.sleep(0.02)
-        return time.monotonic() - began, _worked(process.pid)
+        return time.monotonic() - began, processor_time(process.pid)
     finally:
         process.terminate()
         process.wait()
@@ -75,14 +74,6 @@ def _ready(client: httpx2.Client) -> bool:
         return client.get("/readyz").is_success
     except httpx2.HTTPError:
         return False
-
-
-def _worked(pid: int) -> float:
-    up, seconds = psutil.Process(pid), 0.0
-    for one in (up, *up.children(recursive=True)):
-        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
-            seconds += sum(one.cpu_times()[:2])
-    return seconds
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -23,6 +23,7 @@ from routing.cases.tables import Decision
 from routing.delivery import service as delivery
 from routing.delivery.tables import Webhook
 from tests import factories
+from tests.processes import processor_time
 from tests.receiver import receiving
 
 pytestmark = pytest.mark.system
@@ -137,15 +138,6 @@ def test_a_child_that_keeps_dying_is_started_later_and_later(tmp_path: Path) -> 
     child.end(time.monotonic())
     assert [words.split(" in ")[1].split(" s")[0] for words in said] == ["0.05", "0.1", "0.2"]
     assert "status 3" in said[0]
-
-
-def processor_time(pid: int) -> float:
-    """Seconds that this process and all it started have worked so far, which a busy machine makes little longer."""
-    up, seconds = psutil.Process(pid), 0.0
-    for one in (up, *up.children(recursive=True)):
-        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
-            seconds += sum(one.cpu_times()[:2])
-    return seconds
 
 
 @contextmanager
