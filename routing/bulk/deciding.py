@@ -41,13 +41,14 @@ async def decide_all(hot: HotPath, actor: Actor, agent: str, bodies: Sequence[An
     cases = await _cases(hot, agent, bodies)
     under_way: list[asyncio.Future[list[Result]]] = []
     for start in range(0, len(cases), _A_PART):
-        part = cases[start : start + _A_PART]
-        judged = await _decide(hot, agent, part)
-        share = size * len(part) // len(cases)
+        some = cases[start : start + _A_PART]
+        judged = await _decide(hot, agent, some)
+        share = size * len(some) // len(cases)
         handed = await _hand_over(hot, actor, judged, share)
         if handed.done() and under_way:  # no room beside the parts before; without them, there may be
             await asyncio.wait(under_way)
-            handed = await _hand_over(hot, actor, judged, share)
+            if not any(isinstance(result, Unavailable) for part in under_way for result in part.result()):
+                handed = await _hand_over(hot, actor, judged, share)
         under_way.append(handed)
     return [result for part in under_way for result in await part]
 
